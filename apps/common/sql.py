@@ -1,0 +1,75 @@
+"""SQL that several migrations need, and the fast way to load one row."""
+
+from typing import Any, TypeVar
+
+from django.db import connection, models
+
+M = TypeVar("M", bound=models.Model)
+
+def append_only(table: str) -> str:
+    """Return the SQL which makes PostgreSQL refuse UPDATE, DELETE and TRUNCATE on `table`.
+
+    The migration which runs it depends on `("common", "0001_refuse_change")`.
+    """
+    return f"""
+CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+"""
+
+
+def drop_append_only(table: str) -> str:
+    """Return the SQL which takes back `append_only(table)`."""
+    return f"""
+DROP TRIGGER {table}_append_only ON {table};
+DROP TRIGGER {table}_no_truncate ON {table};
+"""
+
+
+class RowLoader:
+    """
+    Load rows of one model with a prepared statement, without the ORM's compiler.
+
+    The compiler is most of what a hot read costs in Django (docs/architecture.md, "Speed"); the
+    statement is built once from the model's own columns, so a new column needs no change here.
+    """
+
+    def __init__(self, model: type[M], where: str) -> None:
+        self._model = model
+        self._where = where
+        self._sql = ""
+        self._names: list[str] = []
+        self._converters: list[tuple[int, Any]] = []
+
+    def __call__(self, *params: Any) -> Any | None:
+        """Return the instance, or None when no row matches."""
+        if not self._sql:
+            self._prepare()
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, params)
+            row = cursor.fetchone()
+        return None if row is None else self.build(row)
+
+    def build(self, row: Any) -> Any:
+        """Return the model instance of one row."""
+        values = list(row)
+        for place, convert in self._converters:
+            values[place] = convert(values[place])
+        return self._model.from_db("default", self._names, values)
+
+    def _prepare(self) -> None:
+        fields = self._model._meta.concrete_fields
+        table = self._model._meta.db_table
+        columns = ", ".join(f'"{table}"."{field.column}"' for field in fields)
+        self._names = [field.attname for field in fields]
+        for place, field in enumerate(fields):
+            for converter in field.get_db_converters(connection):
+                self._converters.append((place, _bound(converter, field)))
+        self._sql = f'SELECT {columns} FROM "{table}" WHERE {self._where}'  # noqa: S608
+
+
+def _bound(converter: Any, field: Any) -> Any:
+    expression = models.F(field.attname)
+    expression.output_field = field  # type: ignore[attr-defined]
+    return lambda value: converter(value, expression, connection)

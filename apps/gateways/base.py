@@ -1,0 +1,253 @@
+"""
+The port: what every gateway adapter offers, in our words.
+
+Amounts are minor units with an upper-case ISO 4217 currency. Every method may raise the three
+errors of `apps.gateways.errors` and nothing else. Adapters know neither Django nor the database.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands at the gateway."""
+
+    REQUIRES_ACTION = "requires_action"
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    DECLINED = "declined"
+
+
+class DeclineClass(StrEnum):
+    """What a decline means for the next try (ruling C13)."""
+
+    RETRYABLE = "retryable"
+    TERMINAL = "terminal"
+    FRAUD = "fraud"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+
+
+class RefundState(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decline:
+    """The bank or the gateway said no."""
+
+    code: str
+    error_class: DeclineClass
+    message: str = ""
+    network_code: str = ""
+    advice_code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MethodDetails:
+    """What a gateway tells about a payment method; never a card number."""
+
+    type: str = "card"
+    brand: str = ""
+    last4: str = ""
+    exp_month: int = 0
+    exp_year: int = 0
+    funding: str = ""
+    country: str = ""
+    fingerprint: str = ""
+    bank_name: str = ""
+    cvc_check: str = ""
+    avs_line1_check: str = ""
+    avs_postal_code_check: str = ""
+    three_d_secure: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredMethod:
+    """A payment method kept at the gateway: its token there and what it is."""
+
+    token: str = field(repr=False)
+    details: MethodDetails
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentRequest:
+    """
+    Take `amount` from the payment method behind `token`.
+
+    `attempt_id` is both the idempotency key and our reference at the gateway: the same attempt
+    never charges twice. With `capture=False` the money is only held.
+    """
+
+    attempt_id: str
+    intent_id: str
+    amount: int
+    currency: str
+    token: str = field(repr=False)
+    method_type: str = "card"
+    capture: bool = True
+    off_session: bool = False
+    customer_reference: str = ""
+    return_url: str = ""
+    description: str = ""
+    statement_descriptor: str = ""
+    request_three_d_secure: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentResult:
+    """
+    What the gateway knows of a payment now.
+
+    `attempt_id` is our reference as the gateway holds it ("" when it holds none); `reference` is
+    the gateway's id of the payment, `charge_reference` that of the movement of money on it.
+    `amount_captured` and `amount_refunded` are what it took and gave back in all; `fee` is None
+    until the gateway tells it.
+    """
+
+    state: PaymentState
+    reference: str
+    amount: int
+    currency: str
+    attempt_id: str = ""
+    intent_id: str = ""
+    amount_captured: int = 0
+    amount_refunded: int = 0
+    charge_reference: str = ""
+    fee: int | None = None
+    decline: Decline | None = None
+    action_url: str = ""
+    method: MethodDetails | None = None
+    authorization_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundRequest:
+    """Give `amount` of a captured payment back; `refund_id` is the idempotency key."""
+
+    refund_id: str
+    reference: str
+    charge_reference: str
+    amount: int
+    currency: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundResult:
+    """`refund_id` is our reference as the gateway holds it, "" when it holds none."""
+
+    state: RefundState
+    reference: str
+    amount: int
+    currency: str
+    refund_id: str = ""
+    payment_reference: str = ""
+    failure_code: str = ""
+
+
+class EventKind(StrEnum):
+    """What an inbound webhook is about; it wakes us up, the state is read from the gateway."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    PAYOUT = "payout"
+    METHOD = "method"
+    FRAUD_WARNING = "fraud_warning"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayEvent:
+    """
+    One verified inbound event; `id` is unique per gateway account.
+
+    `reference` is the gateway's id of the object; `payment_reference` that of the payment it
+    belongs to, when told; `attempt_id` our reference, when the gateway sends it back.
+    """
+
+    id: str
+    type: str
+    kind: EventKind
+    reference: str
+    occurred_at: datetime
+    payment_reference: str = ""
+    attempt_id: str = ""
+    refund_id: str = ""
+
+
+class InvalidSignature(Exception):
+    """The webhook's signature, time stamp or form is wrong; nothing of it may be believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds; `total` bounds one call with all its bytes."""
+
+    connect: float = 0.5
+    read: float = 3.0
+    total: float = 4.0
+
+
+class Gateway(Protocol):
+    """One account at one payment service provider. Thread-safe; connections are pooled."""
+
+    name: str
+    kind: str
+
+    def create_payment(self, request: PaymentRequest) -> PaymentResult:
+        """Authorise and, with `capture`, take the money. The attempt id is the key."""
+
+    def retrieve_payment(self, reference: str) -> PaymentResult:
+        """Return the payment with this gateway id."""
+
+    def find_payment(self, attempt_id: str) -> PaymentResult | None:
+        """Return the payment that holds our reference, None when the gateway has none."""
+
+    def capture_payment(
+        self, reference: str, *, amount: int, currency: str, key: str
+    ) -> PaymentResult:
+        """Take `amount` of what is held; the rest is released."""
+
+    def void_payment(self, reference: str, *, key: str) -> PaymentResult:
+        """Release what is held, or stop a payment that has not moved money yet."""
+
+    def create_refund(self, request: RefundRequest) -> RefundResult:
+        """Give money back. The refund id is the key."""
+
+    def retrieve_refund(self, reference: str) -> RefundResult:
+        """Return the refund with this gateway id."""
+
+    def find_refund(self, refund_id: str, *, payment_reference: str) -> RefundResult | None:
+        """Return the refund of that payment which holds our reference, None when there is none."""
+
+    def store_method(
+        self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
+    ) -> StoredMethod:
+        """Turn a one-time token (or SEPA IBAN) into a payment method kept at the gateway."""
+
+    def attach_method(self, token: str, *, customer_reference: str, key: str) -> StoredMethod:
+        """Tie the method to the gateway's customer, so that it can be charged again."""
+
+    def detach_method(self, token: str, *, key: str) -> None:
+        """Untie the method; it cannot be charged any more."""
+
+    def create_customer(self, *, customer_id: str, email: str, name: str, key: str) -> str:
+        """Return the gateway's id of a new customer that carries our id."""
+
+    def parse_webhook(
+        self, *, body: bytes, headers: Mapping[str, str], now: datetime
+    ) -> list[GatewayEvent]:
+        """
+        Verify the signature over the raw bytes and return the events inside.
+
+        `headers` has lower-case names. Every defect raises InvalidSignature, never another error.
+        """

@@ -1,0 +1,11 @@
+"""The Celery application; what runs by the clock stands in config/schedule.py."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+
+app = Celery("payments")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,168 @@
+"""Settings that hold everywhere; one section per app, read from the environment."""
+
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+LOCAL_DIR = BASE_DIR / ".local"
+
+env = environ.Env()
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
+
+# --- Django ---------------------------------------------------------------------------------
+SECRET_KEY = env.str("SECRET_KEY", default="")
+DEBUG = False
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://127.0.0.1:8000")
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.simple_history",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "simple_history",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "apps.common",
+    "apps.api",
+    "apps.backoffice.apps.BackofficeAdminConfig",
+    "apps.backoffice",
+    "apps.outbox",
+    "apps.gateways",
+    "apps.ledger",
+    "apps.customers",
+    "apps.vault",
+    "apps.webhooks",
+    "apps.payments",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+
+# --- Database -------------------------------------------------------------------------------
+# A pool instead of persistent connections: a request gives its connection back before it talks to
+# a gateway, so 128 threads need 8 connections. Without a pool every request would connect anew.
+# Server-side binding makes psycopg prepare statements, which halves PostgreSQL's share of a payment.
+DATABASE_POOL_MAX = env.int("DATABASE_POOL_MAX", default=8)
+DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres:///payments")}
+DATABASES["default"].update(
+    {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            **DATABASES["default"].get("OPTIONS", {}),
+            "pool": {"min_size": 1, "max_size": DATABASE_POOL_MAX, "timeout": 10},
+            "server_side_binding": True,
+            "prepare_threshold": 0,
+            "application_name": env.str("APPLICATION_NAME", default="payments"),
+        },
+    }
+)
+
+# --- Redis, cache, Celery -------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+}
+# Celery closes the database connection after every task unless told to keep it.
+CELERY_DB_REUSE_MAX = 1000
+
+# --- API ------------------------------------------------------------------------------------
+API_VERSION = "2026-11-01"
+STRIPE_API_VERSION = "2026-10-28.endive"
+LIVE_MODE = env.bool("LIVE_MODE", default=False)
+API_MAX_BODY_BYTES = 1024 * 1024
+IDEMPOTENCY_LEASE_SECONDS = env.int("IDEMPOTENCY_LEASE_SECONDS", default=8)
+IDEMPOTENCY_RETENTION_HOURS = 24
+RATE_LIMIT_WRITES_PER_SECOND = env.int("RATE_LIMIT_WRITES_PER_SECOND", default=100)
+RATE_LIMIT_READS_PER_SECOND = env.int("RATE_LIMIT_READS_PER_SECOND", default=200)
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.api.errors.handle_exception",
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- Gateways -------------------------------------------------------------------------------
+# GATEWAYS=stripe_main names the accounts in the order of preference; each has its own variables.
+GATEWAY_NAMES = env.list("GATEWAYS", default=["stripe_main"])
+GATEWAYS = {
+    name: {
+        "kind": env.str(f"GATEWAYS_{name.upper()}_KIND", default=name.split("_")[0]),
+        "api_base": env.str(f"GATEWAYS_{name.upper()}_API_BASE", default=""),
+        "api_key": env.str(f"GATEWAYS_{name.upper()}_API_KEY", default=""),
+        "webhook_secret": env.str(f"GATEWAYS_{name.upper()}_WEBHOOK_SECRET", default=""),
+        "connect_timeout": env.float(f"GATEWAYS_{name.upper()}_CONNECT_TIMEOUT", default=0.5),
+        "read_timeout": env.float(f"GATEWAYS_{name.upper()}_READ_TIMEOUT", default=3.0),
+    }
+    for name in GATEWAY_NAMES
+}
+
+# --- Vault ----------------------------------------------------------------------------------
+# Newest first: the first key encrypts, all of them decrypt.
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
+
+# --- Back-office ----------------------------------------------------------------------------
+AUTH_USER_MODEL = "backoffice.User"
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+SIMPLE_HISTORY_REVERT_DISABLED = True

@@ -1,0 +1,9 @@
+"""Settings of the test suite: real PostgreSQL and Redis, simulated gateways."""
+
+from config.settings.base import *  # noqa: F403
+from config.settings.base import DATABASES
+
+SECRET_KEY = "test-secret-key"
+ALLOWED_HOSTS = ["*"]
+DATABASES["default"]["OPTIONS"].pop("pool", None)
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,5 @@
+"""MAP 1: every address of the system."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
