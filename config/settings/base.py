@@ -39,7 +39,7 @@ INSTALLED_APPS = [
     "apps.common",
     "apps.api",
     "apps.backoffice.apps.BackofficeAdminConfig",
-    "apps.backoffice",
+    "apps.backoffice.apps.BackofficeConfig",
     "apps.outbox",
     "apps.gateways",
     "apps.ledger",

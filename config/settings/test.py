@@ -7,3 +7,4 @@ SECRET_KEY = "test-secret-key"
 ALLOWED_HOSTS = ["*"]
 DATABASES["default"]["OPTIONS"].pop("pool", None)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+FIELD_ENCRYPTION_KEYS = ["test-field-key"]
