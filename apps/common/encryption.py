@@ -68,7 +68,7 @@ def _build(keys: tuple[str, ...]) -> list[tuple[str, AESGCM]]:
     return [(hashlib.sha256(d).hexdigest()[:8], AESGCM(d)) for d in digests]
 
 
-class EncryptedTextField(models.TextField):
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django has no subscript
     """A TextField whose column holds ciphertext; it cannot be searched by value."""
 
     def get_prep_value(self, value: Any) -> Any:
