@@ -1,0 +1,40 @@
+# Two commands matter: `make run` and `make test`. Both need only Python 3.11+, make and git.
+.DEFAULT_GOAL := help
+
+PORT ?=
+SIM_PORT ?=
+ARGS ?=
+PYTHON ?= python3
+export PYTHON
+
+RUFF = .venv/bin/ruff
+UV = .venv/bin/uv
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run:  ## start everything and make one payment (PORT=8000 SIM_PORT=8100 ARGS=--once)
+	@exec bin/run $(if $(PORT),--port $(PORT)) $(if $(SIM_PORT),--sim-port $(SIM_PORT)) $(ARGS)
+
+test:  ## run the tests (ARGS="tests/ledger -k balance")
+	@exec bin/test $(ARGS)
+
+check:  ## everything CI checks, fastest first
+	@exec bash .ci/run
+
+format:  ## rewrite the code in house format
+	@bin/bootstrap dev
+	$(RUFF) format .
+	$(RUFF) check --fix .
+
+lock:  ## pin requirements/*.in with hashes
+	@bin/bootstrap dev
+	for set in bootstrap base embedded dev; do \
+		$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+			requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
+	done
+
+clean:  ## forget the demo's data and the virtual environment
+	rm -rf .venv .local
+
+.PHONY: help run test check format lock clean
