@@ -2,11 +2,13 @@
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
 
 # Crockford's alphabet in lower case: its characters sort in the order of their values.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 ID_LENGTH = 26
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id(prefix: str) -> str:
@@ -16,7 +18,25 @@ def new_id(prefix: str) -> str:
     Ids made later sort after ids made earlier, to the millisecond.
     Source: the layout of ULID.
     """
-    value = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
+    return _encode(prefix, time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+
+
+def id_at(prefix: str, moment: datetime) -> str:
+    """Return a new id which sorts by `moment` instead of by the clock."""
+    return _encode(prefix, _milliseconds(moment), int.from_bytes(os.urandom(10), "big"))
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """Return the id before which everything made before `moment` sorts: a bound for ranges."""
+    return _encode(prefix, _milliseconds(moment), 0)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _encode(prefix: str, milliseconds: int, tail: int) -> str:
+    value = milliseconds << 80 | tail
     digits = [""] * 13
     for place in range(12, -1, -1):
         digits[place] = _PAIRS[value & 1023]

@@ -6,25 +6,22 @@ from django.db import connection, models
 
 M = TypeVar("M", bound=models.Model)
 
+
 def append_only(table: str) -> str:
     """Return the SQL which makes PostgreSQL refuse UPDATE, DELETE and TRUNCATE on `table`.
 
-    The migration which runs it depends on `("common", "0001_refuse_change")`.
+    The migration which runs it depends on `("common", "0001_refuse_change")`. It is one statement,
+    because a connection that prepares its statements takes no more than one at a time.
     """
-    return f"""
-CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
-    FOR EACH ROW EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-"""
+    return (
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
 
 
 def drop_append_only(table: str) -> str:
     """Return the SQL which takes back `append_only(table)`."""
-    return f"""
-DROP TRIGGER {table}_append_only ON {table};
-DROP TRIGGER {table}_no_truncate ON {table};
-"""
+    return f"DROP TRIGGER {table}_append_only ON {table}"
 
 
 class RowLoader:
