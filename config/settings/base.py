@@ -108,7 +108,10 @@ DATABASES["default"].update(
 # --- Redis, cache, Celery -------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL
+# kombu spells the path of a unix socket in a way of its own.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL.replace(
+    "unix://", "redis+socket://", 1
+).replace("?db=", "?virtual_host=", 1)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -132,6 +135,12 @@ IDEMPOTENCY_LEASE_SECONDS = env.int("IDEMPOTENCY_LEASE_SECONDS", default=8)
 IDEMPOTENCY_RETENTION_HOURS = 24
 RATE_LIMIT_WRITES_PER_SECOND = env.int("RATE_LIMIT_WRITES_PER_SECOND", default=100)
 RATE_LIMIT_READS_PER_SECOND = env.int("RATE_LIMIT_READS_PER_SECOND", default=200)
+RATE_LIMIT_ENABLED = env.bool("RATE_LIMIT_ENABLED", default=True)
+# For how long a process trusts what it knows of an API key; a revoked key works that long at most.
+API_KEY_CACHE_SECONDS = env.float("API_KEY_CACHE_SECONDS", default=5.0)
+# How many proxies of ours stand in front and append to X-Forwarded-For.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+API_RESOURCE_LOADERS = "config.resources.LOADERS"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],
