@@ -35,7 +35,9 @@ class Event(models.Model):
         ]
         indexes = [
             models.Index(name="event_list", fields=["merchant_id", "livemode", "id"]),
-            models.Index(name="event_list_by_type", fields=["merchant_id", "livemode", "type", "id"]),
+            models.Index(
+                name="event_list_by_type", fields=["merchant_id", "livemode", "type", "id"]
+            ),
         ]
 
     def __str__(self) -> str:
@@ -51,7 +53,8 @@ class Message(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, db_constraint=False)
+    # Neither constraint nor index: both rows are written together, and nobody looks from the event.
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     object_id = models.CharField(max_length=40)
     type = models.CharField(max_length=60)
     available_at = models.DateTimeField()
