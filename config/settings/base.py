@@ -1,6 +1,7 @@
 """Settings that hold everywhere; one section per app, read from the environment."""
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import environ
 
@@ -91,6 +92,8 @@ WHITENOISE_USE_FINDERS = True
 # Server-side binding makes psycopg prepare statements, which halves PostgreSQL's share of a payment.
 DATABASE_POOL_MAX = env.int("DATABASE_POOL_MAX", default=8)
 DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres:///payments")}
+# A unix socket stands in the URL with its slashes quoted: postgres://user@%2Frun%2Fpg/payments
+DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])
 DATABASES["default"].update(
     {
         "ENGINE": "django.db.backends.postgresql",

@@ -8,3 +8,5 @@ ALLOWED_HOSTS = ["*"]
 DATABASES["default"]["OPTIONS"].pop("pool", None)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 FIELD_ENCRYPTION_KEYS = ["test-field-key"]
+# Look static files up when asked for; a test client per test would list them all again.
+WHITENOISE_AUTOREFRESH = True

@@ -1,0 +1,67 @@
+"""Fixtures that every app's tests share: a merchant, its key, and a client of the API."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.api.models import Merchant
+from apps.api.services import create_api_key, create_merchant
+
+
+class ApiClient:
+    """Calls the API as a merchant does: JSON, the key, a fresh Idempotency-Key per POST."""
+
+    def __init__(self, secret_key: str) -> None:
+        self.secret_key = secret_key
+        self._client = Client(raise_request_exception=False)
+
+    def get(self, path: str, params: dict[str, Any] | None = None, **headers: str) -> Any:
+        """GET with a query string."""
+        return self._client.get(path, params or {}, headers=self._headers(headers))
+
+    def post(
+        self, path: str, params: dict[str, Any] | None = None, *, key: str = "", **headers: str
+    ) -> Any:
+        """POST JSON; `key` is the Idempotency-Key when the test is about it."""
+        return self.post_raw(path, json.dumps(params or {}).encode(), key=key, **headers)
+
+    def post_raw(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        key: str = "",
+        content_type: str = "application/json",
+        **headers: str,
+    ) -> Any:
+        """POST bytes as they are."""
+        sent = {"Idempotency-Key": key or str(uuid.uuid4()), **self._headers(headers)}
+        return self._client.post(path, body, content_type=content_type, headers=sent)
+
+    def delete(self, path: str, **headers: str) -> Any:
+        """DELETE."""
+        return self._client.delete(path, headers=self._headers(headers))
+
+    def _headers(self, extra: dict[str, str]) -> dict[str, str]:
+        named = {name.replace("_", "-"): value for name, value in extra.items()}
+        return {"Authorization": f"Bearer {self.secret_key}", **named}
+
+
+@pytest.fixture
+def merchant(db: None) -> Merchant:
+    return create_merchant(name="Ada's books", now=timezone.now())
+
+
+@pytest.fixture
+def secret_key(merchant: Merchant) -> str:
+    _key, secret = create_api_key(merchant=merchant, livemode=False, now=timezone.now())
+    return secret
+
+
+@pytest.fixture
+def api(secret_key: str) -> ApiClient:
+    return ApiClient(secret_key)
