@@ -16,6 +16,9 @@ help:  ## show this list
 run:  ## start everything and make one payment (PORT=8000 SIM_PORT=8100 ARGS=--once)
 	@exec bin/run $(if $(PORT),--port $(PORT)) $(if $(SIM_PORT),--sim-port $(SIM_PORT)) $(ARGS)
 
+code:  ## one-time codes for the demo's back-office log-ins
+	@exec .venv/bin/python -m demo.codes
+
 test:  ## run the tests (ARGS="tests/ledger -k balance")
 	@exec bin/test $(ARGS)
 
@@ -37,4 +40,4 @@ lock:  ## pin requirements/*.in with hashes
 clean:  ## forget the demo's data and the virtual environment
 	rm -rf .venv .local
 
-.PHONY: help run test check format lock clean
+.PHONY: help run code test check format lock clean

@@ -1,8 +1,8 @@
 """
 The two servers, each on a unix socket that only this user can open.
 
-`EmbeddedPostgres` and `EmbeddedValkey` have the same four doors: `start()`, `stop()`, `process` and
-their address. Starting twice on the same folder keeps the data; what a killed run left is cleared.
+`EmbeddedPostgres` and `EmbeddedValkey` are started, watched and stopped alike. Starting twice on
+the same folder keeps the data; what a killed run left is cleared.
 """
 
 import shutil
@@ -64,14 +64,40 @@ class Place:
 
 
 @dataclass
-class EmbeddedPostgres:
-    """PostgreSQL with the role and the database of the application, owned by that role."""
+class _Server:
+    """What both servers have in common: a place, and one process once they are started."""
 
     place: Place
     throw_away: bool = False
-    privileges: Privileges = field(default_factory=choose_privileges)
-    process: Process = field(init=False)
     version: str = ""
+    process: Process | None = None
+
+    def exit_code(self) -> int | None:
+        """Return how it ended, or None while it runs (or never started)."""
+        return self.process.exit_code() if self.process else None
+
+    def ask_to_stop(self) -> None:
+        """Send the polite signal and do not wait."""
+        if self.process:
+            self.process.ask_to_stop()
+
+    def stop(self, *, grace_seconds: float = _STOP_SECONDS) -> None:
+        """Stop in good order, or at once when that takes too long."""
+        if self.process:
+            self.process.stop(grace_seconds=grace_seconds)
+
+    def kill(self) -> None:
+        """End it at once; the next start recovers what it had promised."""
+        if self.process:
+            self.process.kill()
+
+
+@dataclass
+class EmbeddedPostgres(_Server):
+    """PostgreSQL with the role and the database of the application, owned by that role."""
+
+    privileges: Privileges = field(default_factory=choose_privileges)
+    name: str = "postgres"
     _sockets: Path = field(init=False)
     _data: Path = field(init=False)
 
@@ -94,7 +120,7 @@ class EmbeddedPostgres:
         self.process = Process(
             name="postgres",
             command=self.privileges.command(programs / "postgres", *self._arguments()),
-            log=self.place.logs / "postgres.log",
+            log=self.log,
             pid_file=self.place.pids / "postgres",
             cwd=Path("/"),
             stop_signal=signal.SIGINT,  # "fast": end the sessions, write a checkpoint, stop.
@@ -107,12 +133,15 @@ class EmbeddedPostgres:
         )
         self._create_role_and_database()
 
-    def stop(self) -> None:
+    def stop(self, *, grace_seconds: float = _STOP_SECONDS) -> None:
         """Stop in good order; data that is thrown away goes now."""
-        if hasattr(self, "process"):
-            self.process.stop(grace_seconds=_STOP_SECONDS)
-            if self.throw_away:
-                shutil.rmtree(self._data.parent, ignore_errors=True)
+        super().stop(grace_seconds=grace_seconds)
+        if self.process and self.throw_away:
+            shutil.rmtree(self._data.parent, ignore_errors=True)
+
+    @property
+    def log(self) -> Path:
+        return self.place.logs / "postgres.log"
 
     @property
     def url(self) -> str:
@@ -204,13 +233,10 @@ class EmbeddedPostgres:
 
 
 @dataclass
-class EmbeddedValkey:
+class EmbeddedValkey(_Server):
     """A Redis-protocol server that writes every command to disk, unless its data is thrown away."""
 
-    place: Place
-    throw_away: bool = False
-    process: Process = field(init=False)
-    version: str = ""
+    name: str = "valkey"
 
     def start(self) -> None:
         """
@@ -231,17 +257,16 @@ class EmbeddedValkey:
                 # A full server must refuse new tasks, never drop old ones.
                 *("--maxmemory-policy", "noeviction"),
             ],
-            log=self.place.logs / "valkey.log",
+            log=self.log,
             pid_file=self.place.pids / "valkey",
             cwd=data,
         )
         self.process.start()
         wait_for(self._answers, process=self.process, seconds=_VALKEY_START_SECONDS, what="Valkey")
 
-    def stop(self) -> None:
-        """Stop in good order."""
-        if hasattr(self, "process"):
-            self.process.stop(grace_seconds=_STOP_SECONDS)
+    @property
+    def log(self) -> Path:
+        return self.place.logs / "valkey.log"
 
     @property
     def url(self) -> str:

@@ -73,7 +73,7 @@ def test_grandchildren_end_with_their_parent(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
 def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
-    supervisor = subprocess.run(  # noqa: S603
+    supervisor = subprocess.run(
         [sys.executable, "-c", SUPERVISOR, str(tmp_path)],
         capture_output=True,
         text=True,

@@ -71,6 +71,7 @@ def test_a_killed_server_starts_again_with_its_data(
     with psycopg.connect(postgres.url) as connection:
         connection.execute("create table kept (number int)")
         connection.execute("insert into kept values (42)")
+    assert postgres.process is not None
     assert postgres.process.pid is not None
     os.kill(postgres.process.pid, signal.SIGKILL)
     postgres.process.kill()
@@ -129,6 +130,7 @@ def test_root_without_namespaces_runs_the_server_as_nobody(
 
     try:
         assert chosen.name == "nobody"
+        assert server.process is not None
         assert server.process.pid is not None
         owner = Path(f"/proc/{server.process.pid}").stat().st_uid
         assert owner == pwd.getpwnam("nobody").pw_uid
@@ -151,6 +153,7 @@ def test_valkey_keeps_its_data_over_a_kill(place: Place) -> None:
     client.set("kept", "42")
     client.config_set("appendfsync", "always")
     client.set("kept", "43")
+    assert server.process is not None
     assert server.process.pid is not None
     os.kill(server.process.pid, signal.SIGKILL)
     server.process.kill()

@@ -1,0 +1,22 @@
+"""
+Bring the database to today's tables and fill it with the demo's data.
+
+A process of its own, so that the supervisor stays free of Django; one process for both, since
+loading Django takes longer than finding that there is nothing to do.
+"""
+
+import sys
+
+import django
+from django.core.management import call_command
+
+
+def main(credentials: str) -> None:
+    """Migrate and seed; `credentials` is the file that keeps the demo's keys and log-ins."""
+    django.setup()
+    call_command("migrate", interactive=False, verbosity=1)
+    call_command("seed_demo", credentials=credentials)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
