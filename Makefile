@@ -30,6 +30,10 @@ format:  ## rewrite the code in house format
 	$(RUFF) format .
 	$(RUFF) check --fix .
 
+openapi:  ## write docs/api/openapi.yaml anew
+	@bin/bootstrap dev
+	.venv/bin/python manage.py spectacular --validate --file docs/api/openapi.yaml
+
 lock:  ## pin requirements/*.in with hashes
 	@bin/bootstrap dev
 	for set in bootstrap base embedded dev; do \
@@ -40,4 +44,4 @@ lock:  ## pin requirements/*.in with hashes
 clean:  ## forget the demo's data and the virtual environment
 	rm -rf .venv .local
 
-.PHONY: help run code test check format lock clean
+.PHONY: help run code test check format openapi lock clean
