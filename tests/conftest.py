@@ -52,7 +52,7 @@ class ApiClient:
 
 
 @pytest.fixture
-def merchant(db: None) -> Merchant:
+def merchant(db: None) -> Merchant:  # noqa: ARG001 - asks for the database
     return create_merchant(name="Ada's books", now=timezone.now())
 
 

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from apps.common.errors import DomainError, InvalidParameter
+from apps.common.ids import new_id
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,12 @@ class PermissionRefused(DomainError):
 
 
 class NotFound(DomainError):
+    code: ClassVar[str] = "resource_missing"
+    status: ClassVar[int] = 404
+    template: ClassVar[str] = "There is no such object in this account and mode."
+
+
+class UrlUnknown(DomainError):
     code: ClassVar[str] = "url_unknown"
     status: ClassVar[int] = 404
     template: ClassVar[str] = "Unrecognized request URL ({method} {path})."
@@ -188,7 +195,7 @@ def as_refusal(error: Exception, *, request_id: str = "") -> DomainError:
 
 def _framework_refusal(error: Exception) -> DomainError | None:
     if isinstance(error, Http404 | exceptions.NotFound):
-        return NotFound(method="", path="")
+        return NotFound()
     if isinstance(error, PermissionDenied | exceptions.PermissionDenied):
         return PermissionRefused()
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
@@ -196,6 +203,20 @@ def _framework_refusal(error: Exception) -> DomainError | None:
     if isinstance(error, SuspiciousOperation | exceptions.ValidationError | exceptions.ParseError):
         return InvalidParameter("The request is malformed.")
     return None
+
+
+def error_response(error: Exception, request: HttpRequest) -> HttpResponse:
+    """Answer a request that never reached a view of the API."""
+    request_id = new_id("req")
+    if isinstance(error, Http404):
+        refusal: DomainError = UrlUnknown(method=request.method, path=request.path[:200])
+    else:
+        refusal = as_refusal(error, request_id=request_id)
+    response = JsonResponse(error_body(refusal, request_id=request_id), status=refusal.status)
+    headers = {"Request-Id": request_id, "Cache-Control": "no-store", **error_headers(refusal)}
+    for name, value in headers.items():
+        response[name] = value
+    return response
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.api.middleware.ProgramsFirst",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -149,9 +150,33 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.api.openapi.ApiSchema",
     "EXCEPTION_HANDLER": "apps.api.errors.handle_exception",
     "UNAUTHENTICATED_USER": None,
+}
+
+# --- Outbox ---------------------------------------------------------------------------------
+EVENT_ROUTES = "config.event_routes"
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Payments API",
+    "VERSION": API_VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.api.openapi.add_error_schema",
+    ],
+}
+        "total_timeout": env.float(f"GATEWAYS_{name.upper()}_TOTAL_TIMEOUT", default=4.0),
+
+# --- Operations -----------------------------------------------------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+READINESS_CHECKS = {
+    "database": "apps.api.operations.check_database",
+    "migrations": "apps.api.operations.check_migrations",
+    "broker": "apps.api.operations.check_broker",
+    "outbox": "apps.outbox.selectors.check_outbox_lag",
 }
 
 # --- Gateways -------------------------------------------------------------------------------

@@ -1,0 +1,187 @@
+"""The OpenAPI document, told by the views themselves, and the pages that show it."""
+
+import json
+import re
+from functools import cache
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+
+from apps.api.schemas import RequestSchema
+from apps.common.errors import DomainError
+
+Json = dict[str, Any]
+
+# Everything the pages need comes from this host; there is no inline script or style.
+_CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_ERROR: Final = {"$ref": "#/components/schemas/Error"}
+_IDEMPOTENCY_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "One key per request that should happen once; kept for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+_EXPAND: Final = {
+    "name": "expand[]",
+    "in": "query",
+    "description": "Ids to answer as objects.",
+    "schema": {"type": "array", "items": {"type": "string"}},
+}
+
+
+@require_safe
+def openapi(_request: HttpRequest) -> HttpResponse:
+    """Answer the OpenAPI 3.1 document."""
+    response = HttpResponse(_document(), content_type="application/json")
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """Show the document with Swagger UI, which is served from this host."""
+    return _page(request, "api/docs.html", {})
+
+
+@require_safe
+def error_docs(request: HttpRequest) -> HttpResponse:
+    """List every code an error can have; `doc_url` of an error points here."""
+    return _page(request, "api/errors.html", {"errors": _error_codes()})
+
+
+class ApiSchema(AutoSchema):
+    """Reads what an ApiView declares: its schemas per method, and its docstrings."""
+
+    def get_request_serializer(self) -> Any:
+        """Return the schema of the body."""
+        return self._schema() if self.method == "POST" else None
+
+    def get_response_serializers(self) -> Any:
+        """Answers are described by the view's `answers`, or as any object."""
+        answers: dict[str, Any] = getattr(self.view, "answers", {})
+        return answers.get(self.method, OpenApiTypes.OBJECT)
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Json | None:
+        """Return the operation with the headers and errors that all of them share."""
+        operation: Json | None = super().get_operation(*args, **kwargs)
+        if operation is None or not hasattr(self.view, "resource"):
+            return operation
+        parameters = operation.setdefault("parameters", [])
+        if self.method == "POST":
+            parameters.append(_IDEMPOTENCY_KEY)
+        else:
+            parameters += [*self._query_parameters(), _EXPAND]
+        error = {"description": "Error", "content": {"application/json": {"schema": _ERROR}}}
+        operation["responses"]["default"] = error
+        return operation
+
+    def get_operation_id(self) -> str:
+        """Return the method and the path in words: unique, and the same in every release."""
+        words = re.findall(r"\w+", self.path.removeprefix("/v1"))
+        return "_".join([self.method.lower(), *words])
+
+    def get_tags(self) -> list[str]:
+        """Group by resource."""
+        return [str(getattr(self.view, "resource", "operations"))]
+
+    def _schema(self) -> type[RequestSchema] | None:
+        found: type[RequestSchema] | None = getattr(self.view, "schemas", {}).get(self.method)
+        return found
+
+    def _query_parameters(self) -> list[Json]:
+        schema = self._schema()
+        if schema is None:
+            return []
+        described = []
+        for name, field in schema().fields.items():
+            style = {"style": "deepObject"} if isinstance(field, RequestSchema) else {}
+            described.append(
+                {
+                    "name": name,
+                    "in": "query",
+                    "required": field.required,
+                    "schema": self._map_serializer_field(field, "request"),  # type: ignore[no-untyped-call]
+                    **style,
+                }
+            )
+        return described
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # no types
+    """How keys are sent."""
+
+    target_class = "apps.api.authentication.ApiKeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, _auto_schema: AutoSchema) -> Json:
+        """Return the security scheme."""
+        return {"type": "http", "scheme": "bearer", "description": "sk_test_..., rk_..., pk_..."}
+
+
+def add_error_schema(result: Json, **_options: Any) -> Json:
+    """Add the error object; a postprocessing hook of drf-spectacular."""
+    text = {"type": "string"}
+    properties = {
+        "type": {"type": "string", "enum": list(_ERROR_TYPES)},
+        **dict.fromkeys(("code", "message", "doc_url", "request_id", "param"), text),
+        **dict.fromkeys(("decline_code", "advice_code", "network_decline_code"), text),
+        "payment_intent": {"type": "object", "additionalProperties": True},
+        "retryable": {"type": "boolean"},
+    }
+    error = {
+        "type": "object",
+        "required": ["type", "code", "message", "doc_url", "request_id", "retryable"],
+        "properties": properties,
+    }
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Error"] = {"type": "object", "required": ["error"], "properties": {"error": error}}
+    return result
+
+
+_ERROR_TYPES: Final = (
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "card_error",
+    "idempotency_error",
+    "rate_limit_error",
+    "api_error",
+)
+
+
+@cache
+def _document() -> str:
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]  # the library has no types
+    return json.dumps(generator.get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+
+
+def _error_codes() -> list[Json]:
+    found: dict[str, Json] = {}
+    classes = [DomainError]
+    while classes:
+        error = classes.pop()
+        classes += error.__subclasses__()
+        if hasattr(error, "code"):
+            meaning = error.template or (error.__doc__ or "").strip()
+            found.setdefault(
+                error.code,
+                {"code": error.code, "status": error.status, "type": error.type, "text": meaning},
+            )
+    return [found[code] for code in sorted(found)]
+
+
+def _page(request: HttpRequest, template: str, context: Json) -> HttpResponse:
+    response = render(request, template, {"api_version": settings.API_VERSION, **context})
+    response["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
+    return response
