@@ -168,7 +168,6 @@ SPECTACULAR_SETTINGS = {
         "apps.api.openapi.add_error_schema",
     ],
 }
-        "total_timeout": env.float(f"GATEWAYS_{name.upper()}_TOTAL_TIMEOUT", default=4.0),
 
 # --- Operations -----------------------------------------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
@@ -190,6 +189,7 @@ GATEWAYS = {
         "webhook_secret": env.str(f"GATEWAYS_{name.upper()}_WEBHOOK_SECRET", default=""),
         "connect_timeout": env.float(f"GATEWAYS_{name.upper()}_CONNECT_TIMEOUT", default=0.5),
         "read_timeout": env.float(f"GATEWAYS_{name.upper()}_READ_TIMEOUT", default=3.0),
+        "total_timeout": env.float(f"GATEWAYS_{name.upper()}_TOTAL_TIMEOUT", default=4.0),
     }
     for name in GATEWAY_NAMES
 }
