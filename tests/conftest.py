@@ -10,6 +10,9 @@ from django.utils import timezone
 
 from apps.api.models import Merchant
 from apps.api.services import create_api_key, create_merchant
+from tests.flush import flush_append_only_tables
+
+__all__ = ["flush_append_only_tables"]  # a fixture that is always on
 
 
 class ApiClient:

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from apps.common.ids import new_id
+from apps.outbox.models import Message
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,3 +67,16 @@ def publish(*drafts: EventDraft) -> None:
     rows = json.dumps([draft.row() for draft in drafts])
     with connection.cursor() as cursor:
         cursor.execute("SELECT outbox_publish(%s::jsonb)", [rows])
+
+
+def replay_dead_letter(*, message_id: int) -> bool:
+    """
+    Put a dead letter back into its queue, as if it had never been tried.
+
+    Events of the same object that came after it have been relayed meanwhile: handlers compare
+    the `sequence`, or read the object. Returns False when it is no dead letter any more.
+    """
+    revived = Message.objects.filter(pk=message_id, dead_at__isnull=False).update(
+        dead_at=None, attempts=0, available_at=Now()
+    )
+    return revived == 1

@@ -1,0 +1,7 @@
+"""What the outbox counts about itself."""
+
+from prometheus_client import Counter
+
+relayed = Counter("outbox_relayed", "Messages that reached all their readers.")
+failed = Counter("outbox_failed", "Calls of a handler that raised.", ["type"])
+dead = Counter("outbox_dead_letters", "Messages given up after the last attempt.", ["type"])

@@ -1,0 +1,23 @@
+"""
+MAP 2: who reacts to which event.
+
+Everything is named by its path and loaded at first use, so that no app imports one above it.
+A handler may be called twice with the same event, or hours later; it changes nothing then.
+"""
+
+from collections.abc import Mapping, Sequence
+
+# Event of ours -> `on_<event>(event: Event, *, now: datetime)`, called in this order.
+# "dispute.*" stands for every type that begins with "dispute.".
+HANDLERS: Mapping[str, Sequence[str]] = {}
+
+# Queues of other readers, which take every event: `queue(event_ids: list[str])`, called in the
+# relay's transaction, so it writes rows of its own and does nothing else.
+QUEUES: Sequence[str] = ()
+
+# Kind of a gateway's event -> `on_gateway_<kind>(*, gateway: str, event: GatewayEvent, now)`.
+# It raises `apps.webhooks.errors.UnknownObject` when the object is not ours yet.
+INBOUND: Mapping[str, str] = {
+    "payment": "apps.payments.handlers.on_gateway_payment",
+    "refund": "apps.payments.handlers.on_gateway_refund",
+}
