@@ -8,7 +8,7 @@ from demo.ports import LOOPBACK
 from embedded.processes import Process
 from embedded.servers import Place
 
-# Threads wait for gateways, processes use the cores: see docs/adr/0007-granian-with-threads.md.
+# Threads wait for gateways, processes use the cores: see docs/adr/0008-granian-with-threads.md.
 WEB_PROCESSES = 2
 WEB_THREADS = 64
 _WORKER_PROCESSES = 2
