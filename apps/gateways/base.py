@@ -109,7 +109,8 @@ class PaymentResult:
     `attempt_id` is our reference as the gateway holds it ("" when it holds none); `reference` is
     the gateway's id of the payment, `charge_reference` that of the movement of money on it.
     `amount_captured` and `amount_refunded` are what it took and gave back in all; `fee` is None
-    until the gateway tells it.
+    until the gateway tells it, or when it is taken in another currency. `method_token` is what the
+    payment method is called there now: a one-time token becomes another one by being charged.
     """
 
     state: PaymentState
@@ -125,6 +126,7 @@ class PaymentResult:
     decline: Decline | None = None
     action_url: str = ""
     method: MethodDetails | None = None
+    method_token: str = field(default="", repr=False)
     authorization_expires_at: datetime | None = None
 
 
@@ -195,6 +197,21 @@ class Timeouts:
     connect: float = 0.5
     read: float = 3.0
     total: float = 4.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayAccount:
+    """
+    What an adapter needs to work for one account; `api_base` "" is the gateway's own address.
+
+    All `webhook_secrets` are accepted, so that a secret can be replaced without losing an event.
+    """
+
+    name: str
+    api_key: str = field(repr=False)
+    api_base: str = ""
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    timeouts: Timeouts = Timeouts()
 
 
 class Gateway(Protocol):

@@ -1,0 +1,86 @@
+"""The gateways of this installation by name, built from the settings when first asked for."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from apps.gateways.base import Gateway, GatewayAccount, Timeouts
+
+# By path, so that the SDK of a gateway nobody uses is never loaded.
+_ADAPTERS = {
+    "stripe": "apps.gateways.stripe.adapter.StripeGateway",
+}
+
+_gateways: dict[str, Gateway] = {}
+_lock = threading.Lock()
+
+
+class UnknownGateway(LookupError):
+    """
+    The settings name no such account, though a row does.
+
+    Not a GatewayError: that the account is gone says nothing about what it did.
+    """
+
+
+def gateway_names() -> list[str]:
+    """Return the accounts in the order of preference."""
+    return list(settings.GATEWAYS)
+
+
+def get_gateway(name: str) -> Gateway:
+    """
+    Return the one gateway object of this process for the account.
+
+    :raises UnknownGateway: the settings do not name it
+    :raises ImproperlyConfigured: its settings are incomplete
+    """
+    gateway = _gateways.get(name)
+    if gateway is None:
+        with _lock:
+            gateway = _gateways.get(name) or _build(name)
+            _gateways[name] = gateway
+    return gateway
+
+
+def reset_gateways() -> None:
+    """Forget all gateways, so that the next use builds them anew: after a fork, and in tests."""
+    _gateways.clear()
+
+
+# Two processes that read from one connection would take each other's answers.
+os.register_at_fork(after_in_child=reset_gateways)
+
+
+def _build(name: str) -> Gateway:
+    try:
+        account_settings: Mapping[str, Any] = settings.GATEWAYS[name]
+    except KeyError:
+        raise UnknownGateway(name) from None
+    kind = account_settings["kind"]
+    if kind not in _ADAPTERS:
+        raise ImproperlyConfigured(f"GATEWAYS: {name} is of unknown kind {kind!r}")
+    if not account_settings["api_key"]:
+        raise ImproperlyConfigured(f"GATEWAYS_{name.upper()}_API_KEY is missing")
+    adapter = cast("Callable[[GatewayAccount], Gateway]", import_string(_ADAPTERS[kind]))
+    return adapter(_read_account(name, account_settings))
+
+
+def _read_account(name: str, account: Mapping[str, Any]) -> GatewayAccount:
+    secrets = str(account["webhook_secret"]).split(",")
+    return GatewayAccount(
+        name=name,
+        api_key=account["api_key"],
+        api_base=account["api_base"],
+        webhook_secrets=tuple(secret.strip() for secret in secrets if secret.strip()),
+        timeouts=Timeouts(
+            connect=account["connect_timeout"],
+            read=account["read_timeout"],
+            total=account["total_timeout"],
+        ),
+    )
