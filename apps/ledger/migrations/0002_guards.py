@@ -14,9 +14,11 @@ from apps.common.sql import append_only, drop_append_only
 # wait for each other but never deadlock. A connection keeps to one shard of each hot account.
 # The checks come after the projection: by then the balance rows are locked, so what they read of
 # floors and closed accounts cannot change any more.
-# Entries are looked up between two bounds, because PostgreSQL then opens their partition only.
+# Entries are looked up between two bounds, because PostgreSQL then opens their partition only; and
+# with a generic plan, because planning anew for each pair of bounds costs more than all the rest.
 GUARD_POSTINGS = """
-CREATE FUNCTION ledger_guard_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION ledger_guard_postings() RETURNS trigger LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     lowest text;
     highest text;
@@ -140,7 +142,8 @@ RETURN CASE normal_side WHEN 'debit' THEN 1 ELSE -1 END;
 # The key must have been claimed first: that is what makes a fact bookable once. Whoever closes a
 # period or takes a snapshot locks the keys, so what is read here after the claim stays true.
 GUARD_ENTRIES = """
-CREATE FUNCTION ledger_guard_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION ledger_guard_entries() RETURNS trigger LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     lowest text;
     highest text;
@@ -188,9 +191,11 @@ END $$;
 
 CLOSED_THROUGH = """
 CREATE FUNCTION ledger_closed_through(merchant text, is_live boolean) RETURNS date
-STABLE LANGUAGE sql
-RETURN coalesce((SELECT max(closed_through) FROM ledger_periodclose
-                  WHERE merchant_id = merchant AND livemode = is_live), '-infinity');
+STABLE LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN coalesce((SELECT max(closed_through) FROM ledger_periodclose
+                      WHERE merchant_id = merchant AND livemode = is_live), '-infinity');
+END $$;
 """
 
 # Statement-level triggers fire on the table which the statement names. So a partition that is

@@ -4,15 +4,38 @@ How each business fact is booked: pure functions from a `Fact` to a balanced `En
 docs/ledger.md explains each of them with numbers.
 """
 
+from apps.ledger.recipes.disputes import dispute_lost, dispute_reinstated, dispute_withdrawn
+from apps.ledger.recipes.exchange import captured_abroad, exchanged, refunded_abroad
 from apps.ledger.recipes.fact import Fact, Share
 from apps.ledger.recipes.payments import (
     authorisation_raised,
     authorised,
     captured,
+    captured_in_conflict,
     fee_charged,
     refund_reversed,
     refunded,
     voided,
+)
+from apps.ledger.recipes.sellers import (
+    payout_failed,
+    payout_held,
+    payout_paid,
+    payout_released,
+    payout_returned,
+    payout_sent,
+    reserve_held,
+    reserve_released,
+    share_available,
+    transfer_reversed,
+    transferred,
+)
+from apps.ledger.recipes.settlements import (
+    corrected,
+    credit_granted,
+    credit_used,
+    settled,
+    settlement_received,
 )
 
 __all__ = [
@@ -21,8 +44,31 @@ __all__ = [
     "authorisation_raised",
     "authorised",
     "captured",
+    "captured_in_conflict",
+    "captured_abroad",
+    "corrected",
+    "credit_granted",
+    "credit_used",
+    "dispute_lost",
+    "dispute_reinstated",
+    "dispute_withdrawn",
+    "exchanged",
     "fee_charged",
+    "payout_failed",
+    "payout_held",
+    "payout_paid",
+    "payout_released",
+    "payout_returned",
+    "payout_sent",
     "refund_reversed",
     "refunded",
+    "refunded_abroad",
+    "reserve_held",
+    "reserve_released",
+    "settled",
+    "settlement_received",
+    "share_available",
+    "transfer_reversed",
+    "transferred",
     "voided",
 ]

@@ -51,6 +51,20 @@ def captured(
     return entry(fact, "captured", ATTEMPT, moved + _hold(fact, -release))
 
 
+def captured_in_conflict(fact: Fact) -> EntryDraft:
+    """Set money aside which the gateway took but nobody asked for, until a person decides."""
+    return entry(
+        fact,
+        "captured_in_conflict",
+        ATTEMPT,
+        legs(
+            fact.currency,
+            (chart.GATEWAY_CLEARING, fact.gateway, fact.amount),
+            (chart.SUSPENSE, "", -fact.amount),
+        ),
+    )
+
+
 def fee_charged(fact: Fact, *, source_type: str = ATTEMPT) -> EntryDraft:
     """Book a fee which the gateway told after the fact: it keeps it from what it owes us."""
     return entry(

@@ -1,0 +1,49 @@
+"""Disputes: the gateway takes the money while the bank decides."""
+
+from apps.ledger import chart
+from apps.ledger.drafts import EntryDraft, Leg
+from apps.ledger.recipes.fact import Fact, Share, entry, legs, reversed_legs
+
+DISPUTE = "dispute"
+
+
+def dispute_withdrawn(fact: Fact, *, fee: int = 0) -> EntryDraft:
+    """Book that the gateway took the disputed amount back, and its fee (AC-83)."""
+    return entry(fact, "dispute_withdrawn", DISPUTE, _withdrawn(fact, fee))
+
+
+def dispute_reinstated(fact: Fact, *, fee_returned: int = 0) -> EntryDraft:
+    """Book a dispute that is won: the money is back, the fee where the gateway returns it."""
+    return entry(fact, "dispute_reinstated", DISPUTE, reversed_legs(_withdrawn(fact, fee_returned)))
+
+
+def dispute_lost(fact: Fact, *, booked: int, shares: tuple[Share, ...] = ()) -> EntryDraft:
+    """
+    Book a loss: `fact.amount` was withdrawn, `booked` is what the payment was booked with.
+
+    What was withdrawn above that came from the exchange rate and is no loss of the dispute
+    (AC-85). `shares` are borne by sellers, below zero if need be.
+    """
+    sellers = sum(share.amount for share in shares)
+    return entry(
+        fact,
+        "dispute_lost",
+        DISPUTE,
+        legs(
+            fact.currency,
+            (chart.DISPUTE_LOSSES, "", booked - sellers),
+            (chart.FX_GAIN_LOSS, "", fact.amount - booked),
+            *((chart.SELLER_PAYABLE, share.seller_id, share.amount) for share in shares),
+            (chart.DISPUTE_WITHHELD, fact.gateway, -fact.amount),
+            forced=True,
+        ),
+    )
+
+
+def _withdrawn(fact: Fact, fee: int) -> tuple[Leg, ...]:
+    return legs(
+        fact.currency,
+        (chart.DISPUTE_WITHHELD, fact.gateway, fact.amount),
+        (chart.DISPUTE_FEES, fact.gateway, fee),
+        (chart.GATEWAY_CLEARING, fact.gateway, -fact.amount - fee),
+    )
