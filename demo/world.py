@@ -72,6 +72,7 @@ class World:
             web_port=web_port,
             psp_port=psp_port,
         )
+        self._variables["PROMETHEUS_MULTIPROC_DIR"] = str(self._empty_folder("metrics"))
         services = Services(
             root=self._root, place=self._place, environment={**os.environ, **self._variables}
         )
@@ -116,6 +117,13 @@ class World:
             (self._local / name).unlink(missing_ok=True)
         shutil.rmtree(self._place.logs, ignore_errors=True)
         self._place.logs.mkdir(mode=0o700)
+
+    def _empty_folder(self, name: str) -> Path:
+        """Return a folder without what the processes of an earlier run counted."""
+        folder = self._place.data / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        return folder
 
     def _choose_ports(self) -> tuple[int, int, int]:
         port, simulator_port = self._asked_ports
