@@ -1,3 +1,10 @@
 """Which function loads the objects behind an id's prefix, for `expand[]` in the API."""
 
-LOADERS: dict[str, str] = {}
+LOADERS: dict[str, str] = {
+    "att": "apps.payments.api.loaders.load_attempts",
+    "ch": "apps.payments.api.loaders.load_charges",
+    "cus": "apps.customers.api.views.load_customers",
+    "pi": "apps.payments.api.loaders.load_intents",
+    "pm": "apps.vault.api.views.load_methods",
+    "re": "apps.payments.api.loaders.load_refunds",
+}

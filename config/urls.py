@@ -3,7 +3,11 @@
 from django.urls import URLPattern, URLResolver, path
 
 from apps.api import openapi, operations
+from apps.customers.api import views as customers
 from apps.outbox.api import events
+from apps.payments.api import charges, intents, refunds
+from apps.vault.api import views as methods
+from apps.webhooks.views import receive_gateway_webhook
 
 operations_urls: list[URLPattern | URLResolver] = [
     path("healthz", operations.healthz),
@@ -19,4 +23,45 @@ event_urls: list[URLPattern | URLResolver] = [
     path("v1/events/<str:event_id>", events.EventView.as_view()),
 ]
 
-urlpatterns: list[URLPattern | URLResolver] = [*operations_urls, *event_urls]
+customer_urls: list[URLPattern | URLResolver] = [
+    path("v1/customers", customers.CustomerList.as_view()),
+    path("v1/customers/search", customers.CustomerSearch.as_view()),
+    path("v1/customers/<str:customer_id>", customers.CustomerDetail.as_view()),
+    path("v1/customers/<str:customer_id>/payment_methods", methods.CustomerMethods.as_view()),
+    path(
+        "v1/customers/<str:customer_id>/payment_methods/<str:method_id>",
+        methods.CustomerMethodDetail.as_view(),
+    ),
+    path("v1/payment_methods", methods.MethodList.as_view()),
+    path("v1/payment_methods/<str:method_id>", methods.MethodDetail.as_view()),
+    path("v1/payment_methods/<str:method_id>/attach", methods.MethodAttach.as_view()),
+    path("v1/payment_methods/<str:method_id>/detach", methods.MethodDetach.as_view()),
+]
+
+payment_urls: list[URLPattern | URLResolver] = [
+    path("v1/payment_intents", intents.IntentList.as_view()),
+    path("v1/payment_intents/<str:intent_id>", intents.IntentDetail.as_view()),
+    path("v1/payment_intents/<str:intent_id>/confirm", intents.IntentConfirm.as_view()),
+    path("v1/payment_intents/<str:intent_id>/capture", intents.IntentCapture.as_view()),
+    path("v1/payment_intents/<str:intent_id>/cancel", intents.IntentCancel.as_view()),
+    path("v1/payment_intents/<str:intent_id>/attempts", intents.IntentAttempts.as_view()),
+    path("v1/payment_intents/<str:intent_id>/events", intents.IntentEvents.as_view()),
+    path("v1/payment_intents/<str:intent_id>/trace", intents.IntentTrace.as_view()),
+    path("v1/charges", charges.ChargeList.as_view()),
+    path("v1/charges/<str:charge_id>", charges.ChargeDetail.as_view()),
+    path("v1/refunds", refunds.RefundList.as_view()),
+    path("v1/refunds/<str:refund_id>", refunds.RefundDetail.as_view()),
+    path("v1/refunds/<str:refund_id>/cancel", refunds.RefundCancel.as_view()),
+]
+
+webhook_urls: list[URLPattern | URLResolver] = [
+    path("webhooks/<str:kind>/<str:account>", receive_gateway_webhook),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *operations_urls,
+    *event_urls,
+    *customer_urls,
+    *payment_urls,
+    *webhook_urls,
+]

@@ -8,22 +8,32 @@ from apps.common.errors import DomainError
 # ISO 4217 exponents other than two. Source: ISO 4217 list one.
 _EXPONENTS = {
     **dict.fromkeys(
-        "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF".split(), 0
+        (
+            "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA",
+            "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
+        ),
+        0,
     ),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-}
-# Stripe keeps UGX with two decimals in its API for backward compatibility, as it does ISK (AC-42).
-_EXPONENTS["UGX"] = 2
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    # Kept with two decimals in Stripe's API, as ISK is (AC-42), though ISO 4217 says none.
+    "UGX": 2,
+}  # fmt: skip
 
 CURRENCIES = frozenset(
-    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BWP BYN "
-    "BZD CAD CDF CHF CLP CNY COP CRC CVE CZK DJF DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD "
-    "GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD JOD JPY KES KGS KHR KMF KRW KWD KYD KZT LAK "
-    "LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD "
-    "OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SEK SGD SHP SLE SOS SRD STD "
-    "SZL THB TJS TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VND VUV WST XAF XCD XOF XPF YER ZAR "
-    "ZMW".split()
-)
+    {
+        "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT",
+        "BGN", "BHD", "BIF", "BMD", "BND", "BOB", "BRL", "BSD", "BWP", "BYN", "BZD", "CAD", "CDF",
+        "CHF", "CLP", "CNY", "COP", "CRC", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ETB",
+        "EUR", "FJD", "FKP", "GBP", "GEL", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HTG",
+        "HUF", "IDR", "ILS", "INR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KRW",
+        "KWD", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "MAD", "MDL", "MGA", "MKD", "MMK",
+        "MNT", "MOP", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR",
+        "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB",
+        "RWF", "SAR", "SBD", "SCR", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "STD", "SZL", "THB",
+        "TJS", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VND",
+        "VUV", "WST", "XAF", "XCD", "XOF", "XPF", "YER", "ZAR", "ZMW",
+    }
+)  # fmt: skip
 
 # The smallest charge per currency in minor units. Source: docs.stripe.com/currencies, "Minimum and
 # maximum charge amounts". Currencies without a published minimum take one minor unit.
@@ -33,6 +43,9 @@ _MINIMUM_AMOUNTS = {
     "MYR": 200, "NOK": 300, "NZD": 50, "PLN": 200, "RON": 200, "SEK": 300, "SGD": 50, "THB": 1000,
 }  # fmt: skip
 MAXIMUM_AMOUNT = 99_999_999
+
+# Longer texts are no amounts, and not worth parsing.
+_MAX_DIGITS = 20
 
 # Amounts of these must be whole multiples, although their exponent says otherwise (AC-41, AC-42).
 _GRANULARITY = {"ISK": 100, "UGX": 100, "BHD": 10, "JOD": 10, "KWD": 10, "OMR": 10, "TND": 10}
@@ -84,7 +97,9 @@ def to_minor(text: str, currency: str) -> int:
     """
     plain = text.isascii() and text.replace(".", "", 1).isdigit() and text[0] != "."
     try:
-        amount = Decimal(text).scaleb(exponent(currency)) if plain and len(text) <= 20 else None
+        amount = (
+            Decimal(text).scaleb(exponent(currency)) if plain and len(text) <= _MAX_DIGITS else None
+        )
     except InvalidOperation:
         amount = None
     if amount is None or amount != amount.to_integral_value():

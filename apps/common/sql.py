@@ -8,7 +8,8 @@ M = TypeVar("M", bound=models.Model)
 
 
 def append_only(table: str) -> str:
-    """Return the SQL which makes PostgreSQL refuse UPDATE, DELETE and TRUNCATE on `table`.
+    """
+    Return the SQL which makes PostgreSQL refuse UPDATE, DELETE and TRUNCATE on `table`.
 
     The migration which runs it depends on `("common", "0001_refuse_change")`. It is one statement,
     because a connection that prepares its statements takes no more than one at a time.

@@ -13,6 +13,10 @@ class GatewayNotSent(GatewayError):
     """
 
 
+class GatewayNeverReceived(GatewayNotSent):
+    """Asked well after the call, the gateway has no payment with our reference."""
+
+
 class GatewayUnknown(GatewayError):
     """
     The request may have been processed: timeout while reading, connection lost, 500, 502, 504.

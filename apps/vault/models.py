@@ -80,9 +80,7 @@ class GatewayCustomer(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                name="one_customer_per_gateway", fields=["customer", "gateway"]
-            )
+            models.UniqueConstraint(name="one_customer_per_gateway", fields=["customer", "gateway"])
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,169 @@
+"""`/v1/customers`."""
+
+import re
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.api.fields import (
+    IdField,
+    IntegerField,
+    ListField,
+    MetadataField,
+    TextField,
+    merge_metadata,
+)
+from apps.api.lists import ListSchema, list_page
+from apps.api.schemas import RequestSchema
+from apps.api.views import ApiView, Json
+from apps.common.errors import InvalidParameter
+from apps.common.origin import Scope
+from apps.customers.models import Customer
+from apps.customers.objects import render_customer
+from apps.customers.selectors import get_customer
+from apps.customers.services import create_customer, delete_customer, update_customer
+
+
+class Address(RequestSchema):
+    city = TextField(required=False, allow_null=True)
+    country = TextField(required=False, allow_null=True, max_length=2)
+    line1 = TextField(required=False, allow_null=True)
+    line2 = TextField(required=False, allow_null=True)
+    postal_code = TextField(required=False, allow_null=True, max_length=20)
+    state = TextField(required=False, allow_null=True)
+
+
+class Shipping(RequestSchema):
+    address = Address()
+    name = TextField()
+    phone = TextField(required=False, allow_null=True, max_length=20)
+
+
+class InvoiceSettings(RequestSchema):
+    default_payment_method = IdField("pm", required=False, allow_null=True)
+
+
+class WriteCustomer(RequestSchema):
+    address = Address(required=False, allow_null=True)
+    description = TextField(required=False, allow_null=True, max_length=350)
+    email = TextField(required=False, allow_null=True, max_length=512)
+    invoice_settings = InvoiceSettings(required=False)
+    metadata = MetadataField()
+    name = TextField(required=False, allow_null=True, max_length=256)
+    phone = TextField(required=False, allow_null=True, max_length=20)
+    preferred_locales = ListField(TextField(max_length=20), required=False)
+    shipping = Shipping(required=False, allow_null=True)
+
+
+class ListCustomers(ListSchema):
+    email = TextField(required=False, max_length=512)
+
+
+class SearchCustomers(RequestSchema):
+    query = TextField(max_length=600)
+    limit = IntegerField(required=False, default=10, min_value=1, max_value=100)
+
+
+_EMAIL_QUERY = re.compile(r"email\s*:\s*[\"']([^\"']+)[\"']\Z")
+_MAY_BE_NULL = frozenset({"address", "shipping"})
+
+
+def _columns(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, Any]:
+    columns = {
+        name: "" if value is None and name not in _MAY_BE_NULL else value
+        for name, value in params.items()
+        if name not in {"metadata", "invoice_settings"}
+    }
+    if "metadata" in params:
+        columns["metadata"] = merge_metadata(metadata, params["metadata"])
+    settings = params.get("invoice_settings", {})
+    if "default_payment_method" in settings:
+        columns["default_payment_method_id"] = settings["default_payment_method"] or ""
+    return columns
+
+
+class CustomerList(ApiView):
+    resource = "customers"
+    schemas = {"GET": ListCustomers, "POST": WriteCustomer}
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        rows = Customer.objects.filter(
+            merchant_id=self.scope.merchant_id,
+            livemode=self.scope.livemode,
+            deleted_at__isnull=True,
+        )
+        if "email" in params:
+            rows = rows.filter(email=params["email"])
+        return list_page(rows, params, url="/v1/customers", show=render_customer)
+
+    def post(self, _request: HttpRequest) -> Json:
+        customer = create_customer(
+            scope=self.scope,
+            fields=_columns(self.load(), metadata={}),
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_customer(customer)
+
+
+class CustomerSearch(ApiView):
+    """Stripe's search, as far as it is worth having here: by the exact e-mail address."""
+
+    resource = "customers"
+    schemas = {"GET": SearchCustomers}
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        found = _EMAIL_QUERY.match(params["query"].strip())
+        if found is None:
+            raise InvalidParameter("query must be like email:'a@example.com'.", param="query")
+        rows = Customer.objects.filter(
+            merchant_id=self.scope.merchant_id,
+            livemode=self.scope.livemode,
+            deleted_at__isnull=True,
+            email=found[1],
+        ).order_by("-pk")[: params["limit"]]
+        return {
+            "object": "search_result",
+            "url": "/v1/customers/search",
+            "has_more": False,
+            "next_page": None,
+            "data": [render_customer(row) for row in rows],
+        }
+
+
+class CustomerDetail(ApiView):
+    resource = "customers"
+    schemas = {"POST": WriteCustomer}
+
+    def get(self, _request: HttpRequest, customer_id: str) -> Json:
+        self.load()
+        return render_customer(get_customer(self.scope, customer_id))
+
+    def post(self, _request: HttpRequest, customer_id: str) -> Json:
+        current = get_customer(self.scope, customer_id)
+        customer = update_customer(
+            scope=self.scope,
+            customer_id=customer_id,
+            changes=_columns(self.load(), metadata=current.metadata),
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_customer(customer)
+
+    def delete(self, _request: HttpRequest, customer_id: str) -> Json:
+        self.load()
+        delete_customer(
+            scope=self.scope, customer_id=customer_id, origin=self.origin, now=timezone.now()
+        )
+        return {"id": customer_id, "object": "customer", "deleted": True}
+
+
+def load_customers(ids: set[str], scope: Scope) -> dict[str, dict[str, Any]]:
+    """Return the customers with these ids, for `expand[]`."""
+    rows = Customer.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    return {row.id: render_customer(row) for row in rows}

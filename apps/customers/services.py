@@ -1,0 +1,94 @@
+"""Create, change and delete customers."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.common.origin import Origin, Scope
+from apps.customers.models import Customer
+from apps.customers.objects import render_customer
+from apps.customers.selectors import get_customer
+from apps.outbox.services import EventDraft, publish
+
+
+def create_customer(
+    *, scope: Scope, fields: Mapping[str, Any], origin: Origin, now: datetime
+) -> Customer:
+    """Create a customer; `fields` are columns of `Customer`."""
+    with transaction.atomic():
+        customer = Customer.objects.create(
+            merchant_id=scope.merchant_id,
+            livemode=scope.livemode,
+            created_at=now,
+            version=1,
+            **fields,
+        )
+        _publish(customer, "customer.created", origin=origin, now=now)
+    return customer
+
+
+def update_customer(
+    *, scope: Scope, customer_id: str, changes: Mapping[str, Any], origin: Origin, now: datetime
+) -> Customer:
+    """
+    Change columns of a customer.
+
+    :raises ResourceMissing: no such customer, or deleted
+    """
+    get_customer(scope, customer_id)
+    with transaction.atomic():
+        customer = Customer.objects.lock(customer_id)
+        before = render_customer(customer)
+        for name, value in changes.items():
+            setattr(customer, name, value)
+        customer.version += 1
+        customer.save(update_fields=[*changes, "version"])
+        _publish(customer, "customer.updated", before=before, origin=origin, now=now)
+    return customer
+
+
+def delete_customer(*, scope: Scope, customer_id: str, origin: Origin, now: datetime) -> Customer:
+    """
+    Close a customer: it shows no more, what was paid stays in the books.
+
+    :raises ResourceMissing: no such customer, or deleted before
+    """
+    get_customer(scope, customer_id)
+    with transaction.atomic():
+        customer = Customer.objects.lock(customer_id)
+        customer.deleted_at = now
+        customer.version += 1
+        customer.save(update_fields=["deleted_at", "version"])
+        _publish(customer, "customer.deleted", origin=origin, now=now)
+    return customer
+
+
+def _publish(
+    customer: Customer,
+    type_: str,
+    *,
+    origin: Origin,
+    now: datetime,
+    before: dict[str, Any] | None = None,
+) -> None:
+    shown = render_customer(customer)
+    changed = None
+    if before is not None:
+        changed = {name: old for name, old in before.items() if shown[name] != old}
+    publish(
+        EventDraft(
+            merchant_id=customer.merchant_id,
+            livemode=customer.livemode,
+            type=type_,
+            object_id=customer.id,
+            sequence=customer.version,
+            object=shown,
+            previous_attributes=changed,
+            actor=origin.actor,
+            request_id=origin.request_id,
+            idempotency_key=origin.idempotency_key,
+            created_at=now,
+        )
+    )

@@ -1,0 +1,61 @@
+"""`/v1/charges`: the attempts that reached a gateway, read-only."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from apps.api.fields import IdField
+from apps.api.lists import ListSchema, list_page
+from apps.api.views import ApiView, Json
+from apps.common.errors import ResourceMissing
+from apps.common.origin import Scope
+from apps.payments.models import PaymentAttempt
+from apps.payments.objects import render_charge
+
+
+class ListCharges(ListSchema):
+    payment_intent = IdField("pi", required=False)
+    customer = IdField("cus", required=False)
+
+
+def charges_of(scope: Scope) -> QuerySet[PaymentAttempt]:
+    """Return the attempts which show as charges."""
+    return PaymentAttempt.objects.filter(
+        ~Q(gateway_reference=""), merchant_id=scope.merchant_id, livemode=scope.livemode
+    ).select_related("intent")
+
+
+def as_attempt_id(charge_id: str) -> str:
+    """Return the id of the attempt behind a charge's id."""
+    return f"att{charge_id.removeprefix('ch')}"
+
+
+class ChargeList(ApiView):
+    resource = "charges"
+    schemas = {"GET": ListCharges}
+
+    def get(self, _request: HttpRequest) -> Json:
+        params: dict[str, Any] = self.load()
+        rows = charges_of(self.scope)
+        if "payment_intent" in params:
+            rows = rows.filter(intent_id=params["payment_intent"])
+        if "customer" in params:
+            rows = rows.filter(intent__customer_id=params["customer"])
+        for cursor in ("starting_after", "ending_before"):
+            if cursor in params:
+                params[cursor] = as_attempt_id(params[cursor])
+        return list_page(
+            rows, params, url="/v1/charges", show=lambda row: render_charge(row, row.intent)
+        )
+
+
+class ChargeDetail(ApiView):
+    resource = "charges"
+
+    def get(self, _request: HttpRequest, charge_id: str) -> Json:
+        self.load()
+        attempt = charges_of(self.scope).filter(pk=as_attempt_id(charge_id)).first()
+        if attempt is None:
+            raise ResourceMissing(resource="charge", id=charge_id, param="id")
+        return render_charge(attempt, attempt.intent)

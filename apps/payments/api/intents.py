@@ -1,0 +1,436 @@
+"""`/v1/payment_intents` and its actions."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.api.fields import (
+    AmountField,
+    BooleanField,
+    CurrencyField,
+    EnumField,
+    IdField,
+    ListField,
+    MetadataField,
+    TextField,
+    TimestampField,
+    merge_metadata,
+)
+from apps.api.idempotency import Claim
+from apps.api.lists import ListSchema, list_envelope, list_page
+from apps.api.schemas import RequestSchema
+from apps.api.views import ApiView, ClaimMode, Json, Result
+from apps.common.errors import DomainError, InvalidParameter, ResourceMissing
+from apps.outbox.models import Event
+from apps.payments.errors import CardDeclined, GatewayFailed
+from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.payments.objects import render_attempt, render_intent
+from apps.payments.selectors import get_attempt, get_intent
+from apps.payments.services.intents import (
+    Confirmation,
+    cancel_intent,
+    capture_intent,
+    confirm_intent,
+    create_intent,
+    resume_attempt,
+    update_intent,
+)
+from apps.payments.states import ErrorClass, IntentStatus
+from apps.payments.trace import trace_intent
+
+# An intent keeps its history of at most this many events in one answer.
+MAX_HISTORY = 1000
+
+CANCELLATION_REASONS = ["duplicate", "fraudulent", "requested_by_customer", "abandoned"]
+
+
+class TransferData(RequestSchema):
+    destination = IdField("acct")
+    amount = AmountField(required=False)
+
+
+class AutomaticPaymentMethods(RequestSchema):
+    """Stripe's switch; our gateways decide by the payment method, so it changes nothing."""
+
+    enabled = BooleanField()
+    allow_redirects = EnumField(["always", "never"], required=False)
+
+
+class _Shared(RequestSchema):
+    """What may be set when an intent is made and until it is charged."""
+
+    customer = IdField("cus", required=False, allow_null=True)
+    payment_method = TextField(required=False, min_length=1, max_length=255)
+    description = TextField(required=False, allow_null=True, max_length=1000)
+    receipt_email = TextField(required=False, allow_null=True, max_length=512)
+    statement_descriptor = TextField(required=False, allow_null=True, max_length=22)
+    setup_future_usage = EnumField(["on_session", "off_session"], required=False, allow_null=True)
+    metadata = MetadataField()
+    application_fee_amount = AmountField(required=False, allow_null=True, min_value=0)
+    transfer_data = TransferData(required=False)
+    transfer_group = TextField(required=False, allow_null=True, max_length=255)
+    payment_method_types = ListField(TextField(max_length=40), required=False)
+
+
+class CreateIntent(_Shared):
+    amount = AmountField()
+    currency = CurrencyField()
+    capture_method = EnumField(["automatic", "manual", "automatic_async"], required=False)
+    confirmation_method = EnumField(["automatic"], required=False)
+    automatic_payment_methods = AutomaticPaymentMethods(required=False)
+    confirm = BooleanField(required=False, default=False)
+    off_session = BooleanField(required=False)
+    return_url = TextField(required=False, max_length=2048)
+    expires_at = TimestampField(required=False)
+    error_on_requires_action = BooleanField(required=False)
+
+
+class UpdateIntent(_Shared):
+    amount = AmountField(required=False)
+    currency = CurrencyField(required=False)
+
+
+class ConfirmIntent(RequestSchema):
+    payment_method = TextField(required=False, min_length=1, max_length=255)
+    client_secret = TextField(required=False, max_length=200)
+    capture_method = EnumField(["automatic", "manual", "automatic_async"], required=False)
+    off_session = BooleanField(required=False)
+    receipt_email = TextField(required=False, max_length=512)
+    return_url = TextField(required=False, max_length=2048)
+    setup_future_usage = EnumField(["on_session", "off_session"], required=False)
+    use_stripe_sdk = BooleanField(required=False)
+
+
+class CaptureIntent(RequestSchema):
+    amount_to_capture = AmountField(required=False)
+    metadata = MetadataField()
+
+
+class CancelIntent(RequestSchema):
+    cancellation_reason = EnumField(CANCELLATION_REASONS, required=False)
+
+
+class RetrieveIntent(RequestSchema):
+    client_secret = TextField(required=False, max_length=200)
+
+
+class ListIntents(ListSchema):
+    customer = IdField("cus", required=False)
+
+
+# How an intent is answered: the object, a decline, or None for what is no answer to keep.
+Answer = Callable[[PaymentIntent], Json | DomainError | None]
+
+
+class IntentReply:
+    """Claims and answers the request's key in the statements of the payment's own steps."""
+
+    def __init__(self, view: ApiView, claim: Claim, answer: Answer) -> None:
+        self._view = view
+        self._claim = claim
+        self._answer = answer
+
+    def begin(self, object_id: str) -> Json:
+        """Return the claim with its recovery point."""
+        return self._claim.row(object_id=object_id)
+
+    def finish(self, intent: PaymentIntent) -> Json | None:
+        """Return the claim with its answer."""
+        answer = self._answer(intent)
+        return None if answer is None else self._view.answer_row(answer)
+
+    def settle(self, standing: Json | None) -> None:
+        """Take what the claim met."""
+        self._claim.settle(standing)
+
+
+def answer_intent(intent: PaymentIntent) -> Json | DomainError | None:
+    """
+    Return how a confirmed intent is answered: the object, or the decline.
+
+    None when the gateway failed before anything happened: that is no answer to keep.
+    """
+    error = intent.last_payment_error or {}
+    if intent.status != IntentStatus.FAILED:
+        return render_intent(intent)
+    if error.get("type") == "card_error":
+        return CardDeclined(error, intent=render_intent(intent))
+    return None
+
+
+class IntentView(ApiView):
+    """What all views of intents share."""
+
+    resource = "payment_intents"
+    transactional_answer = False
+    claim_mode = ClaimMode.BY_SERVICE
+
+    def reply(self, answer: Answer | None = None) -> IntentReply | None:
+        """Return the request's key, for a service to claim and answer."""
+        return IntentReply(self, self.claim, answer or answer_intent) if self.claim else None
+
+    def shown(self, intent: PaymentIntent) -> Json:
+        """Answer a payment: the object, or the error that tells why it failed."""
+        answer = answer_intent(intent)
+        if answer is None:
+            raise GatewayFailed(payment_intent=render_intent(intent))
+        if isinstance(answer, DomainError):
+            raise answer
+        return answer
+
+    def resumed(self, now: datetime) -> PaymentIntent | None:
+        """
+        Go on where an earlier run of this request died, if one did.
+
+        None when there is nothing to go on with: no earlier run, or one that never reached the
+        gateway, so that this request may try anew.
+        """
+        attempt_id = self.claim.object_id if self.claim else ""
+        if not attempt_id or get_attempt(attempt_id).error_class == ErrorClass.NOT_SENT:
+            return None
+        return resume_attempt(
+            attempt_id=attempt_id, origin=self.origin, now=now, reply=self.reply()
+        )
+
+    @property
+    def wants_inline(self) -> bool:
+        """Whether the request itself runs the attempt (`Prefer: respond-async` says no)."""
+        return "respond-async" not in self.request.META.get("HTTP_PREFER", "")
+
+    def check_secret(self, intent_id: str, client_secret: str | None) -> None:
+        """Let a publishable key act only on the intent whose client secret it shows."""
+        if self.caller.is_publishable or client_secret is not None:
+            intent = get_intent(self.scope, intent_id)
+            if client_secret != intent.client_secret:
+                raise ResourceMissing(
+                    resource="payment_intent", id=intent_id, param="client_secret"
+                )
+
+
+class IntentList(IntentView):
+    schemas = {"GET": ListIntents, "POST": CreateIntent}
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        rows = PaymentIntent.objects.filter(
+            merchant_id=self.scope.merchant_id, livemode=self.scope.livemode
+        )
+        if "customer" in params:
+            rows = rows.filter(customer_id=params["customer"])
+        return list_page(rows, params, url="/v1/payment_intents", show=render_intent)
+
+    def post(self, _request: HttpRequest) -> Result:
+        now = timezone.now()
+        params = self.load()
+        resumed = self.resumed(now)
+        if resumed is not None:
+            return self.shown(resumed)
+        confirmation = None
+        if params["confirm"]:
+            confirmation = Confirmation(
+                payment_method=params.get("payment_method", ""), inline=self.wants_inline
+            )
+        intent = create_intent(
+            scope=self.scope,
+            fields=_columns(params),
+            confirmation=confirmation,
+            origin=self.origin,
+            now=now,
+            reply=self.reply(),
+        )
+        return self.shown(intent)
+
+
+class IntentDetail(IntentView):
+    schemas = {"GET": RetrieveIntent, "POST": UpdateIntent}
+    publishable_methods = frozenset({"GET"})
+
+    def get(self, _request: HttpRequest, intent_id: str) -> Json:
+        params = self.load()
+        intent = get_intent(self.scope, intent_id)
+        secret = params.get("client_secret")
+        if (self.caller.is_publishable or secret) and secret != intent.client_secret:
+            raise ResourceMissing(resource="payment_intent", id=intent_id, param="client_secret")
+        return render_intent(intent)
+
+    def post(self, _request: HttpRequest, intent_id: str) -> Json:
+        params = self.load()
+        changes = _columns(params)
+        if "metadata" in params:
+            current = get_intent(self.scope, intent_id).metadata
+            changes["metadata"] = merge_metadata(current, params["metadata"])
+        intent = update_intent(
+            scope=self.scope,
+            intent_id=intent_id,
+            changes=changes,
+            origin=self.origin,
+            now=timezone.now(),
+            reply=self.reply(render_intent),
+        )
+        return render_intent(intent)
+
+
+class IntentConfirm(IntentView):
+    schemas = {"POST": ConfirmIntent}
+    publishable_methods = frozenset({"POST"})
+
+    def post(self, _request: HttpRequest, intent_id: str) -> Result:
+        now = timezone.now()
+        params = self.load()
+        self.check_secret(intent_id, params.get("client_secret"))
+        resumed = self.resumed(now)
+        if resumed is not None:
+            return self.shown(resumed)
+        changes = _columns(params)
+        changes.pop("payment_method_id", None)
+        intent = confirm_intent(
+            scope=self.scope,
+            intent_id=intent_id,
+            confirmation=Confirmation(
+                payment_method=params.get("payment_method", ""),
+                changes=changes,
+                inline=self.wants_inline,
+            ),
+            origin=self.origin,
+            now=now,
+            reply=self.reply(),
+        )
+        return self.shown(intent)
+
+
+class IntentCapture(IntentView):
+    schemas = {"POST": CaptureIntent}
+
+    def post(self, _request: HttpRequest, intent_id: str) -> Json:
+        now = timezone.now()
+        params = self.load()
+        resumed = self.resumed(now)
+        if resumed is not None:
+            return render_intent(resumed)
+        intent = capture_intent(
+            scope=self.scope,
+            intent_id=intent_id,
+            amount=params.get("amount_to_capture"),
+            origin=self.origin,
+            now=now,
+            reply=self.reply(_answer_capture),
+        )
+        return render_intent(intent)
+
+
+class IntentCancel(IntentView):
+    schemas = {"POST": CancelIntent}
+
+    def post(self, _request: HttpRequest, intent_id: str) -> Json:
+        now = timezone.now()
+        params = self.load()
+        resumed = self.resumed(now)
+        if resumed is not None:
+            return render_intent(resumed)
+        intent = cancel_intent(
+            scope=self.scope,
+            intent_id=intent_id,
+            reason=params.get("cancellation_reason", "requested_by_customer"),
+            origin=self.origin,
+            now=now,
+            reply=self.reply(_answer_cancel),
+        )
+        return render_intent(intent)
+
+
+def _answer_capture(intent: PaymentIntent) -> Json | None:
+    """Answer a capture; one that did not reach the gateway is no answer to keep."""
+    return None if intent.status == IntentStatus.REQUIRES_CAPTURE else render_intent(intent)
+
+
+def _answer_cancel(intent: PaymentIntent) -> Json | None:
+    over = {IntentStatus.CANCELED, IntentStatus.EXPIRED}
+    return render_intent(intent) if intent.status in over else None
+
+
+class IntentAttempts(IntentView):
+    def get(self, _request: HttpRequest, intent_id: str) -> Json:
+        self.load()
+        intent = get_intent(self.scope, intent_id)
+        attempts = PaymentAttempt.objects.filter(intent_id=intent.id).order_by("number")
+        return list_envelope(
+            [render_attempt(attempt) for attempt in attempts],
+            url=f"/v1/payment_intents/{intent.id}/attempts",
+        )
+
+
+class IntentEvents(IntentView):
+    def get(self, _request: HttpRequest, intent_id: str) -> Json:
+        self.load()
+        intent = get_intent(self.scope, intent_id)
+        events = Event.objects.filter(object_id=intent.id).order_by("sequence")[:MAX_HISTORY]
+        return list_envelope(
+            [_show_fact(event) for event in events],
+            url=f"/v1/payment_intents/{intent.id}/events",
+        )
+
+
+class IntentTrace(IntentView):
+    def get(self, _request: HttpRequest, intent_id: str) -> Json:
+        self.load()
+        return trace_intent(get_intent(self.scope, intent_id))
+
+
+def _show_fact(event: Event) -> Json:
+    return {
+        "id": event.id,
+        "object": "payment_intent.event",
+        "type": event.type,
+        "sequence": event.sequence,
+        "created": int(event.created_at.timestamp()),
+        "actor": event.actor,
+        "request": event.request_id or None,
+        "data": event.data,
+    }
+
+
+# Parameters whose column has another name.
+_COLUMNS = {
+    "customer": "customer_id",
+    "payment_method": "payment_method_id",
+    "transfer_data": "transfer_destination",
+}
+_NOT_COLUMNS = frozenset(
+    {
+        "confirm", "confirmation_method", "automatic_payment_methods", "payment_method_types",
+        "client_secret", "use_stripe_sdk", "error_on_requires_action",
+    }
+)  # fmt: skip
+
+
+def _columns(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the intent's columns which the parameters set."""
+    columns = {
+        _COLUMNS.get(name, name): _as_column(name, value)
+        for name, value in params.items()
+        if name not in _NOT_COLUMNS
+    }
+    if params.get("confirm"):
+        # The attempt brings its own method, which may be a token that is no stored method yet.
+        columns.pop("payment_method_id", None)
+    if "return_url" in columns and not columns["return_url"].startswith(("https://", "http://")):
+        raise InvalidParameter("return_url must be an http(s) address.", param="return_url")
+    return columns
+
+
+def _as_column(name: str, value: Any) -> Any:
+    convert = _CONVERTERS.get(name)
+    if convert is not None:
+        return convert(value)
+    return "" if value is None and name != "application_fee_amount" else value
+
+
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "capture_method": lambda value: "manual" if value == "manual" else "automatic",
+    "currency": lambda value: value.upper(),
+    "metadata": lambda value: merge_metadata({}, value),
+    "transfer_data": lambda value: value["destination"],
+}

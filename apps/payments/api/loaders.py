@@ -1,0 +1,38 @@
+"""Objects by id for `expand[]`; wired in config/resources.py."""
+
+from typing import Any
+
+from apps.common.origin import Scope
+from apps.payments.api.charges import as_attempt_id, charges_of
+from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
+from apps.payments.objects import render_attempt, render_charge, render_intent, render_refund
+
+Objects = dict[str, dict[str, Any]]
+
+
+def load_intents(ids: set[str], scope: Scope) -> Objects:
+    """Return the payment intents with these ids."""
+    rows = PaymentIntent.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    return {row.id: render_intent(row) for row in rows}
+
+
+def load_charges(ids: set[str], scope: Scope) -> Objects:
+    """Return the charges with these ids."""
+    rows = charges_of(scope).filter(pk__in=[as_attempt_id(id_) for id_ in ids])
+    return {row.charge_id: render_charge(row, row.intent) for row in rows}
+
+
+def load_attempts(ids: set[str], scope: Scope) -> Objects:
+    """Return the attempts with these ids."""
+    rows = PaymentAttempt.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    return {row.id: render_attempt(row) for row in rows}
+
+
+def load_refunds(ids: set[str], scope: Scope) -> Objects:
+    """Return the refunds with these ids."""
+    rows = Refund.objects.filter(pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode)
+    return {row.id: render_refund(row) for row in rows}

@@ -1,0 +1,193 @@
+"""How intents, charges and refunds look in the API and in events: Stripe's shapes, our statuses."""
+
+from datetime import datetime
+from typing import Any
+
+from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
+from apps.payments.states import AttemptStatus, RefundStatus
+
+
+def _unix(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp())
+
+
+def render_intent(intent: PaymentIntent) -> dict[str, Any]:
+    """Return the intent as `payment_intent`, statuses in the platform's own dialect."""
+    return {
+        "id": intent.id,
+        "object": "payment_intent",
+        "amount": intent.amount,
+        "amount_capturable": intent.amount_capturable,
+        "amount_received": intent.amount_received,
+        "amount_refunded": intent.amount_refunded,
+        "application_fee_amount": intent.application_fee_amount,
+        "automatic_payment_methods": None,
+        "canceled_at": _unix(intent.canceled_at),
+        "cancellation_reason": intent.cancellation_reason or None,
+        "capture_method": str(intent.capture_method),
+        "client_secret": intent.client_secret,
+        "confirmation_method": "automatic",
+        "created": _unix(intent.created_at),
+        "currency": intent.currency.lower(),
+        "customer": intent.customer_id or None,
+        "description": intent.description or None,
+        "expires_at": _unix(intent.expires_at),
+        "last_payment_error": intent.last_payment_error,
+        "latest_charge": intent.latest_charge_id or None,
+        "livemode": intent.livemode,
+        "metadata": intent.metadata,
+        "next_action": _next_action(intent),
+        "on_behalf_of": None,
+        "payment_method": intent.payment_method_id or None,
+        "payment_method_types": ["card", "sepa_debit"],
+        "processing": None,
+        "receipt_email": intent.receipt_email or None,
+        "setup_future_usage": intent.setup_future_usage or None,
+        "shipping": None,
+        "statement_descriptor": intent.statement_descriptor or None,
+        "statement_descriptor_suffix": None,
+        "status": str(intent.status),
+        "transfer_data": (
+            {"destination": intent.transfer_destination} if intent.transfer_destination else None
+        ),
+        "transfer_group": intent.transfer_group or None,
+    }
+
+
+def _next_action(intent: PaymentIntent) -> dict[str, Any] | None:
+    if intent.next_action is None:
+        return None
+    return {
+        "type": "redirect_to_url",
+        "redirect_to_url": {
+            "url": intent.next_action["url"],
+            "return_url": intent.return_url or None,
+        },
+    }
+
+
+def render_charge(attempt: PaymentAttempt, intent: PaymentIntent) -> dict[str, Any]:
+    """Return an attempt that reached its gateway as `charge`."""
+    captured = attempt.status == AttemptStatus.CAPTURED
+    refunded = intent.amount_refunded if attempt.kept else 0
+    return {
+        "id": attempt.charge_id,
+        "object": "charge",
+        "amount": attempt.amount,
+        "amount_captured": attempt.amount_captured,
+        "amount_refunded": refunded,
+        "application_fee_amount": intent.application_fee_amount,
+        "attempt": attempt.id,
+        "balance_transaction": f"txn{attempt.id.removeprefix('att')}" if captured else None,
+        "billing_details": {"address": None, "email": None, "name": None, "phone": None},
+        "captured": captured,
+        "created": _unix(attempt.created_at),
+        "currency": attempt.currency.lower(),
+        "customer": intent.customer_id or None,
+        "description": intent.description or None,
+        "disputed": False,
+        "failure_code": attempt.decline_code or None,
+        "failure_message": attempt.message or None,
+        "gateway": attempt.gateway,
+        "gateway_reference": attempt.gateway_reference or None,
+        "livemode": attempt.livemode,
+        "metadata": intent.metadata,
+        "outcome": None,
+        "paid": attempt.status in {AttemptStatus.CAPTURED, AttemptStatus.AUTHORIZED},
+        "payment_intent": intent.id,
+        "payment_method": attempt.payment_method_id or None,
+        "payment_method_details": _method_details(attempt),
+        "receipt_email": intent.receipt_email or None,
+        "refunded": captured and refunded == attempt.amount_captured,
+        "statement_descriptor": intent.statement_descriptor or None,
+        "status": _charge_status(attempt),
+        "transfer_group": intent.transfer_group or None,
+    }
+
+
+def _charge_status(attempt: PaymentAttempt) -> str:
+    if attempt.status in {AttemptStatus.CAPTURED, AttemptStatus.AUTHORIZED, AttemptStatus.VOIDED}:
+        return "succeeded"
+    return "failed" if attempt.status == AttemptStatus.FAILED else "pending"
+
+
+def _method_details(attempt: PaymentAttempt) -> dict[str, Any] | None:
+    details = attempt.method_details
+    if not details:
+        return None
+    if attempt.method_type != "card":
+        return {
+            "type": attempt.method_type,
+            attempt.method_type: {
+                "last4": details.get("last4") or None,
+                "country": details.get("country") or None,
+                "fingerprint": details.get("fingerprint") or None,
+            },
+        }
+    return {
+        "type": "card",
+        "card": {
+            "brand": details.get("brand") or None,
+            "checks": {
+                "address_line1_check": details.get("avs_line1_check") or None,
+                "address_postal_code_check": details.get("avs_postal_code_check") or None,
+                "cvc_check": details.get("cvc_check") or None,
+            },
+            "country": details.get("country") or None,
+            "exp_month": details.get("exp_month") or None,
+            "exp_year": details.get("exp_year") or None,
+            "fingerprint": details.get("fingerprint") or None,
+            "funding": details.get("funding") or None,
+            "last4": details.get("last4") or None,
+            "three_d_secure": (
+                {"result": details["three_d_secure"]} if details.get("three_d_secure") else None
+            ),
+        },
+    }
+
+
+def render_attempt(attempt: PaymentAttempt) -> dict[str, Any]:
+    """Return an attempt as `payment_attempt`, one of the platform's own objects."""
+    return {
+        "id": attempt.id,
+        "object": "payment_attempt",
+        "amount": attempt.amount,
+        "amount_captured": attempt.amount_captured,
+        "charge": attempt.charge_id if attempt.gateway_reference else None,
+        "created": _unix(attempt.created_at),
+        "currency": attempt.currency.lower(),
+        "decline_code": attempt.decline_code or None,
+        "error_class": attempt.error_class or None,
+        "finished_at": _unix(attempt.finished_at),
+        "gateway": attempt.gateway,
+        "gateway_reference": attempt.gateway_reference or None,
+        "kept": attempt.kept,
+        "livemode": attempt.livemode,
+        "message": attempt.message or None,
+        "number": attempt.number,
+        "operation": str(attempt.operation) or None,
+        "payment_intent": attempt.intent_id,
+        "payment_method": attempt.payment_method_id or None,
+        "status": str(attempt.status),
+    }
+
+
+def render_refund(refund: Refund) -> dict[str, Any]:
+    """Return the refund as `refund`."""
+    succeeded = refund.status == RefundStatus.SUCCEEDED
+    return {
+        "id": refund.id,
+        "object": "refund",
+        "amount": refund.amount,
+        "balance_transaction": f"txn{refund.id.removeprefix('re')}" if succeeded else None,
+        "charge": f"ch{refund.attempt_id.removeprefix('att')}",
+        "created": _unix(refund.created_at),
+        "currency": refund.currency.lower(),
+        "failure_reason": refund.failure_reason or None,
+        "livemode": refund.livemode,
+        "metadata": refund.metadata,
+        "payment_intent": refund.intent_id,
+        "reason": refund.reason or None,
+        "receipt_number": None,
+        "status": str(refund.status),
+    }

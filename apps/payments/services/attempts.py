@@ -1,0 +1,228 @@
+"""Run an attempt at its gateway, outside any transaction, and hand the outcome to `record`."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from apps.common.origin import CLOCK, Origin, Scope
+from apps.common.transactions import release_connection
+from apps.gateways.base import PaymentRequest, PaymentResult, PaymentState
+from apps.gateways.errors import (
+    GatewayError,
+    GatewayNeverReceived,
+    GatewayRejected,
+    GatewayUnknown,
+)
+from apps.gateways.registry import get_gateway
+from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.payments.policies import INLINE_BUDGET, REPLAY_WINDOW
+from apps.payments.selectors import get_attempt, get_attempt_and_intent
+from apps.payments.services.record import Outcome, record
+from apps.payments.services.step import Reply
+from apps.payments.states import Operation
+from apps.vault.selectors import ChargeableMethod, get_chargeable_method
+
+logger = logging.getLogger(__name__)
+
+# Below this much of the budget another call could not finish, so none is begun.
+_LEAST_TIME_FOR_A_CALL = timedelta(seconds=0.3)
+
+
+def run_attempt(
+    *,
+    intent: PaymentIntent,
+    attempt: PaymentAttempt,
+    method: ChargeableMethod,
+    origin: Origin,
+    now: datetime,
+    reply: Reply | None = None,
+) -> PaymentIntent:
+    """
+    Send the attempt to its gateway, follow its route while nothing was sent, record the outcome.
+
+    The attempt's row is committed before, so whoever dies in here leaves a trace for the sweeper.
+    Answers within the inline budget: an outcome that is still unknown then stays `processing`.
+
+    :raises ConcurrentChange: the outcome could not be written for others' changes
+    Source: rulings C1 and C11
+    """
+    started = time.monotonic()
+
+    def clock() -> datetime:
+        return now + timedelta(seconds=time.monotonic() - started)
+
+    deadline = now + INLINE_BUDGET
+    while True:
+        outcome = _create(intent, attempt, method, deadline=deadline, clock=clock)
+        intent, followed = record(
+            intent=intent,
+            attempt=attempt,
+            outcome=outcome,
+            origin=origin,
+            now=clock(),
+            reply=reply,
+            may_reroute=clock() + _LEAST_TIME_FOR_A_CALL < deadline,
+        )
+        if followed.id == attempt.id:
+            return intent
+        attempt = followed
+
+
+def _create(
+    intent: PaymentIntent,
+    attempt: PaymentAttempt,
+    method: ChargeableMethod,
+    *,
+    deadline: datetime,
+    clock: Callable[[], datetime],
+) -> Outcome:
+    """Call the gateway; ask it once more with the same key when the first answer was lost."""
+    request = build_request(intent, attempt, method)
+    outcome = _call(lambda: get_gateway(attempt.gateway).create_payment(request))
+    if isinstance(outcome, GatewayUnknown) and clock() + _LEAST_TIME_FOR_A_CALL < deadline:
+        outcome = _ask_again(attempt, request, first=outcome)
+    return outcome
+
+
+def _ask_again(
+    attempt: PaymentAttempt, request: PaymentRequest, *, first: GatewayUnknown
+) -> Outcome:
+    """Repeat the call; whatever goes wrong now leaves the first call's outcome unknown."""
+    again = _call(lambda: get_gateway(attempt.gateway).create_payment(request))
+    return again if isinstance(again, PaymentResult) else first
+
+
+def build_request(
+    intent: PaymentIntent, attempt: PaymentAttempt, method: ChargeableMethod
+) -> PaymentRequest:
+    """Return what the gateway is asked; the same attempt always asks the same."""
+    return PaymentRequest(
+        attempt_id=attempt.id,
+        intent_id=intent.id,
+        amount=attempt.amount,
+        currency=attempt.currency,
+        token=method.tokens[attempt.gateway],
+        method_type=method.type,
+        capture=intent.capture_method == "automatic",
+        off_session=intent.off_session,
+        customer_reference=method.customer_references.get(attempt.gateway, ""),
+        return_url=intent.return_url,
+        description=intent.description,
+        statement_descriptor=intent.statement_descriptor,
+    )
+
+
+def resolve_attempt(*, attempt_id: str, origin: Origin = CLOCK, now: datetime) -> PaymentIntent:
+    """
+    Find out how an attempt stands whose process died, or whose gateway owes an answer.
+
+    Repeats the operation under way with its own key, or asks the gateway; hearing the same again
+    changes nothing.
+
+    :raises ConcurrentChange: others keep changing the intent; the next sweep tries again
+    """
+    attempt, intent = get_attempt_and_intent(attempt_id)
+    release_connection()
+    outcome = _call(lambda: _resolve(intent, attempt, now=now))
+    intent, attempt = record(
+        intent=intent, attempt=attempt, outcome=outcome, origin=origin, now=now
+    )
+    return intent
+
+
+def _resolve(intent: PaymentIntent, attempt: PaymentAttempt, *, now: datetime) -> PaymentResult:
+    gateway = get_gateway(attempt.gateway)
+    if attempt.operation == Operation.CAPTURE:
+        return gateway.capture_payment(
+            attempt.gateway_reference,
+            amount=attempt.amount_to_capture,
+            currency=attempt.currency,
+            key=f"{attempt.id}_capture",
+        )
+    if attempt.operation == Operation.VOID:
+        return _void(attempt)
+    if attempt.gateway_reference:
+        return gateway.retrieve_payment(attempt.gateway_reference)
+    if now - attempt.created_at > REPLAY_WINDOW:
+        return _find_or_give_up(attempt)
+    method = get_chargeable_method(
+        Scope(attempt.merchant_id, attempt.livemode), attempt.payment_method_id
+    )
+    release_connection()
+    return gateway.create_payment(build_request(intent, attempt, method))
+
+
+def _find_or_give_up(attempt: PaymentAttempt) -> PaymentResult:
+    found = get_gateway(attempt.gateway).find_payment(attempt.id)
+    if found is None:
+        raise GatewayNeverReceived("the gateway has no payment with our reference")
+    return found
+
+
+def _void(attempt: PaymentAttempt) -> PaymentResult:
+    gateway = get_gateway(attempt.gateway)
+    reference = attempt.gateway_reference
+    if not reference:
+        found = gateway.find_payment(attempt.id)
+        if found is None:
+            return PaymentResult(
+                state=PaymentState.VOIDED,
+                reference="",
+                amount=attempt.amount,
+                currency=attempt.currency,
+            )
+        reference = found.reference
+    try:
+        return gateway.void_payment(reference, key=f"{attempt.id}_void")
+    except GatewayRejected:
+        # It moved on before we came; what it says now is the truth.
+        return gateway.retrieve_payment(reference)
+
+
+def _call(operation: Callable[[], PaymentResult]) -> Outcome:
+    """Run one gateway operation with no transaction and no connection held."""
+    release_connection()
+    try:
+        return operation()
+    except GatewayError as error:
+        logger.warning("gateway call failed: %s: %s", type(error).__name__, error)
+        return error
+
+
+def run_operation(
+    *,
+    attempt_id: str,
+    origin: Origin,
+    now: datetime,
+    reply: Reply | None = None,
+) -> PaymentIntent:
+    """
+    Run the capture or void which an attempt's row asks for, and record the outcome.
+
+    :raises ConcurrentChange: the outcome could not be written for others' changes
+    """
+    attempt, intent = get_attempt_and_intent(attempt_id)
+    if attempt.operation not in {Operation.CAPTURE, Operation.VOID}:
+        return intent
+    outcome = _call(lambda: _resolve(intent, attempt, now=now))
+    intent, _ = record(
+        intent=intent, attempt=attempt, outcome=outcome, origin=origin, now=now, reply=reply
+    )
+    return intent
+
+
+def sync_attempt(
+    *, attempt_id: str, reference: str, origin: Origin, now: datetime
+) -> PaymentIntent:
+    """
+    Read an attempt's payment from its gateway and record what it says.
+
+    :raises GatewayError: the gateway could not be asked; try again later
+    """
+    attempt = get_attempt(attempt_id)
+    release_connection()
+    result = get_gateway(attempt.gateway).retrieve_payment(reference)
+    attempt, intent = get_attempt_and_intent(attempt_id)
+    intent, _ = record(intent=intent, attempt=attempt, outcome=result, origin=origin, now=now)
+    return intent

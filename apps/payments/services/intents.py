@@ -1,0 +1,407 @@
+"""Create, change, confirm, capture and cancel payment intents."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from apps.common.errors import ResourceMissing
+from apps.common.ids import new_id
+from apps.common.money import check_charge_amount
+from apps.common.origin import Origin, Scope
+from apps.customers.selectors import get_customer
+from apps.gateways.registry import gateway_names
+from apps.gateways.routing import choose_route
+from apps.payments.errors import (
+    CaptureExceedsAuthorized,
+    ConcurrentChange,
+    GatewayFailed,
+    IntentNotCancelable,
+    IntentNotCapturable,
+    IntentNotConfirmable,
+    IntentNotUpdatable,
+    NoGatewayForMethod,
+    PaymentInProgress,
+    PaymentMethodRequired,
+    PaymentTerminallyFailed,
+)
+from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.payments.policies import INTENT_LIFETIME, LEASE
+from apps.payments.selectors import get_attempt, get_intent
+from apps.payments.services.attempts import resolve_attempt, run_attempt, run_operation
+from apps.payments.services.results import ABANDONED
+from apps.payments.services.step import MAX_TRIES, Reply, Step
+from apps.payments.states import IntentStatus, Operation
+from apps.vault.errors import MethodOfOtherCustomer
+from apps.vault.policies import is_gateway_token
+from apps.vault.selectors import ChargeableMethod, get_chargeable_method
+from apps.vault.services import draft_method
+
+S = IntentStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmation:
+    """
+    What a client settles when it confirms.
+
+    `payment_method` is one of our ids or a gateway's token; `changes` are fields of the intent
+    that confirming may still set. With `inline=False` a worker runs the attempt, not the request.
+    """
+
+    payment_method: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    inline: bool = True
+
+
+def create_intent(
+    *,
+    scope: Scope,
+    fields: Mapping[str, Any],
+    confirmation: Confirmation | None = None,
+    origin: Origin,
+    now: datetime,
+    reply: Reply | None = None,
+) -> PaymentIntent:
+    """
+    Create an intent and, with `confirmation`, start to charge it.
+
+    `fields` are columns of the intent (`amount` in minor units, upper-case `currency`).
+
+    :raises AmountInvalid: too small, too large, or not an amount of its currency
+    :raises ResourceMissing: no such customer or payment method
+    """
+    check_charge_amount(fields["amount"], fields["currency"])
+    if fields.get("customer_id"):
+        get_customer(scope, fields["customer_id"])
+    intent = _new_intent(scope, fields, now=now)
+    step = Step(intent, origin=origin, now=now, is_new=True)
+    step.event("payment_intent.created", **_facts(intent))
+    if confirmation is None:
+        if intent.payment_method_id:
+            get_chargeable_method(scope, intent.payment_method_id)
+        step.write(reply=reply)
+        return intent
+    attempt, method = _start_attempt(step, confirmation, scope=scope)
+    step.write(reply=reply, recovery_point=attempt.id if confirmation.inline else "")
+    return _run(intent, attempt, method, confirmation, origin=origin, now=now, reply=reply)
+
+
+def _new_intent(scope: Scope, fields: Mapping[str, Any], *, now: datetime) -> PaymentIntent:
+    intent_id = new_id("pi")
+    defaults = {"expires_at": now + INTENT_LIFETIME}
+    return PaymentIntent(
+        id=intent_id,
+        merchant_id=scope.merchant_id,
+        livemode=scope.livemode,
+        client_secret=f"{intent_id}_secret_{secrets.token_hex(12)}",
+        created_at=now,
+        **{**defaults, **fields},
+    )
+
+
+def _facts(intent: PaymentIntent) -> dict[str, Any]:
+    """Return the fields with which the intent begins, as its first event keeps them."""
+    facts = {name: getattr(intent, name) for name in PaymentIntent.MUTABLE}
+    facts["expires_at"] = intent.expires_at.isoformat()
+    return facts
+
+
+def update_intent(
+    *,
+    scope: Scope,
+    intent_id: str,
+    changes: Mapping[str, Any],
+    origin: Origin,
+    now: datetime,
+    reply: Reply | None = None,
+) -> PaymentIntent:
+    """
+    Change an intent that is not being charged yet; metadata and description may change any time.
+
+    :raises IntentNotUpdatable: it is being charged or is over
+    :raises AmountInvalid: the new amount cannot be charged
+    """
+    for _ in range(MAX_TRIES):
+        intent = get_intent(scope, intent_id)
+        frozen = sorted(set(changes) - {"metadata", "description"})
+        if frozen and intent.status not in {S.CREATED, S.FAILED}:
+            raise IntentNotUpdatable(
+                intent=intent.id, status=intent.status, fields=", ".join(frozen)
+            )
+        check_charge_amount(
+            changes.get("amount", intent.amount), changes.get("currency", intent.currency)
+        )
+        _check_references(scope, changes)
+        step = Step(intent, origin=origin, now=now)
+        step.event("payment_intent.updated", **changes)
+        if step.write(reply=reply):
+            return intent
+    raise ConcurrentChange(intent=intent_id)
+
+
+def _check_references(scope: Scope, changes: Mapping[str, Any]) -> None:
+    if changes.get("customer_id"):
+        get_customer(scope, changes["customer_id"])
+    if changes.get("payment_method_id"):
+        get_chargeable_method(scope, changes["payment_method_id"])
+
+
+def confirm_intent(
+    *,
+    scope: Scope,
+    intent_id: str,
+    confirmation: Confirmation,
+    origin: Origin,
+    now: datetime,
+    reply: Reply | None = None,
+) -> PaymentIntent:
+    """
+    Charge the intent: commit the attempt, run it at the gateway, record the outcome.
+
+    Returns the intent as it stands when the time budget ends; an unknown outcome is `processing`.
+
+    :raises PaymentInProgress: another attempt has no outcome yet
+    :raises PaymentTerminallyFailed: the last decline forbids another try
+    :raises IntentNotConfirmable: paid, canceled or expired
+    :raises PaymentMethodRequired: no payment method was given, now or before
+    :raises NoGatewayForMethod: no gateway can charge it
+    Source: rulings C1, C11, C12, C13
+    """
+    for _ in range(MAX_TRIES):
+        intent = _intent_to_confirm(scope, intent_id, origin=origin, now=now)
+        step = Step(intent, origin=origin, now=now)
+        attempt, method = _start_attempt(step, confirmation, scope=scope)
+        if step.write(reply=reply, recovery_point=attempt.id if confirmation.inline else ""):
+            return _run(intent, attempt, method, confirmation, origin=origin, now=now, reply=reply)
+    raise ConcurrentChange(intent=intent_id)
+
+
+def resume_attempt(
+    *, attempt_id: str, origin: Origin, now: datetime, reply: Reply | None = None
+) -> PaymentIntent:
+    """
+    Go on where a request with the same idempotency key died (AC-09).
+
+    An attempt without outcome is run again with its own gateway key; one that is over is only
+    answered.
+    """
+    attempt = get_attempt(attempt_id)
+    intent = attempt.intent
+    if attempt.operation != Operation.NONE:
+        intent = resolve_attempt(attempt_id=attempt_id, origin=origin, now=now)
+    if reply is not None:
+        Step(intent, origin=origin, now=now).write(reply=reply)
+    return intent
+
+
+def _intent_to_confirm(
+    scope: Scope, intent_id: str, *, origin: Origin, now: datetime
+) -> PaymentIntent:
+    intent = get_intent(scope, intent_id)
+    if intent.status == S.REQUIRES_ACTION:
+        # The payer starts over: the open attempt is fenced at its gateway before a new one begins.
+        intent = _void(intent, reason=ABANDONED, origin=origin, now=now)
+    if intent.status == S.PROCESSING:
+        raise PaymentInProgress(intent=intent.id, attempt=intent.latest_attempt_id)
+    if intent.status == S.FAILED and not intent.is_retryable:
+        error = intent.last_payment_error or {}
+        raise PaymentTerminallyFailed(intent=intent.id, decline_code=error.get("decline_code"))
+    if intent.status not in {S.CREATED, S.FAILED} or now >= intent.expires_at:
+        status = S.EXPIRED if intent.status in {S.CREATED, S.FAILED} else intent.status
+        raise IntentNotConfirmable(intent=intent.id, status=status)
+    return intent
+
+
+def _start_attempt(
+    step: Step, confirmation: Confirmation, *, scope: Scope
+) -> tuple[PaymentAttempt, ChargeableMethod]:
+    intent = step.intent
+    method = _method_to_charge(intent, confirmation, scope=scope, now=step.now)
+    route = choose_route(gateway_names(), chargeable=method.tokens)
+    if not route:
+        raise NoGatewayForMethod(payment_method=method.id, currency=intent.currency)
+    attempt = PaymentAttempt(
+        id=new_id("att"),
+        intent_id=intent.id,
+        merchant_id=intent.merchant_id,
+        livemode=intent.livemode,
+        number=intent.attempt_count + 1,
+        gateway=route[0],
+        route=route[1:],
+        payment_method_id=method.id,
+        method_type=method.type,
+        amount=intent.amount,
+        currency=intent.currency,
+        checks=0 if confirmation.inline else -1,
+        due_at=step.now + LEASE if confirmation.inline else step.now,
+        created_at=step.now,
+    )
+    if method.draft is not None:
+        step.put_method(method.draft)
+    step.put(attempt)
+    step.event(
+        "payment_intent.processing",
+        attempt=attempt.id,
+        payment_method_id=method.id,
+        **confirmation.changes,
+    )
+    return attempt, method
+
+
+def _method_to_charge(
+    intent: PaymentIntent, confirmation: Confirmation, *, scope: Scope, now: datetime
+) -> ChargeableMethod:
+    wanted = confirmation.payment_method or intent.payment_method_id
+    if not wanted:
+        raise PaymentMethodRequired(intent=intent.id, param="payment_method")
+    if is_gateway_token(wanted):
+        # A test token, or one the payer's browser just got from the gateway.
+        return draft_method(scope, token=wanted, gateway=gateway_names()[0], type="card", now=now)
+    method = get_chargeable_method(scope, wanted)
+    if method.customer_id and intent.customer_id and method.customer_id != intent.customer_id:
+        raise MethodOfOtherCustomer(
+            payment_method=method.id, customer=intent.customer_id, param="payment_method"
+        )
+    return method
+
+
+def _run(
+    intent: PaymentIntent,
+    attempt: PaymentAttempt,
+    method: ChargeableMethod,
+    confirmation: Confirmation,
+    *,
+    origin: Origin,
+    now: datetime,
+    reply: Reply | None,
+) -> PaymentIntent:
+    if not confirmation.inline:
+        return intent
+    return run_attempt(
+        intent=intent, attempt=attempt, method=method, origin=origin, now=now, reply=reply
+    )
+
+
+def capture_intent(
+    *,
+    scope: Scope,
+    intent_id: str,
+    amount: int | None = None,
+    origin: Origin,
+    now: datetime,
+    reply: Reply | None = None,
+) -> PaymentIntent:
+    """
+    Take the held money, or `amount` minor units of it; the rest is released (AC-48).
+
+    :raises IntentNotCapturable: nothing is held
+    :raises PaymentInProgress: a void of it is under way
+    :raises CaptureExceedsAuthorized: more than is held
+    :raises GatewayFailed: the gateway could not be reached; the money is still held
+    """
+    for _ in range(MAX_TRIES):
+        intent = get_intent(scope, intent_id)
+        if intent.status != S.REQUIRES_CAPTURE:
+            raise IntentNotCapturable(intent=intent.id, status=intent.status)
+        wanted = intent.amount_capturable if amount is None else amount
+        if wanted > intent.amount_capturable:
+            raise CaptureExceedsAuthorized(
+                requested=wanted, capturable=intent.amount_capturable, param="amount_to_capture"
+            )
+        attempt = get_attempt(intent.latest_attempt_id)
+        step = Step(intent, origin=origin, now=now)
+        _start_operation(step, attempt, Operation.CAPTURE, amount=wanted)
+        step.event("payment_intent.capture_requested", attempt=attempt.id, amount=wanted)
+        if step.write(reply=reply, recovery_point=attempt.id):
+            intent = run_operation(attempt_id=attempt.id, origin=origin, now=now, reply=reply)
+            if intent.status == S.REQUIRES_CAPTURE:
+                raise GatewayFailed
+            return intent
+    raise ConcurrentChange(intent=intent_id)
+
+
+def cancel_intent(
+    *,
+    scope: Scope,
+    intent_id: str,
+    reason: str,
+    origin: Origin,
+    now: datetime,
+    reply: Reply | None = None,
+) -> PaymentIntent:
+    """
+    Give a payment up; what is held at the gateway is released first.
+
+    :raises IntentNotCancelable: it is paid, over, or on its way at the gateway
+    :raises PaymentInProgress: its attempt has no outcome yet
+    :raises GatewayFailed: the gateway could not be reached; nothing has changed
+    """
+    for _ in range(MAX_TRIES):
+        intent = get_intent(scope, intent_id)
+        if intent.status == S.PROCESSING:
+            raise PaymentInProgress(intent=intent.id, attempt=intent.latest_attempt_id)
+        if intent.status in {S.REQUIRES_ACTION, S.REQUIRES_CAPTURE}:
+            intent = _void(intent, reason=reason, origin=origin, now=now, reply=reply)
+            return _check_canceled(intent)
+        if intent.status not in {S.CREATED, S.FAILED}:
+            raise IntentNotCancelable(intent=intent.id, status=intent.status)
+        step = Step(intent, origin=origin, now=now)
+        step.event("payment_intent.canceled", reason=reason, at=now.isoformat())
+        if step.write(reply=reply):
+            return intent
+    raise ConcurrentChange(intent=intent_id)
+
+
+def _check_canceled(intent: PaymentIntent) -> PaymentIntent:
+    attempt = get_attempt(intent.latest_attempt_id)
+    if intent.status in {S.SUCCEEDED, S.CONFLICTED}:
+        raise IntentNotCancelable(intent=intent.id, status=intent.status)
+    if intent.status not in {S.CANCELED, S.EXPIRED} and attempt.operation != Operation.VOID:
+        raise GatewayFailed
+    return intent
+
+
+def _void(
+    intent: PaymentIntent,
+    *,
+    reason: str,
+    origin: Origin,
+    now: datetime,
+    reply: Reply | None = None,
+) -> PaymentIntent:
+    """Ask the gateway to let go of the intent's open attempt, and record what came of it."""
+    attempt = get_attempt(intent.latest_attempt_id)
+    step = Step(intent, origin=origin, now=now)
+    attempt.void_reason = reason
+    _start_operation(step, attempt, Operation.VOID)
+    step.event("payment_intent.void_requested", attempt=attempt.id, reason=reason)
+    if not step.write(reply=reply, recovery_point=attempt.id):
+        raise ConcurrentChange(intent=intent.id)
+    return run_operation(attempt_id=attempt.id, origin=origin, now=now, reply=reply)
+
+
+def _start_operation(
+    step: Step, attempt: PaymentAttempt, operation: Operation, *, amount: int = 0
+) -> None:
+    if attempt.operation in {Operation.CAPTURE, Operation.VOID}:
+        raise PaymentInProgress(intent=step.intent.id, attempt=attempt.id)
+    attempt.operation = operation
+    attempt.amount_to_capture = amount
+    attempt.checks = 0
+    attempt.due_at = step.now + LEASE
+    step.put(attempt)
+
+
+def find_intent_by_secret(client_secret: str) -> PaymentIntent:
+    """
+    Return the intent that a payer's browser names by its client secret.
+
+    :raises ResourceMissing: no intent has this secret
+    """
+    intent_id, _, _ = client_secret.partition("_secret_")
+    intent = PaymentIntent.objects.filter(pk=intent_id).first()
+    if intent is None or not secrets.compare_digest(intent.client_secret, client_secret):
+        raise ResourceMissing(resource="payment_intent", id=intent_id, param="client_secret")
+    return intent

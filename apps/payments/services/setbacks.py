@@ -1,0 +1,136 @@
+"""What follows when a call to a gateway broke: not sent, refused, or of unknown outcome (C1)."""
+
+from apps.common.ids import new_id
+from apps.gateways.errors import (
+    GatewayError,
+    GatewayNeverReceived,
+    GatewayNotSent,
+    GatewayRejected,
+)
+from apps.payments.models import PaymentAttempt
+from apps.payments.policies import LEASE, describe_failure, next_check, next_poll
+from apps.payments.services.results import finish, is_wanted, rest_on_hold
+from apps.payments.services.step import Step
+from apps.payments.states import AttemptStatus, ErrorClass, IntentStatus, Operation
+
+
+def settle_setback(
+    step: Step, attempt: PaymentAttempt, error: GatewayError, *, may_reroute: bool
+) -> PaymentAttempt:
+    """Take a failed call into account; return the attempt with which the payment goes on."""
+    if attempt.operation == Operation.CREATE:
+        return _settle_failed_create(step, attempt, error, may_reroute=may_reroute)
+    if attempt.operation in {Operation.CAPTURE, Operation.VOID}:
+        _settle_failed_operation(step, attempt, error)
+    elif attempt.operation == Operation.POLL:
+        attempt.due_at = next_poll(step.now, checks=attempt.checks)
+        step.put(attempt)
+    return attempt
+
+
+def _settle_failed_create(
+    step: Step, attempt: PaymentAttempt, error: GatewayError, *, may_reroute: bool
+) -> PaymentAttempt:
+    if isinstance(error, GatewayRejected):
+        _fail(step, attempt, ErrorClass.TERMINAL, code="gateway_rejected", error=error)
+    elif not _was_never_sent(attempt, error):
+        _lose_sight(step, attempt)
+    elif may_reroute and attempt.route and is_wanted(step, attempt):
+        return _reroute(step, attempt, error)
+    else:
+        _fail(step, attempt, ErrorClass.NOT_SENT, code="gateway_unavailable", error=error)
+    return attempt
+
+
+def _was_never_sent(attempt: PaymentAttempt, error: GatewayError) -> bool:
+    """
+    Return whether the gateway surely never had the payment.
+
+    A refused connection proves that for the first call only: once a process died or an answer was
+    lost, an earlier call may have arrived.
+    """
+    is_first_call = attempt.status == AttemptStatus.STARTED and attempt.checks == 0
+    is_not_sent = isinstance(error, GatewayNotSent) and is_first_call
+    return is_not_sent or isinstance(error, GatewayNeverReceived)
+
+
+def _fail(
+    step: Step, attempt: PaymentAttempt, error_class: ErrorClass, *, code: str, error: GatewayError
+) -> None:
+    wanted = is_wanted(step, attempt)
+    attempt.fail(error_class=error_class, decline_code=code, message=str(error))
+    finish(step, attempt)
+    if wanted:
+        shown = describe_failure(
+            error_class, code=code, message="The gateway failed; nothing was charged."
+        )
+        step.event("payment_intent.payment_failed", attempt=attempt.id, error=shown)
+    else:
+        step.event("payment_intent.attempt_updated", attempt=attempt.id, status="failed")
+
+
+def _lose_sight(step: Step, attempt: PaymentAttempt) -> None:
+    is_news = attempt.status != AttemptStatus.UNKNOWN
+    attempt.lose_sight()
+    attempt.due_at = next_check(step.now, checks=attempt.checks)
+    step.put(attempt)
+    if is_news:
+        step.event("payment_intent.outcome_unknown", attempt=attempt.id, gateway=attempt.gateway)
+
+
+def _reroute(step: Step, attempt: PaymentAttempt, error: GatewayError) -> PaymentAttempt:
+    """Fail this attempt, which never left the house, and start one at the next gateway."""
+    attempt.fail(
+        error_class=ErrorClass.NOT_SENT, decline_code="gateway_unavailable", message=str(error)
+    )
+    finish(step, attempt)
+    following = PaymentAttempt(
+        id=new_id("att"),
+        intent_id=step.intent.id,
+        merchant_id=attempt.merchant_id,
+        livemode=attempt.livemode,
+        number=attempt.number + 1,
+        gateway=attempt.route[0],
+        route=attempt.route[1:],
+        payment_method_id=attempt.payment_method_id,
+        method_type=attempt.method_type,
+        amount=attempt.amount,
+        currency=attempt.currency,
+        due_at=step.now + LEASE,
+        created_at=step.now,
+    )
+    step.put(following)
+    step.event(
+        "payment_intent.rerouted",
+        attempt=following.id,
+        from_gateway=attempt.gateway,
+        to_gateway=following.gateway,
+        reason=str(error)[:200],
+    )
+    return following
+
+
+def _settle_failed_operation(step: Step, attempt: PaymentAttempt, error: GatewayError) -> None:
+    """A capture or void did not get through; the money is still held, as far as we know."""
+    is_first_call = attempt.checks == 0
+    attempt.due_at = next_check(step.now, checks=attempt.checks)
+    step.put(attempt)
+    if isinstance(error, GatewayRejected):
+        # The gateway sees it otherwise: ask it how the payment stands.
+        attempt.operation = Operation.POLL
+        _hold_again(step, attempt)
+    elif isinstance(error, GatewayNotSent) and is_first_call:
+        # The caller is told that nothing was done, so nothing may happen later either.
+        attempt.void_reason = ""
+        rest_on_hold(step, attempt)
+        _hold_again(step, attempt)
+
+
+def _hold_again(step: Step, attempt: PaymentAttempt) -> None:
+    if step.intent.status == IntentStatus.PROCESSING and is_wanted(step, attempt):
+        step.event(
+            "payment_intent.amount_capturable_updated",
+            attempt=attempt.id,
+            charge=attempt.charge_id,
+            amount_capturable=attempt.amount_authorized,
+        )

@@ -1,0 +1,145 @@
+"""
+One decision about one intent, written in one SQL call.
+
+The decision is made in memory on rows that were read without a lock; the write takes effect only
+if the intent still has the version that was read. When it has not, nothing is written and the
+caller reads and decides again.
+Source: docs/adr/0004-one-write-per-step.md
+"""
+
+import json
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.db import connection, models
+
+from apps.common.origin import Origin
+from apps.ledger.drafts import EntryDraft
+from apps.outbox.services import EventDraft
+from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
+from apps.payments.objects import render_intent
+
+# How often a step is decided anew when others keep changing the intent. Each of them made
+# progress, so a handful is enough; more would mean a loop.
+MAX_TRIES = 8
+
+
+class Reply(Protocol):
+    """The caller's idempotency key: it is claimed and answered in the statements of the steps."""
+
+    def begin(self, object_id: str) -> dict[str, Any]:
+        """Return the claim with its recovery point: what a retry finds if we die from here on."""
+
+    def finish(self, intent: PaymentIntent) -> dict[str, Any] | None:
+        """Return the claim with the answer for the intent as stored; None stores no answer."""
+
+    def settle(self, standing: dict[str, Any] | None) -> None:
+        """Take what the claim met; raises when the key stands in the way, as nothing was done."""
+
+
+class Step:
+    """Collects what one decision changes, then writes all of it or nothing."""
+
+    def __init__(
+        self, intent: PaymentIntent, *, origin: Origin, now: datetime, is_new: bool = False
+    ) -> None:
+        self.intent = intent
+        self.origin = origin
+        self.now = now
+        self._expected_version = None if is_new else intent.version
+        self._events: list[EventDraft] = []
+        self._attempts: dict[str, PaymentAttempt] = {}
+        self._refunds: list[Refund] = []
+        self._entries: list[EntryDraft] = []
+        self._methods: list[dict[str, Any]] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._events or self._attempts or self._entries)
+
+    def event(self, type_: str, **data: Any) -> None:
+        """Let the fact happen: move the intent and keep the event."""
+        self.intent.apply(type_, data)
+        self._events.append(self._draft(type_, data, self.intent.id, self.intent.version))
+
+    def object_event(
+        self, type_: str, object_id: str, sequence: int, shown: dict[str, Any]
+    ) -> None:
+        """Keep an event of another object that changes with the intent, such as a refund."""
+        self._events.append(self._draft(type_, {}, object_id, sequence, shown))
+
+    def put(self, attempt: PaymentAttempt) -> None:
+        """Write this attempt's row."""
+        self._attempts[attempt.id] = attempt
+
+    def put_refund(self, refund: Refund) -> None:
+        """Insert this new refund's row."""
+        self._refunds.append(refund)
+
+    def put_method(self, method: dict[str, Any]) -> None:
+        """Hand the vault a method to store or to describe (`vault_write_method`)."""
+        self._methods.append(method)
+
+    def book(self, entry: EntryDraft) -> None:
+        """Post this entry to the ledger."""
+        self._entries.append(entry)
+
+    def write(self, *, reply: Reply | None = None, recovery_point: str = "") -> bool:
+        """
+        Write everything in one statement; False when the intent had changed meanwhile.
+
+        With a `recovery_point` (an object's id) the caller's key is claimed, without one it is
+        answered.
+
+        :raises IntegrityError: a law of the database forbids the step
+        """
+        claim = None
+        if reply is not None:
+            claim = reply.begin(recovery_point) if recovery_point else reply.finish(self.intent)
+        step = {
+            "expected_version": self._expected_version,
+            "claim": claim,
+            "intent": to_row(self.intent),
+            "attempts": [to_row(attempt) for attempt in self._attempts.values()],
+            "refunds": [to_row(refund) for refund in self._refunds],
+            "methods": self._methods,
+            "events": [draft.row() for draft in self._events],
+            "entries": [entry.row() for entry in self._entries],
+        }
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT payments_write_step(%s::jsonb)", [json.dumps(step)])
+            outcome = json.loads(cursor.fetchone()[0])
+        if reply is not None and claim is not None and outcome.get("written") is not False:
+            reply.settle(outcome.get("standing"))
+        return bool(outcome["written"])
+
+    def _draft(
+        self,
+        type_: str,
+        data: dict[str, Any],
+        object_id: str,
+        sequence: int,
+        shown: dict[str, Any] | None = None,
+    ) -> EventDraft:
+        return EventDraft(
+            merchant_id=self.intent.merchant_id,
+            livemode=self.intent.livemode,
+            type=type_,
+            object_id=object_id,
+            sequence=sequence,
+            object=render_intent(self.intent) if shown is None else shown,
+            data=data,
+            actor=self.origin.actor,
+            request_id=self.origin.request_id,
+            idempotency_key=self.origin.idempotency_key,
+            created_at=self.now,
+        )
+
+
+def to_row(instance: models.Model) -> dict[str, Any]:
+    """Return the row's columns, ready for JSON."""
+    row = {}
+    for field in instance._meta.concrete_fields:
+        value = getattr(instance, field.attname)
+        row[str(field.column)] = value.isoformat() if isinstance(value, datetime) else value
+    return row

@@ -1,0 +1,96 @@
+"""Clock jobs: take over what a dead process left, expire what nobody paid."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import connection
+
+from apps.common.errors import DomainError
+from apps.common.origin import CLOCK, Scope
+from apps.payments.models import PaymentIntent
+from apps.payments.policies import LEASE
+from apps.payments.selectors import get_attempt_and_intent
+from apps.payments.services.attempts import resolve_attempt, run_attempt
+from apps.payments.services.intents import cancel_intent
+from apps.payments.services.refunds import run_refund
+from apps.payments.services.step import Step
+from apps.payments.states import IntentStatus, Operation
+from apps.vault.selectors import get_chargeable_method
+
+logger = logging.getLogger(__name__)
+
+# How many rows one sweep takes over; several sweepers share a backlog by SKIP LOCKED.
+BATCH = 50
+
+_CLAIM = """
+UPDATE {table} SET due_at = %s, checks = checks + 1
+WHERE id IN (
+    SELECT id FROM {table} WHERE due_at <= %s
+    ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+)
+RETURNING id, checks
+"""
+
+
+def sweep_attempts(*, now: datetime) -> int:
+    """Resolve attempts whose runner died or whose gateway owes an answer; return how many."""
+    return _sweep("payments_paymentattempt", _take_over, now=now)
+
+
+def sweep_refunds(*, now: datetime) -> int:
+    """Send or look up refunds without an outcome; return how many."""
+    return _sweep("payments_refund", lambda id_, _, at: run_refund(refund_id=id_, now=at), now=now)
+
+
+def _sweep(table: str, step: Callable[[str, int, datetime], object], *, now: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM.format(table=table), [now + LEASE, now, BATCH])
+        claimed = cursor.fetchall()
+    for id_, checks in claimed:
+        try:
+            step(id_, checks, now)
+        except Exception:
+            logger.exception("sweep of %s failed; it is tried again after its lease", id_)
+    return len(claimed)
+
+
+def _take_over(attempt_id: str, checks: int, now: datetime) -> None:
+    if checks > 0:
+        resolve_attempt(attempt_id=attempt_id, now=now)
+        return
+    # Never run before: the client asked for an asynchronous answer.
+    attempt, intent = get_attempt_and_intent(attempt_id)
+    if attempt.operation == Operation.CREATE:
+        scope = Scope(attempt.merchant_id, attempt.livemode)
+        method = get_chargeable_method(scope, attempt.payment_method_id)
+        run_attempt(intent=intent, attempt=attempt, method=method, origin=CLOCK, now=now)
+
+
+def expire_intents(*, now: datetime) -> int:
+    """
+    End the intents which nobody paid in time; return how many were looked at.
+
+    One that waits for its payer at the bank is voided there first, so that it cannot succeed
+    afterwards; should it have succeeded already, it is recorded as paid.
+    """
+    due = PaymentIntent.objects.filter(
+        status__in=[IntentStatus.CREATED, IntentStatus.FAILED, IntentStatus.REQUIRES_ACTION],
+        expires_at__lte=now,
+    ).order_by("expires_at")[:BATCH]
+    for intent in due:
+        try:
+            _expire(intent, now=now)
+        except DomainError as refusal:
+            logger.warning("%s is not expired: %s", intent.id, refusal)
+    return len(due)
+
+
+def _expire(intent: PaymentIntent, *, now: datetime) -> None:
+    if intent.status == IntentStatus.REQUIRES_ACTION:
+        scope = Scope(intent.merchant_id, intent.livemode)
+        cancel_intent(scope=scope, intent_id=intent.id, reason="expired", origin=CLOCK, now=now)
+        return
+    step = Step(intent, origin=CLOCK, now=now)
+    step.event("payment_intent.expired", at=now.isoformat())
+    step.write()

@@ -1,0 +1,205 @@
+"""`/v1/payment_methods`, and a customer's own."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.api.fields import (
+    EnumField,
+    IdField,
+    IntegerField,
+    MetadataField,
+    TextField,
+    merge_metadata,
+)
+from apps.api.lists import ListSchema, list_page
+from apps.api.schemas import RequestSchema
+from apps.api.views import ApiView, Json
+from apps.common.errors import DomainError
+from apps.common.ids import new_id
+from apps.common.origin import Scope
+from apps.customers.selectors import get_customer
+from apps.vault.models import PaymentMethod
+from apps.vault.objects import render_method
+from apps.vault.selectors import get_method
+from apps.vault.services import attach_method, create_method, detach_method, update_method
+
+
+class DetailsMissing(DomainError):
+    code: ClassVar[str] = "parameter_missing"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "A payment method of type {type} needs {needed}."
+
+
+class BillingAddress(RequestSchema):
+    city = TextField(required=False, allow_null=True)
+    country = TextField(required=False, allow_null=True, max_length=2)
+    line1 = TextField(required=False, allow_null=True)
+    line2 = TextField(required=False, allow_null=True)
+    postal_code = TextField(required=False, allow_null=True, max_length=20)
+    state = TextField(required=False, allow_null=True)
+
+
+class BillingDetails(RequestSchema):
+    address = BillingAddress(required=False, allow_null=True)
+    email = TextField(required=False, allow_null=True, max_length=512)
+    name = TextField(required=False, allow_null=True, max_length=256)
+    phone = TextField(required=False, allow_null=True, max_length=20)
+
+
+class CardToken(RequestSchema):
+    token = TextField(min_length=1, max_length=255)
+
+
+class SepaDebit(RequestSchema):
+    iban = TextField(min_length=5, max_length=42)
+
+
+class CreateMethod(RequestSchema):
+    type = EnumField(["card", "sepa_debit"])
+    card = CardToken(required=False)
+    sepa_debit = SepaDebit(required=False)
+    billing_details = BillingDetails(required=False)
+    metadata = MetadataField()
+
+
+class CardExpiry(RequestSchema):
+    exp_month = IntegerField(required=False, min_value=1, max_value=12)
+    exp_year = IntegerField(required=False, min_value=2000, max_value=2100)
+
+
+class UpdateMethod(RequestSchema):
+    card = CardExpiry(required=False)
+    billing_details = BillingDetails(required=False)
+    metadata = MetadataField()
+
+
+class AttachMethod(RequestSchema):
+    customer = IdField("cus")
+
+
+class ListMethods(ListSchema):
+    customer = IdField("cus", required=False)
+    type = EnumField(["card", "sepa_debit"], required=False)
+
+
+class MethodView(ApiView):
+    resource = "payment_methods"
+    # The gateway is asked before anything is written, with no transaction open meanwhile.
+    transactional_answer = False
+
+
+class MethodList(MethodView):
+    schemas = {"GET": ListMethods, "POST": CreateMethod}
+    publishable_methods = frozenset({"POST"})
+
+    def get(self, _request: HttpRequest) -> Json:
+        return _list(self.scope, self.load(), url="/v1/payment_methods")
+
+    def post(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        method = create_method(
+            scope=self.scope,
+            type=params["type"],
+            token=_token_of(params),
+            billing_details=params.get("billing_details", {}),
+            metadata=merge_metadata({}, params.get("metadata")),
+            key=new_id("pm"),
+            now=timezone.now(),
+        )
+        return render_method(method)
+
+
+def _token_of(params: dict[str, Any]) -> str:
+    kind, needed = params["type"], "token" if params["type"] == "card" else "iban"
+    if kind not in params:
+        raise DetailsMissing(type=kind, needed=f"{kind}[{needed}]", param=f"{kind}[{needed}]")
+    return str(params[kind][needed])
+
+
+class MethodDetail(MethodView):
+    schemas = {"POST": UpdateMethod}
+    transactional_answer = True
+
+    def get(self, _request: HttpRequest, method_id: str) -> Json:
+        self.load()
+        return render_method(get_method(self.scope, method_id))
+
+    def post(self, _request: HttpRequest, method_id: str) -> Json:
+        params = self.load()
+        current = get_method(self.scope, method_id)
+        changes: dict[str, Any] = dict(params.get("card", {}))
+        if "billing_details" in params:
+            changes["billing_details"] = {**current.billing_details, **params["billing_details"]}
+        if "metadata" in params:
+            changes["metadata"] = merge_metadata(current.metadata, params["metadata"])
+        if not changes:
+            return render_method(current)
+        method = update_method(
+            scope=self.scope,
+            method_id=method_id,
+            changes=changes,
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_method(method)
+
+
+class MethodAttach(MethodView):
+    schemas = {"POST": AttachMethod}
+
+    def post(self, _request: HttpRequest, method_id: str) -> Json:
+        params = self.load()
+        method = attach_method(
+            scope=self.scope,
+            method_id=method_id,
+            customer_id=params["customer"],
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_method(method)
+
+
+class MethodDetach(MethodView):
+    def post(self, _request: HttpRequest, method_id: str) -> Json:
+        self.load()
+        method = detach_method(
+            scope=self.scope, method_id=method_id, origin=self.origin, now=timezone.now()
+        )
+        return render_method(method)
+
+
+class CustomerMethods(MethodView):
+    schemas = {"GET": ListMethods}
+
+    def get(self, _request: HttpRequest, customer_id: str) -> Json:
+        get_customer(self.scope, customer_id)
+        params = {**self.load(), "customer": customer_id}
+        return _list(self.scope, params, url=f"/v1/customers/{customer_id}/payment_methods")
+
+
+class CustomerMethodDetail(MethodView):
+    def get(self, _request: HttpRequest, customer_id: str, method_id: str) -> Json:
+        self.load()
+        get_customer(self.scope, customer_id)
+        return render_method(get_method(self.scope, method_id))
+
+
+def _list(scope: Scope, params: dict[str, Any], *, url: str) -> Json:
+    rows = PaymentMethod.objects.filter(
+        merchant_id=scope.merchant_id, livemode=scope.livemode, detached_at__isnull=True
+    )
+    if "customer" in params:
+        rows = rows.filter(customer_id=params["customer"])
+    if "type" in params:
+        rows = rows.filter(type=params["type"])
+    return list_page(rows, params, url=url, show=render_method)
+
+
+def load_methods(ids: set[str], scope: Scope) -> dict[str, dict[str, Any]]:
+    """Return the payment methods with these ids, for `expand[]`."""
+    rows = PaymentMethod.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    return {row.id: render_method(row) for row in rows}

@@ -1,0 +1,40 @@
+"""
+`vault_write_method(method)`: how the hot path stores a method together with its first payment.
+
+With a token it inserts the method and its token; with details it fills in what the gateway told,
+unless that is known already.
+"""
+
+from django.db import migrations
+
+WRITE_METHOD = """
+CREATE FUNCTION vault_write_method(method jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    details jsonb := method->'details';
+BEGIN
+    IF details IS NULL THEN
+        INSERT INTO vault_paymentmethod (
+            id, merchant_id, livemode, type, brand, last4, exp_month, exp_year, funding, country,
+            fingerprint, bank_name, billing_details, metadata, created_at, version
+        ) VALUES (
+            method->>'id', method->>'merchant_id', (method->>'livemode')::boolean, method->>'type',
+            '', '', 0, 0, '', '', '', '', '{}', '{}', (method->>'created_at')::timestamptz, 0
+        );
+        INSERT INTO vault_gatewaytoken (payment_method_id, gateway, token)
+        VALUES (method->>'id', method->>'gateway', method->>'token');
+        RETURN;
+    END IF;
+    UPDATE vault_paymentmethod SET
+        brand = details->>'brand', last4 = details->>'last4',
+        exp_month = (details->>'exp_month')::smallint, exp_year = (details->>'exp_year')::smallint,
+        funding = details->>'funding', country = details->>'country',
+        fingerprint = details->>'fingerprint'
+    WHERE id = method->>'id' AND last4 = '';
+END $$;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("vault", "0001_initial")]
+
+    operations = [migrations.RunSQL(WRITE_METHOD, "DROP FUNCTION vault_write_method(jsonb)")]

@@ -1,0 +1,76 @@
+"""Reads of payment methods for those who charge them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+
+from apps.common.errors import ResourceMissing
+from apps.common.origin import Scope
+from apps.common.sql import RowLoader
+from apps.vault.errors import MethodDetached
+from apps.vault.models import PaymentMethod
+from apps.vault.tokens import unseal
+
+load_method = RowLoader(PaymentMethod, "id = %s AND merchant_id = %s AND livemode = %s")
+
+_CHARGEABLE = """
+SELECT m.id, m.type, m.customer_id, m.detached_at IS NOT NULL, t.gateway, t.token, c.reference
+FROM vault_paymentmethod m
+LEFT JOIN vault_gatewaytoken t ON t.payment_method_id = m.id
+LEFT JOIN vault_gatewaycustomer c ON c.customer_id = m.customer_id AND c.gateway = t.gateway
+WHERE m.id = %s AND m.merchant_id = %s AND m.livemode = %s
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChargeableMethod:
+    """
+    What charging a payment method takes: its token, and the customer's id, per gateway.
+
+    `draft` holds the rows of a method that is not stored yet: whoever charges it hands them to
+    `vault_write_method` in the same transaction.
+    """
+
+    id: str
+    type: str
+    customer_id: str = ""
+    tokens: dict[str, str] = field(repr=False)
+    customer_references: dict[str, str] = field(default_factory=dict)
+    draft: dict[str, Any] | None = field(default=None, repr=False)
+
+
+def get_method(scope: Scope, method_id: str) -> PaymentMethod:
+    """
+    Return the payment method.
+
+    :raises ResourceMissing: not of this account and mode
+    """
+    method = load_method(method_id, scope.merchant_id, scope.livemode)
+    if method is None:
+        raise ResourceMissing(resource="payment_method", id=method_id, param="payment_method")
+    return method  # type: ignore[no-any-return]
+
+
+def get_chargeable_method(scope: Scope, method_id: str) -> ChargeableMethod:
+    """
+    Return what charging this stored method takes, in one statement.
+
+    :raises ResourceMissing: not of this account and mode
+    :raises MethodDetached: the payer's consent ended with the detachment
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CHARGEABLE, [method_id, scope.merchant_id, scope.livemode])
+        rows = cursor.fetchall()
+    if not rows:
+        raise ResourceMissing(resource="payment_method", id=method_id, param="payment_method")
+    _, type_, customer_id, is_detached, *_ = rows[0]
+    if is_detached:
+        raise MethodDetached(payment_method=method_id, param="payment_method")
+    return ChargeableMethod(
+        id=method_id,
+        type=type_,
+        customer_id=customer_id or "",
+        tokens={row[4]: unseal(row[5]) for row in rows if row[4]},
+        customer_references={row[4]: row[6] for row in rows if row[6]},
+    )
