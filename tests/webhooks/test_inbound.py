@@ -1,0 +1,275 @@
+"""What gateways tell us: kept once before the answer, handled afterwards, never lost."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test import Client
+from django.utils import timezone
+
+from apps.common.fsm import IllegalTransition
+from apps.webhooks import inbound, views
+from apps.webhooks.errors import UnknownObject
+from apps.webhooks.inbound import (
+    claim_inbound,
+    drain_inbound,
+    process_inbound,
+    replay_inbound_event,
+    store_gateway_events,
+)
+from apps.webhooks.models import InboundEvent
+from apps.webhooks.policies import (
+    MAX_INBOUND_ATTEMPTS,
+    PARKED_WAITS_SECONDS,
+    parked_wait_after,
+)
+from apps.webhooks.states import InboundStatus
+from tests.webhooks import routes
+from tests.webhooks.gateways import OCCURRED_AT, SIGNATURE, gateway_event
+
+pytestmark = pytest.mark.usefixtures("listening", "calling_gateway")
+
+NOW = OCCURRED_AT + timedelta(seconds=1)
+ADDRESS = "/webhooks/stripe/stripe_main"
+
+
+def call(*event_ids: str, signature: str = SIGNATURE, address: str = ADDRESS) -> Any:
+    return Client().post(
+        address,
+        json.dumps(event_ids).encode(),
+        content_type="application/json",
+        headers={"Stripe-Signature": signature, "User-Agent": "Stripe/1.0", "X-Other": "1"},
+    )
+
+
+def store(*event_ids: str, **changes: Any) -> None:
+    events = [gateway_event(event_id, **changes) for event_id in event_ids]
+    store_gateway_events(gateway="stripe_main", events=events, body=b"{}", headers={})
+
+
+def fail() -> None:
+    raise ZeroDivisionError("a bug")
+
+
+def not_yet() -> None:
+    raise UnknownObject("no payment pi_psp_1")
+
+
+def let_time_pass() -> None:
+    InboundEvent.objects.update(available_at=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.django_db
+def test_a_genuine_event_is_kept_as_it_came_and_answered_200() -> None:
+    answer = call("evt_psp_1")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    event = InboundEvent.objects.get()
+    assert (event.gateway, event.event_id, event.status) == ("stripe_main", "evt_psp_1", "received")
+    assert bytes(event.body) == b'["evt_psp_1"]'
+    assert event.headers == {
+        "content-type": "application/json",
+        "stripe-signature": SIGNATURE,
+        "user-agent": "Stripe/1.0",
+    }
+    assert event.as_gateway_event() == gateway_event("evt_psp_1")
+    assert routes.heard == []
+
+
+@pytest.mark.django_db
+def test_ac_070_a_forged_event_is_answered_400_and_not_kept() -> None:
+    assert call("evt_psp_1", signature="forged").status_code == 400
+
+    assert not InboundEvent.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/webhooks/stripe/other", "/webhooks/adyen/stripe_main"])
+def test_an_account_that_is_not_ours_is_not_found(address: str) -> None:
+    assert call("evt_psp_1", address=address).status_code == 404
+
+    assert not InboundEvent.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_body_above_one_mebibyte_is_refused() -> None:
+    assert call("x" * (1024 * 1024)).status_code == 413
+
+    assert not InboundEvent.objects.exists()
+
+
+def test_only_post_is_answered() -> None:
+    assert Client().get(ADDRESS).status_code == 405
+
+
+@pytest.mark.django_db
+def test_an_event_that_cannot_be_kept_is_answered_500_so_that_it_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_: Any) -> int:
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr(views, "store_gateway_events", refuse)
+
+    assert call("evt_psp_1").status_code == 500
+
+
+@pytest.mark.django_db
+def test_all_events_of_one_call_are_kept() -> None:
+    assert call("evt_psp_1", "evt_psp_2", "evt_psp_1").status_code == 200
+
+    kept = InboundEvent.objects.order_by("id").values_list("event_id", flat=True)
+    assert list(kept) == ["evt_psp_1", "evt_psp_2"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ac_071_the_same_event_twice_at_once_has_one_effect_and_two_answers_200() -> None:
+    def tell(_: int) -> int:
+        try:
+            return int(call("evt_psp_1").status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(tell, range(8)))
+    drain_inbound(now=NOW)
+
+    assert answers == [200] * 8
+    assert routes.heard == [("stripe_main", gateway_event("evt_psp_1"))]
+
+
+@pytest.mark.django_db
+def test_the_same_event_id_of_another_account_is_another_event() -> None:
+    store("evt_psp_1")
+    events = [gateway_event("evt_psp_1")]
+
+    assert store_gateway_events(gateway="b", events=events, body=b"", headers={}) == 1
+    assert store_gateway_events(gateway="b", events=events, body=b"", headers={}) == 0
+
+    assert InboundEvent.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_the_database_keeps_an_event_once_whoever_writes() -> None:
+    store("evt_psp_1")
+    event = InboundEvent.objects.get()
+    event.pk = None
+
+    with pytest.raises(IntegrityError, match="inbound_event_once"), transaction.atomic():
+        event.save(force_insert=True)
+
+
+@pytest.mark.django_db
+def test_a_processed_event_is_not_processed_again() -> None:
+    store("evt_psp_1")
+
+    assert drain_inbound(now=NOW) == 1
+    assert drain_inbound(now=NOW) == 0
+
+    event = InboundEvent.objects.get()
+    assert (event.status, event.attempts, event.processed_at) == ("processed", 1, NOW)
+    assert event.leased_until is None
+    assert len(routes.heard) == 1
+
+
+@pytest.mark.django_db
+def test_an_event_nobody_handles_is_kept_and_done() -> None:
+    store("evt_psp_1", kind="other", type="balance.available")
+
+    drain_inbound(now=NOW)
+
+    assert InboundEvent.objects.get().status == "processed"
+    assert routes.heard == []
+
+
+@pytest.mark.django_db
+def test_ac_074_an_event_about_an_unknown_object_is_parked_until_the_object_is_there() -> None:
+    routes.troubles.append(not_yet)
+    store("evt_psp_1")
+
+    drain_inbound(now=NOW)
+
+    event = InboundEvent.objects.get()
+    assert (event.status, event.attempts) == ("parked", 1)
+    assert event.last_error == "UnknownObject: no payment pi_psp_1"
+    assert claim_inbound(10) == []
+    routes.troubles.clear()
+    let_time_pass()
+    assert drain_inbound(now=NOW) == 1
+    event.refresh_from_db()
+    assert (event.status, event.attempts, event.last_error) == ("processed", 2, "")
+    assert len(routes.heard) == 1
+
+
+@pytest.mark.django_db
+def test_ac_075_a_failing_event_is_retried_then_a_dead_letter_then_replayed() -> None:
+    routes.troubles.append(fail)
+    store("evt_psp_1", "evt_psp_2")
+    for _ in range(MAX_INBOUND_ATTEMPTS):
+        let_time_pass()
+        drain_inbound(now=NOW)
+
+    dead = InboundEvent.objects.get(event_id="evt_psp_1")
+    assert (dead.status, dead.attempts) == ("dead", MAX_INBOUND_ATTEMPTS)
+    assert dead.last_error == "ZeroDivisionError: a bug"
+    let_time_pass()
+    assert drain_inbound(now=NOW) == 0
+
+    routes.troubles.clear()
+    replay_inbound_event(inbound_event_id=dead.id)
+    drain_inbound(now=NOW)
+
+    dead.refresh_from_db()
+    assert (dead.status, dead.attempts) == ("processed", 1)
+    assert [event.id for _, event in routes.heard] == ["evt_psp_1"]
+
+
+@pytest.mark.django_db
+def test_only_a_dead_event_can_be_replayed() -> None:
+    store("evt_psp_1")
+    drain_inbound(now=NOW)
+
+    with pytest.raises(IllegalTransition):
+        replay_inbound_event(inbound_event_id=InboundEvent.objects.get().id)
+
+    assert InboundEvent.objects.get().status == "processed"
+
+
+@pytest.mark.django_db
+def test_a_processor_that_comes_late_changes_nothing_any_more() -> None:
+    store("evt_psp_1")
+    (late,) = claim_inbound(1)
+    assert claim_inbound(1) == []
+    InboundEvent.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    (current,) = claim_inbound(1)
+
+    process_inbound(late, now=NOW)
+
+    event = InboundEvent.objects.get()
+    assert (event.status, event.leased_until) == ("received", current.leased_until)
+
+
+@pytest.mark.django_db
+def test_claiming_reads_no_bodies() -> None:
+    store("evt_psp_1")
+
+    (event,) = claim_inbound(1)
+
+    assert event.get_deferred_fields() == {"body", "headers"}
+
+
+def test_the_waits_of_parked_events_are_given_for_each_attempt() -> None:
+    assert len(PARKED_WAITS_SECONDS) == MAX_INBOUND_ATTEMPTS
+    assert parked_wait_after(1) == timedelta(seconds=1)
+    assert parked_wait_after(MAX_INBOUND_ATTEMPTS + 5) == timedelta(days=1)
+
+
+def test_the_claim_names_the_statuses_that_wait() -> None:
+    assert {status.value for status in InboundStatus} - {"processed", "dead"} == {
+        "received",
+        "parked",
+    }
+    assert "status IN ('received', 'parked')" in inbound._CLAIM
