@@ -165,7 +165,7 @@ def _bring_uv(venv: Path, *, tools: Path) -> Path | None:
     if not any(venv.glob("lib/python*/site-packages/pip")):
         # An interrupted first start, or an environment that another tool made.
         _run([venv / "bin" / "python", "-m", "ensurepip", "--upgrade"])
-    pip: list[str | Path] = [venv / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    pip: list[str | Path] = [venv / "bin" / "python", "-m", "pip", "install", "-qq"]
     pip += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     try:
         _run([*pip, "--requirement", tools])

@@ -38,6 +38,9 @@ class Process:
 
     def start(self) -> None:
         """Start it in a session of its own, so that the terminal's Ctrl-C reaches only us."""
+        if self._popen is not None:
+            # A killed server's own children may still hold its port.
+            _signal_group(self._popen.pid, signal.SIGKILL)
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.pid_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.log.open("ab") as log:

@@ -71,6 +71,22 @@ def test_grandchildren_end_with_their_parent(tmp_path: Path) -> None:
     assert gone(grandchild)
 
 
+def test_a_second_start_ends_what_the_first_left(tmp_path: Path) -> None:
+    process = sleeper(tmp_path, command=("sh", "-c", "sleep 60 & echo $!; wait"))
+    process.start()
+    wait_for(lambda: bool(process.log.read_text()), process=process, seconds=5, what="the shell")
+    grandchild = int(process.log.read_text())
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    wait_for(lambda: process.exit_code() is not None, process=None, seconds=5, what="its end")
+
+    process.start()
+
+    assert gone(grandchild)
+    assert process.exit_code() is None
+    process.stop()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
 def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
     supervisor = subprocess.run(
