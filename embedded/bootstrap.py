@@ -132,30 +132,14 @@ def _install(venv: Path, *, requirements: Path, tools: Path) -> None:
     python = venv / "bin" / "python"
     uv = _bring_uv(venv, tools=tools)
     if uv is not None:
-        command: list[str | Path] = [
-            uv,
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            python,
-            "--compile-bytecode",
-        ]
+        command: list[str | Path] = [uv, "pip", "install", "--quiet", "--compile-bytecode"]
         try:
-            _run([*command, *pinned, "--requirement", requirements])
+            _run([*command, "--python", python, *pinned, "--requirement", requirements])
         except BootstrapFailed:
             print("uv could not install; trying pip, which takes longer", flush=True)
         else:
             return
-    pip: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
-    _run([*pip, *pinned, "--requirement", requirements])
+    _run([*_pip(python), *pinned, "--requirement", requirements])
 
 
 def _bring_uv(venv: Path, *, tools: Path) -> Path | None:
@@ -165,8 +149,7 @@ def _bring_uv(venv: Path, *, tools: Path) -> Path | None:
     if not any(venv.glob("lib/python*/site-packages/pip")):
         # An interrupted first start, or an environment that another tool made.
         _run([venv / "bin" / "python", "-m", "ensurepip", "--upgrade"])
-    pip: list[str | Path] = [venv / "bin" / "python", "-m", "pip", "install", "-qq"]
-    pip += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
+    pip = [*_pip(venv / "bin" / "python"), "--require-hashes", "--only-binary", ":all:"]
     try:
         _run([*pip, "--requirement", tools])
     except BootstrapFailed:
@@ -175,9 +158,14 @@ def _bring_uv(venv: Path, *, tools: Path) -> Path | None:
     return own
 
 
+def _pip(python: Path) -> list[str | Path]:
+    return [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+
+
 def _run(command: list[str | Path]) -> None:
-    # uv may neither look for nor download a Python: the one found is the one used.
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    # uv downloads no Python, the one found is the one used; and it trusts whom the machine trusts,
+    # as pip does.
+    environment = {"UV_SYSTEM_CERTS": "true", **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     try:
         subprocess.run([str(part) for part in command], check=True, env=environment)
     except (OSError, subprocess.CalledProcessError) as error:
