@@ -155,8 +155,10 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
-# --- Outbox ---------------------------------------------------------------------------------
+# --- Outbox, webhooks, dispatcher -----------------------------------------------------------
+# The maps by path: the code that reads them lies below the apps that they name.
 EVENT_ROUTES = "config.event_routes"
+SCHEDULE = "config.schedule"
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Payments API",

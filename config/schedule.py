@@ -1,0 +1,54 @@
+"""
+MAP 3: everything that runs by the clock, or all the time.
+
+`manage.py run_dispatcher` runs all of it. Celery beat starts the same sweeps and lanes now and
+then, so that everything moves, if slowly, while no dispatcher runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apps.common.schedule import Lane, Service, Sweep
+
+POLL_SECONDS = 0.1
+BACKSTOP_SECONDS = 5.0
+
+SWEEPS: Sequence[Sweep] = (
+    Sweep(run="apps.outbox.tasks.relay_events", every=POLL_SECONDS, continuous=True),
+    Sweep(run="apps.payments.services.sweeps.sweep_attempts", every=1.0, copies=2),
+    Sweep(run="apps.payments.services.sweeps.sweep_refunds", every=1.0, copies=2),
+    Sweep(run="apps.payments.services.sweeps.expire_intents", every=30.0),
+)
+
+LANES: Sequence[Lane] = (
+    Lane(
+        claim="apps.outbox.relay.claim_handled",
+        work="apps.outbox.relay.handle",
+        slots=8,
+        every=POLL_SECONDS,
+    ),
+    Lane(
+        claim="apps.webhooks.inbound.claim_inbound",
+        work="apps.webhooks.inbound.process_inbound",
+        slots=8,
+        every=POLL_SECONDS,
+    ),
+)
+
+SERVICES: Sequence[Service] = ()
+
+
+def beat_schedule() -> Mapping[str, Mapping[str, Any]]:
+    """Return the backstop as Celery beat wants it; a task nobody fetched in time is dropped."""
+    entries: dict[str, Mapping[str, Any]] = {}
+    for sweep in SWEEPS:
+        every = max(sweep.every, BACKSTOP_SECONDS)
+        entries[sweep.run] = _entry("apps.common.tasks.run_sweep", every, sweep.run)
+    for lane in LANES:
+        task = "apps.common.tasks.run_lane"
+        entries[lane.work] = _entry(task, BACKSTOP_SECONDS, lane.claim, lane.work)
+    return entries
+
+
+def _entry(task: str, every: float, *paths: str) -> Mapping[str, Any]:
+    return {"task": task, "schedule": every, "args": paths, "options": {"expires": every}}
