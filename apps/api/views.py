@@ -127,6 +127,11 @@ class ApiView(APIView):
             idempotency_key=self.claim.key if self.claim else "",
         )
 
+    @property
+    def is_expanding(self) -> bool:
+        """Whether the answer shows other objects in place of their ids."""
+        return bool(self._expand)
+
     def load(self) -> dict[str, Any]:
         """
         Return the request's parameters, checked by the schema of its method.

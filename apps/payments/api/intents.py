@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest
@@ -128,7 +129,7 @@ Answer = Callable[[PaymentIntent], Json | DomainError | None]
 class IntentReply:
     """Claims and answers the request's key in the statements of the payment's own steps."""
 
-    def __init__(self, view: ApiView, claim: Claim, answer: Answer) -> None:
+    def __init__(self, view: "IntentView", claim: Claim, answer: Answer) -> None:
         self._view = view
         self._claim = claim
         self._answer = answer
@@ -138,9 +139,18 @@ class IntentReply:
         return self._claim.row(object_id=object_id)
 
     def finish(self, intent: PaymentIntent) -> Json | None:
-        """Return the claim with its answer."""
+        """
+        Return the claim with its answer.
+
+        An answer with expanded objects is made after the step, which changes those too: until
+        then the claim has its recovery point only.
+        """
         answer = self._answer(intent)
-        return None if answer is None else self._view.answer_row(answer)
+        if answer is None:
+            return None
+        if self._view.is_expanding:
+            return self._claim.row(object_id=intent.latest_attempt_id or intent.id)
+        return self._view.answer_row(answer, status=self._view.success_status(intent))
 
     def settle(self, standing: Json | None) -> None:
         """Take what the claim met."""
@@ -172,14 +182,19 @@ class IntentView(ApiView):
         """Return the request's key, for a service to claim and answer."""
         return IntentReply(self, self.claim, answer or answer_intent) if self.claim else None
 
-    def shown(self, intent: PaymentIntent) -> Json:
+    def success_status(self, intent: PaymentIntent) -> int:
+        """Return 202 for a payment that a worker runs, as the request asked, else 200."""
+        is_left_to_worker = not self.wants_inline and intent.status == IntentStatus.PROCESSING
+        return HTTPStatus.ACCEPTED if is_left_to_worker else HTTPStatus.OK
+
+    def shown(self, intent: PaymentIntent) -> Result:
         """Answer a payment: the object, or the error that tells why it failed."""
         answer = answer_intent(intent)
         if answer is None:
             raise GatewayFailed(payment_intent=render_intent(intent))
         if isinstance(answer, DomainError):
             raise answer
-        return answer
+        return self.success_status(intent), answer
 
     def resumed(self, now: datetime) -> PaymentIntent | None:
         """
@@ -189,6 +204,8 @@ class IntentView(ApiView):
         gateway, so that this request may try anew.
         """
         attempt_id = self.claim.object_id if self.claim else ""
+        if attempt_id.startswith("pi_"):
+            return get_intent(self.scope, attempt_id)
         if not attempt_id or get_attempt(attempt_id).error_class == ErrorClass.NOT_SENT:
             return None
         return resume_attempt(

@@ -1,0 +1,211 @@
+"""A gateway with a script: what it answers next, and what it kept in its own books."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apps.gateways import registry
+from apps.gateways.base import (
+    Decline,
+    DeclineClass,
+    GatewayEvent,
+    MethodDetails,
+    PaymentRequest,
+    PaymentResult,
+    PaymentState,
+    RefundRequest,
+    RefundResult,
+    RefundState,
+    StoredMethod,
+)
+from apps.gateways.errors import GatewayError, GatewayRejected
+
+VISA = MethodDetails(brand="visa", last4="4242", exp_month=12, exp_year=2030, country="US")
+
+# One line of the script: makes the answer out of what the gateway would have said.
+Line = Callable[[PaymentResult], PaymentResult]
+
+
+def decline(code: str, error_class: DeclineClass = DeclineClass.RETRYABLE) -> Line:
+    """Script: the bank says no."""
+    said = Decline(code=code, error_class=error_class, message=f"Declined: {code}.")
+    return lambda result: replace(
+        result, state=PaymentState.DECLINED, amount_captured=0, decline=said
+    )
+
+
+def challenge(url: str = "https://bank.example/3ds") -> Line:
+    """Script: the payer has to go to the bank's page."""
+    return lambda result: replace(
+        result, state=PaymentState.REQUIRES_ACTION, amount_captured=0, action_url=url
+    )
+
+
+def pending(result: PaymentResult) -> PaymentResult:
+    """Script: the bank needs days."""
+    return replace(result, state=PaymentState.PENDING, amount_captured=0)
+
+
+def charge_amount(amount: int, currency: str = "EUR") -> Line:
+    """Script: other money is taken than was asked for."""
+    return lambda result: replace(result, amount=amount, amount_captured=amount, currency=currency)
+
+
+@dataclass
+class FakeGateway:
+    """
+    Keeps what it was asked by key, as a real gateway does: the same key never charges twice.
+
+    `script` lines shape the next new payments; `before` and `after` are errors to raise once,
+    before anything is done or after it was done.
+    """
+
+    name: str = "stripe_main"
+    kind: str = "stripe"
+    fee: int | None = 30
+    script: list[Line] = field(default_factory=list)
+    before: list[GatewayError] = field(default_factory=list)
+    after: list[GatewayError] = field(default_factory=list)
+    payments: dict[str, PaymentResult] = field(default_factory=dict)
+    refunds: dict[str, RefundResult] = field(default_factory=dict)
+    refund_state: RefundState = RefundState.SUCCEEDED
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    on_call: Callable[[], None] | None = None
+
+    def create_payment(self, request: PaymentRequest) -> PaymentResult:
+        return self._do("create", request.attempt_id, lambda: self._create(request))
+
+    def _create(self, request: PaymentRequest) -> PaymentResult:
+        reference = f"pi_fake_{request.attempt_id}"
+        if reference not in self.payments:
+            state = PaymentState.CAPTURED if request.capture else PaymentState.AUTHORIZED
+            result = PaymentResult(
+                state=state,
+                reference=reference,
+                amount=request.amount,
+                currency=request.currency,
+                attempt_id=request.attempt_id,
+                intent_id=request.intent_id,
+                amount_captured=request.amount if request.capture else 0,
+                charge_reference=f"ch_fake_{request.attempt_id}",
+                fee=self.fee if request.capture else None,
+                method=VISA,
+                authorization_expires_at=(
+                    None if request.capture else datetime.now(UTC) + timedelta(days=7)  # noqa: TID251
+                ),
+            )
+            self.payments[reference] = self.script.pop(0)(result) if self.script else result
+        return self.payments[reference]
+
+    def retrieve_payment(self, reference: str) -> PaymentResult:
+        return self._do("retrieve", reference, lambda: self._get(reference))
+
+    def find_payment(self, attempt_id: str) -> PaymentResult | None:
+        return self._do("find", attempt_id, lambda: self.payments.get(f"pi_fake_{attempt_id}"))
+
+    def capture_payment(
+        self, reference: str, *, amount: int, currency: str, key: str
+    ) -> PaymentResult:
+        return self._do("capture", key, lambda: self._capture(reference, amount))
+
+    def _capture(self, reference: str, amount: int) -> PaymentResult:
+        held = self._get(reference)
+        if held.state == PaymentState.VOIDED:
+            raise GatewayRejected("canceled before")
+        return self.move(
+            reference, state=PaymentState.CAPTURED, amount_captured=amount, fee=self.fee
+        )
+
+    def void_payment(self, reference: str, *, key: str) -> PaymentResult:
+        return self._do("void", key, lambda: self._void(reference))
+
+    def _void(self, reference: str) -> PaymentResult:
+        if self._get(reference).state == PaymentState.CAPTURED:
+            raise GatewayRejected("captured before")
+        return self.move(reference, state=PaymentState.VOIDED)
+
+    def create_refund(self, request: RefundRequest) -> RefundResult:
+        return self._do("refund", request.refund_id, lambda: self._refund(request))
+
+    def _refund(self, request: RefundRequest) -> RefundResult:
+        reference = f"re_fake_{request.refund_id}"
+        if reference not in self.refunds:
+            self.refunds[reference] = RefundResult(
+                state=self.refund_state,
+                reference=reference,
+                amount=request.amount,
+                currency=request.currency,
+                refund_id=request.refund_id,
+                payment_reference=request.reference,
+            )
+        return self.refunds[reference]
+
+    def retrieve_refund(self, reference: str) -> RefundResult:
+        return self._do("retrieve_refund", reference, lambda: self.refunds[reference])
+
+    def find_refund(self, refund_id: str, *, payment_reference: str) -> RefundResult | None:
+        return self._do(
+            "find_refund", refund_id, lambda: self.refunds.get(f"re_fake_{refund_id}")
+        )
+
+    def store_method(
+        self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
+    ) -> StoredMethod:
+        stored = StoredMethod(token=f"pm_fake_{token}", details=replace(VISA, type=type))
+        return self._do("store_method", key, lambda: stored)
+
+    def attach_method(self, token: str, *, customer_reference: str, key: str) -> StoredMethod:
+        return self._do("attach", key, lambda: StoredMethod(token=token, details=VISA))
+
+    def detach_method(self, token: str, *, key: str) -> None:
+        self._do("detach", key, lambda: None)
+
+    def create_customer(self, *, customer_id: str, email: str, name: str, key: str) -> str:
+        return self._do("create_customer", key, lambda: f"cus_fake_{customer_id}")
+
+    def parse_webhook(
+        self, *, body: bytes, headers: Mapping[str, str], now: datetime
+    ) -> list[GatewayEvent]:
+        raise NotImplementedError("tests of webhooks use the real adapter")
+
+    # --- what tests look at and turn ----------------------------------------------------------
+
+    @property
+    def captures(self) -> list[PaymentResult]:
+        """The payments of which money was taken."""
+        return [p for p in self.payments.values() if p.state == PaymentState.CAPTURED]
+
+    def count(self, operation: str) -> int:
+        """How often the operation was asked for."""
+        return sum(1 for name, _ in self.calls if name == operation)
+
+    def move(self, reference: str, **changes: Any) -> PaymentResult:
+        """Change a payment in the gateway's own books."""
+        self.payments[reference] = replace(self._get(reference), **changes)
+        return self.payments[reference]
+
+    def _get(self, reference: str) -> PaymentResult:
+        return self.payments[reference]
+
+    def _do(self, operation: str, key: str, act: Callable[[], Any]) -> Any:
+        self.calls.append((operation, key))
+        if self.on_call is not None:
+            self.on_call()
+        if self.before:
+            raise self.before.pop(0)
+        result = act()
+        if self.after:
+            raise self.after.pop(0)
+        return result
+
+
+@contextmanager
+def use_gateways(settings: Any, *gateways: FakeGateway) -> Iterator[None]:
+    """Let these be the configured gateways, in this order."""
+    settings.GATEWAYS = {gateway.name: {} for gateway in gateways}
+    registry.reset_gateways()
+    registry._gateways.update({gateway.name: gateway for gateway in gateways})
+    yield
+    registry.reset_gateways()

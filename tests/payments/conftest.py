@@ -1,0 +1,22 @@
+"""Every test of payments talks to a gateway with a script."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.fake_gateway import FakeGateway, use_gateways
+
+
+@pytest.fixture
+def gateway(settings: Any) -> Iterator[FakeGateway]:
+    fake = FakeGateway()
+    with use_gateways(settings, fake):
+        yield fake
+
+
+@pytest.fixture
+def two_gateways(settings: Any) -> Iterator[tuple[FakeGateway, FakeGateway]]:
+    first, second = FakeGateway("stripe_main"), FakeGateway("stripe_spare")
+    with use_gateways(settings, first, second):
+        yield first, second
