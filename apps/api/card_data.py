@@ -119,7 +119,9 @@ def _passes_luhn(digits: str) -> bool:
 
 def _is_card_key(key: str, parent: str) -> bool:
     name = key.lower()
-    return name in _FORBIDDEN_KEYS or (name == "number" and parent.endswith("card"))
+    return name in _FORBIDDEN_KEYS or (
+        name == "number" and (parent == "card" or parent.endswith("[card]"))
+    )
 
 
 def _shown(param: str) -> str:

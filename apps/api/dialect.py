@@ -23,8 +23,10 @@ def to_stripe(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     translated = {key: to_stripe(entry) for key, entry in value.items()}
-    translate = _BY_OBJECT.get(value.get("object", ""))
-    return translate(translated) if translate else translated
+    # `object` is the kind of an object, but in the data of an event the object itself.
+    kind = value.get("object")
+    own_kind = _BY_OBJECT.get(kind) if isinstance(kind, str) else None
+    return own_kind(translated) if own_kind else translated
 
 
 def translate(value: Any, dialect: Dialect) -> Any:
@@ -54,10 +56,23 @@ def _awaits_review(intent: JsonObject) -> bool:
     return isinstance(action, dict) and action.get("type") == "review"
 
 
+def _event(event: JsonObject) -> JsonObject:
+    """Translate what the object was before, too; those attributes do not say whose they are."""
+    data = event.get("data", {})
+    shown, previous = data.get("object"), data.get("previous_attributes")
+    if previous and "status" in previous and shown.get("object") == "payment_intent":
+        before = _payment_intent({**shown, **previous})
+        data["previous_attributes"] = {name: before[name] for name in previous}
+    return event
+
+
 _INTENT_STATUS = {
     "failed": "requires_payment_method",
     "refunded": "succeeded",
     "conflicted": "processing",
 }
 
-_BY_OBJECT: dict[str, Callable[[JsonObject], JsonObject]] = {"payment_intent": _payment_intent}
+_BY_OBJECT: dict[str, Callable[[JsonObject], JsonObject]] = {
+    "event": _event,
+    "payment_intent": _payment_intent,
+}

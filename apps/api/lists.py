@@ -96,7 +96,7 @@ def _check_cursor(rows: QuerySet[M], cursor: str, param: str) -> None:
 
 
 def _name(rows: QuerySet[M]) -> str:
-    return str(rows.model._meta.verbose_name)  # noqa: SLF001 - documented, in spite of its name
+    return str(rows.model._meta.verbose_name)
 
 
 def _created(rows: QuerySet[M], field: str, lookup: str, moment: datetime) -> QuerySet[M]:

@@ -14,7 +14,7 @@ from rest_framework.fields import empty
 
 from apps.api.errors import ParameterMissing, ParameterUnknown
 from apps.api.fields import Field
-from apps.api.parsers import FormText, NotInteger
+from apps.api.parsers import FormText
 from apps.common.errors import InvalidParameter
 
 
@@ -66,13 +66,8 @@ class EmptySchema(RequestSchema):
 
 def _read(field: Any, value: Any, param: str) -> Any:
     # An empty text is how a form says null.
-    if value is None or (field.allow_null and type(value) is FormText and value == ""):
-        if not field.allow_null:
-            raise InvalidParameter(f"{param} must not be null.", param=param)
-        return None
-    if type(value) is NotInteger and not isinstance(field, serializers.IntegerField):
-        raise InvalidParameter(f"{param}: only integers are accepted as numbers.", param=param)
-    return field.read(value, param)
+    is_null = value is None or (type(value) is FormText and value == "")
+    return None if is_null and field.allow_null else field.read(value, param)
 
 
 def _join(param: str, name: str) -> str:

@@ -42,7 +42,7 @@ def create_merchant(*, name: str, now: datetime) -> Merchant:
     return Merchant.objects.create(name=name, created_at=now)
 
 
-def create_api_key(  # noqa: PLR0913 - all of them are what a key is made of
+def create_api_key(
     *,
     merchant: Merchant,
     livemode: bool,
