@@ -268,3 +268,6 @@ class Gateway(Protocol):
 
         `headers` has lower-case names. Every defect raises InvalidSignature, never another error.
         """
+
+    def close(self) -> None:
+        """Close the connections that are kept open; a later call opens them again."""

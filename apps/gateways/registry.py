@@ -49,12 +49,13 @@ def get_gateway(name: str) -> Gateway:
 
 
 def reset_gateways() -> None:
-    """Forget all gateways, so that the next use builds them anew: after a fork, and in tests."""
-    _gateways.clear()
+    """Close all gateways; the next use builds them anew."""
+    while _gateways:
+        _gateways.popitem()[1].close()
 
 
 # Two processes that read from one connection would take each other's answers.
-os.register_at_fork(after_in_child=reset_gateways)
+os.register_at_fork(after_in_child=_gateways.clear)
 
 
 def _build(name: str) -> Gateway:
@@ -68,10 +69,11 @@ def _build(name: str) -> Gateway:
     if not account_settings["api_key"]:
         raise ImproperlyConfigured(f"GATEWAYS_{name.upper()}_API_KEY is missing")
     adapter = cast("Callable[[GatewayAccount], Gateway]", import_string(_ADAPTERS[kind]))
-    return adapter(_read_account(name, account_settings))
+    return adapter(read_account(name, account_settings))
 
 
-def _read_account(name: str, account: Mapping[str, Any]) -> GatewayAccount:
+def read_account(name: str, account: Mapping[str, Any]) -> GatewayAccount:
+    """Return the account of one settings entry; several webhook secrets are split by commas."""
     secrets = str(account["webhook_secret"]).split(",")
     return GatewayAccount(
         name=name,

@@ -154,6 +154,8 @@ class _Connection(HTTPConnection):
 
 
 def _read(answer: HTTPResponse) -> HttpAnswer:
+    if answer.length is None and not answer.chunked:
+        raise ValueError("an answer of unknown length cannot be told from one that broke off")
     body = answer.read(MAX_ANSWER_BYTES + 1)
     if len(body) > MAX_ANSWER_BYTES:
         raise ValueError("the answer is too large")

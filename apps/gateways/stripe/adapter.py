@@ -184,6 +184,10 @@ class StripeGateway:
         )
         return [read_event(body, livemode=self._livemode)]
 
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._calls.close()
+
     def _change_payment(
         self, reference: str, action: str, params: Mapping[str, Any], *, key: str
     ) -> PaymentResult:

@@ -50,11 +50,12 @@ class StripeCalls:
 
     def __init__(self, account: GatewayAccount) -> None:
         api_base = account.api_base or stripe.DEFAULT_API_BASE
+        self._transport = HttpTransport(api_base, timeouts=account.timeouts)
         self._client = stripe.StripeClient(
             account.api_key,
             stripe_version=STRIPE_VERSION,
             base_addresses={"api": api_base},
-            http_client=_SdkTransport(HttpTransport(api_base, timeouts=account.timeouts)),
+            http_client=_SdkTransport(self._transport),
             # The router decides on repeating, within its own time; the SDK must not do so too.
             max_network_retries=0,
         )
@@ -79,6 +80,10 @@ class StripeCalls:
         if not key:
             raise GatewayRejected("refused here: a call that changes something needs a key")
         return self._call("post", path, params, idempotency_key=key)
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._transport.close()
 
     def _call(
         self, method: str, path: str, params: Mapping[str, Any], **options: str
