@@ -81,8 +81,8 @@ def _check_seals() -> Iterator[tuple[str, str]]:
 def _changed_since(
     number: int, entry_ids: list[str], sealed: list[bytes]
 ) -> Iterator[tuple[str, str]]:
-    current = _query(_LEAVES, {"number": number})
-    for entry_id, leaf, (_, now) in zip_longest(entry_ids, sealed, current, fillvalue=("", None)):
+    current = [leaf for (leaf,) in _query(_LEAVES, {"number": number})]
+    for entry_id, leaf, now in zip_longest(entry_ids, sealed, current):
         if now is None:
             yield entry_id, f"is in seal {number} and gone from the books"
         elif now != leaf:
@@ -99,7 +99,8 @@ def _check_sealed_once() -> Iterator[tuple[str, str]]:
 
 def _query(sql: str, params: dict[str, str | int] | None = None) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        # Always with parameters: the statements write every % twice.
+        cursor.execute(sql, params or {})
         return list(cursor.fetchall())
 
 
@@ -254,7 +255,7 @@ SELECT entry_ids, leaves, root, previous_hash, hash FROM ledger_seal WHERE numbe
 """
 
 _LEAVES = """
-SELECT sealed.id, CASE WHEN entry.id IS NOT NULL THEN ledger_leaf(entry) END
+SELECT CASE WHEN entry.id IS NOT NULL THEN ledger_leaf(entry) END
   FROM ledger_seal seal CROSS JOIN LATERAL unnest(seal.entry_ids) WITH ORDINALITY AS sealed (id, at)
   LEFT JOIN ledger_journalentry entry ON entry.id = sealed.id
  WHERE seal.number = %(number)s ORDER BY sealed.at
