@@ -170,6 +170,9 @@ class FakeGateway:
     ) -> list[GatewayEvent]:
         raise NotImplementedError("tests of webhooks use the real adapter")
 
+    def close(self) -> None:
+        """Hold no connections, so there is nothing to close."""
+
     # --- what tests look at and turn ----------------------------------------------------------
 
     @property
