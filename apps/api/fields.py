@@ -9,7 +9,7 @@ A value is `FormText` when it came from a form or a query string; only then may 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework import serializers
@@ -247,7 +247,7 @@ class ListField(Field, serializers.ListField):
     """A list of at most `max_length` values of one kind; an empty text in a form is no values."""
 
     def __init__(self, child: Entry, *, max_length: int = 100, **options: Any) -> None:
-        super().__init__(child=child, max_length=max_length, **options)
+        super().__init__(child=cast("Field", child), max_length=max_length, **options)
         # The framework copies a child; this one is shared, since reading changes nothing in it.
         self.entry, self.most = child, max_length
 

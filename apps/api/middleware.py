@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.core.exceptions import SuspiciousOperation
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
@@ -27,14 +27,22 @@ class ProgramsFirst:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(PROGRAM_PATHS):
             return self._get_response(request)
-        try:
-            request.get_host()
-            match = resolve(request.path_info)
-        except (Resolver404, SuspiciousOperation) as error:
-            return error_response(error, request)
-        if "\x00" in request.path_info:
-            # No id contains NUL, and PostgreSQL takes none.
-            return error_response(Http404(), request)
-        request.resolver_match = match
-        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        response = _answer(request)
+        if isinstance(response, HttpResponse):
+            # Otherwise the server would send it in chunks.
+            response["Content-Length"] = str(len(response.content))
         return response
+
+
+def _answer(request: HttpRequest) -> HttpResponseBase:
+    try:
+        request.get_host()
+        match = resolve(request.path_info)
+    except (Resolver404, SuspiciousOperation) as error:
+        return error_response(error, request)
+    if "\x00" in request.path_info:
+        # No id contains NUL, and PostgreSQL takes none.
+        return error_response(Http404(), request)
+    request.resolver_match = match
+    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    return response

@@ -1,6 +1,7 @@
 """A tiny resource to try the kit on: notes, kept in the merchants' table, and its addresses."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -75,6 +76,14 @@ class NotesView(ApiView):
         )
 
 
+class SlowNotesView(NotesView):
+    """Takes as long as a gateway."""
+
+    def post(self, request: HttpRequest) -> Result:
+        time.sleep(0.3)
+        return super().post(request)
+
+
 class GatewayNotesView(NotesView):
     transactional_answer = False
 
@@ -109,6 +118,7 @@ class LateClaimView(NotesView):
 urlpatterns = [
     path("v1/notes", NotesView.as_view()),
     path("v1/other_notes", NotesView.as_view()),
+    path("v1/slow_notes", SlowNotesView.as_view()),
     path("v1/gateway_notes", GatewayNotesView.as_view()),
     path("v1/late_notes", LateClaimView.as_view()),
 ]
