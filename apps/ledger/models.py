@@ -95,7 +95,7 @@ class EntryKey(models.Model):
     What may exist once: the fact an entry books, and the entry it reverses.
 
     Kept beside the entries, because a unique index of a partitioned table must contain the
-    partition's key (docs/adr/0105-ledger-partitions-follow-the-entry-id.md).
+    partition's key (docs/adr/0011-ledger-partitions-follow-the-entry-id.md).
     """
 
     pk = models.CompositePrimaryKey("source_type", "source_id", "kind")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.ledger import recipes
 from apps.ledger.chart import CHART
 from apps.ledger.states import Side
 from tests.ledger.books import execute
@@ -22,7 +23,7 @@ def test_postgresql_knows_the_chart() -> None:
 
 
 def test_the_document_prints_the_chart() -> None:
-    text = DOCUMENT.read_text()
+    text = DOCUMENT.read_text(encoding="utf-8")
 
     for line in CHART:
         row = (
@@ -37,3 +38,10 @@ def test_codes_are_unique_and_floors_fit_one_row() -> None:
         assert line.floor is None or line.shards == 1
         grows_by_debit = line.normal_side == Side.DEBIT
         assert grows_by_debit == (line.kind in {"asset", "expense"}) or line.kind == "income"
+
+
+def test_the_document_explains_every_recipe() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+
+    for name in set(recipes.__all__) - {"Fact", "Share"}:
+        assert f"`{name}`" in text, name

@@ -28,7 +28,7 @@ def seal_entries(*, now: datetime, limit: int = SEAL_ENTRIES_MAX) -> Seal | None
     """
     Put the entries that no seal covers yet, at most `limit`, under the next seal of the chain.
 
-    Source: docs/adr/0106-seals-chain-batches-of-entries.md
+    Source: docs/adr/0012-seals-chain-batches-of-entries.md
     """
     with transaction.atomic(), connection.cursor() as cursor:
         # One sealer at a time: the next seal covers the hash of this one.
