@@ -117,22 +117,17 @@ def roll_api_key(
     return fresh, secret
 
 
-def expire_idempotency_keys() -> int:
-    """Delete keys older than their retention, batch by batch; return how many."""
-    deleted = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "DELETE FROM api_idempotencykey WHERE id IN ("
-                " SELECT id FROM api_idempotencykey"
-                " WHERE created_at <= clock_timestamp() - make_interval(hours => %s)"
-                " ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED)",
-                [settings.IDEMPOTENCY_RETENTION_HOURS, EXPIRY_BATCH],
-            )
-            batch = int(cursor.rowcount)
-        deleted += batch
-        if batch < EXPIRY_BATCH:
-            return deleted
+def expire_idempotency_keys(*, now: datetime) -> int:  # noqa: ARG001 - keys go by the database's clock
+    """Delete one batch of the keys that are older than their retention; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM api_idempotencykey WHERE id IN ("
+            " SELECT id FROM api_idempotencykey"
+            " WHERE created_at <= clock_timestamp() - make_interval(hours => %s)"
+            " ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED)",
+            [settings.IDEMPOTENCY_RETENTION_HOURS, EXPIRY_BATCH],
+        )
+        return int(cursor.rowcount)
 
 
 def _check_options(kind: ApiKeyKind, scopes: Sequence[str], ip_allow_list: Sequence[str]) -> None:
