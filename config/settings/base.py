@@ -205,3 +205,5 @@ AUTH_USER_MODEL = "backoffice.User"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 SIMPLE_HISTORY_REVERT_DISABLED = True
+# What needs a second person, by path: the code that reads it lies below the apps that it names.
+APPROVAL_KINDS = "config.approvals.KINDS"

@@ -32,8 +32,17 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     USERNAME_FIELD = "email"
 
+    class Meta:
+        verbose_name = "member of staff"
+        verbose_name_plural = "staff"
+
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def actor(self) -> str:
+        """Who this person is in the event history and in every journal."""
+        return f"staff:{self.email}"
 
     def get_full_name(self) -> str:
         return self.name or self.email

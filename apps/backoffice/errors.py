@@ -1,0 +1,51 @@
+"""What the back-office refuses, each named after the fact."""
+
+from typing import ClassVar
+
+from apps.common.errors import DomainError
+
+
+class OwnRequest(DomainError):
+    """Four eyes: nobody decides what they asked for, superusers included."""
+
+    code: ClassVar[str] = "own_request"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "{actor} asked for this: another person has to decide."
+
+
+class ApproverNotAllowed(DomainError):
+    code: ClassVar[str] = "approver_not_allowed"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "{actor} may not decide about {kind}: {permission} is missing."
+
+
+class ApprovalDecided(DomainError):
+    code: ClassVar[str] = "approval_decided"
+    template: ClassVar[str] = "{approval} is {status} already."
+
+
+class ApprovalExpired(DomainError):
+    code: ClassVar[str] = "approval_expired"
+    template: ClassVar[str] = "{approval} expired at {expired_at}: ask for it again."
+
+
+class ApprovalWaiting(DomainError):
+    """The same thing was asked for before, and nobody has decided yet."""
+
+    code: ClassVar[str] = "approval_waiting"
+    template: ClassVar[str] = "{subject} waits for a decision already: {approval}."
+
+
+class NoteRequired(DomainError):
+    code: ClassVar[str] = "note_required"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "A rejection needs a note that says why."
+
+
+class DialogSentBefore(DomainError):
+    """The same dialog was sent before, and its first sending has not been answered yet."""
+
+    code: ClassVar[str] = "dialog_sent_before"
+    template: ClassVar[str] = (
+        "This was sent before and is still being worked on. Look at the object first."
+    )

@@ -1,0 +1,7 @@
+"""People, what two of them decide together, and what each of them did."""
+
+from apps.backoffice.models.actions import DialogClaim, StaffAction
+from apps.backoffice.models.approvals import Approval
+from apps.backoffice.models.people import User, UserManager
+
+__all__ = ["Approval", "DialogClaim", "StaffAction", "User", "UserManager"]

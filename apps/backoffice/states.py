@@ -1,0 +1,12 @@
+"""The statuses of what this app keeps."""
+
+from django.db.models import TextChoices
+
+
+class ApprovalStatus(TextChoices):
+    """Life of a request for a second person's yes."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"

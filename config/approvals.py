@@ -1,0 +1,11 @@
+"""
+MAP 4: what needs a second person, and what happens once that person has decided.
+
+Paths, so that no app imports one above it; apps/backoffice/policies.py says what they are.
+"""
+
+from collections.abc import Mapping
+
+from apps.backoffice.policies import ApprovalKind
+
+KINDS: Mapping[str, ApprovalKind] = {}
