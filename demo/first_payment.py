@@ -30,7 +30,19 @@ class FirstPayment:
 
     @property
     def succeeded(self) -> bool:
-        return self.status == "succeeded" and has_processed_webhook(self.trace)
+        """Return whether the payment went all the way: paid, heard of by webhook, and booked."""
+        kinds = {step["kind"] for step in self._steps if step["status"] != "received"}
+        return self.status == "succeeded" and {"webhook", "ledger"} <= kinds
+
+    @property
+    def is_quiet(self) -> bool:
+        """Return whether nothing of it is under way any more, so that the trace is complete."""
+        return not any(step["status"] in {"received", "pending"} for step in self._steps)
+
+    @property
+    def _steps(self) -> list[dict[str, Any]]:
+        steps: list[dict[str, Any]] = self.trace["data"]
+        return steps
 
 
 def make_first_payment(*, base_url: str, secret_key: str) -> FirstPayment:
@@ -44,12 +56,6 @@ def make_first_payment(*, base_url: str, secret_key: str) -> FirstPayment:
         return _wait_until_settled(base_url=base_url, secret_key=secret_key, intent_id=intent_id)
     except (stripe.StripeError, httpx.HTTPError) as error:
         raise PaymentFailed(f"{type(error).__name__}: {error}") from error
-
-
-def has_processed_webhook(trace: dict[str, Any]) -> bool:
-    """Return whether the gateway's own word about the payment has arrived and been worked off."""
-    webhooks = [step for step in trace["data"] if step["kind"] == "webhook"]
-    return any(step["status"] == "processed" for step in webhooks)
 
 
 def _pay(*, base_url: str, secret_key: str) -> str:
@@ -86,7 +92,7 @@ def _wait_until_settled(*, base_url: str, secret_key: str, intent_id: str) -> Fi
             status = _get(reader, f"/v1/payment_intents/{intent_id}")["status"]
             trace = _get(reader, f"/v1/payment_intents/{intent_id}/trace")
             payment = FirstPayment(intent_id=intent_id, status=status, trace=trace)
-            if payment.succeeded or time.monotonic() > deadline:
+            if (payment.succeeded and payment.is_quiet) or time.monotonic() > deadline:
                 return payment
             time.sleep(_POLL_SECONDS)
 

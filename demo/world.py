@@ -82,9 +82,9 @@ class World:
             webhook_url=f"{self.base_url}/webhooks/stripe/stripe_main",
         )
         self.supervisor.start(simulator)
+        self._await(f"{self.simulator_url}/_sim/health", simulator, "The PSP simulator")
         self._prepare(services)
         self._start_platform(services, web_port=web_port)
-        self._await(f"{self.simulator_url}/_sim/health", simulator, "The PSP simulator")
 
     def announce(self) -> None:
         """Leave the files from which programs and `bin/manage` learn what runs where."""
