@@ -25,6 +25,28 @@ def drop_append_only(table: str) -> str:
     return f"DROP TRIGGER {table}_append_only ON {table}"
 
 
+def drop_like_indexes(*tables: str) -> str:
+    """
+    Return the SQL which drops the indexes that Django adds to text keys for LIKE.
+
+    Ids are looked up whole, never by a beginning, and each insert would pay for these indexes.
+    """
+    names = ", ".join(f"'{table}'" for table in tables)
+    return f"""
+DO $$
+DECLARE
+    found text;
+BEGIN
+    FOR found IN SELECT indexname FROM pg_indexes
+                  WHERE schemaname = current_schema() AND tablename IN ({names})
+                    AND indexname LIKE '%\\_like'
+    LOOP
+        EXECUTE format('DROP INDEX %I', found);
+    END LOOP;
+END $$;
+"""  # noqa: S608 - table names of migrations
+
+
 class RowLoader:
     """
     Load rows of one model with a prepared statement, without the ORM's compiler.

@@ -16,7 +16,9 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 class Customer(models.Model):
     """One payer of one merchant; the only table that holds a payer's name and address."""
 
-    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "cus"))
+    id = models.CharField(
+        primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "cus")
+    )
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
     email = models.CharField(max_length=512, blank=True)

@@ -13,7 +13,9 @@ from apps.customers.models import Customer
 class PaymentMethod(models.Model):
     """A card or bank account as the payer recognises it; charged by its tokens at the gateways."""
 
-    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "pm"))
+    id = models.CharField(
+        primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "pm")
+    )
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
     customer = models.ForeignKey(

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Customer',
             fields=[
-                ('id', models.CharField(default=functools.partial(apps.common.ids.new_id, *('cus',), **{}), max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(db_collation='C', default=functools.partial(apps.common.ids.new_id, *('cus',), **{}), max_length=40, primary_key=True, serialize=False)),
                 ('merchant_id', models.CharField(max_length=40)),
                 ('livemode', models.BooleanField()),
                 ('email', models.CharField(blank=True, max_length=512)),

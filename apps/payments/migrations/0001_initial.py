@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='PaymentIntent',
             fields=[
-                ('id', models.CharField(default=functools.partial(apps.common.ids.new_id, *('pi',), **{}), max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(db_collation='C', default=functools.partial(apps.common.ids.new_id, *('pi',), **{}), max_length=40, primary_key=True, serialize=False)),
                 ('merchant_id', models.CharField(max_length=40)),
                 ('livemode', models.BooleanField()),
                 ('version', models.PositiveIntegerField(default=0)),
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='PaymentAttempt',
             fields=[
-                ('id', models.CharField(default=functools.partial(apps.common.ids.new_id, *('att',), **{}), max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(db_collation='C', default=functools.partial(apps.common.ids.new_id, *('att',), **{}), max_length=40, primary_key=True, serialize=False)),
                 ('merchant_id', models.CharField(max_length=40)),
                 ('livemode', models.BooleanField()),
                 ('number', models.PositiveSmallIntegerField()),
@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Refund',
             fields=[
-                ('id', models.CharField(default=functools.partial(apps.common.ids.new_id, *('re',), **{}), max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(db_collation='C', default=functools.partial(apps.common.ids.new_id, *('re',), **{}), max_length=40, primary_key=True, serialize=False)),
                 ('merchant_id', models.CharField(max_length=40)),
                 ('livemode', models.BooleanField()),
                 ('version', models.PositiveIntegerField(default=0)),

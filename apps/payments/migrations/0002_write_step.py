@@ -7,6 +7,8 @@ not in the lists of the UPDATEs.
 
 from django.db import migrations
 
+from apps.common.sql import drop_like_indexes
+
 WRITE_STEP = """
 CREATE FUNCTION payments_write_step(step jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 -- Returns {"written": true}; {"written": false} when the intent has another version by now; or
@@ -123,6 +125,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(
+            drop_like_indexes("payments_paymentintent", "payments_paymentattempt", "payments_refund"),
+            migrations.RunSQL.noop,
+        ),
         migrations.RunSQL(WRITE_STEP, "DROP FUNCTION payments_write_step(jsonb)"),
         migrations.RunSQL(HISTORY_GUARD, "DROP FUNCTION payments_refuse_silent_change()"),
         migrations.RunSQL(

@@ -25,7 +25,9 @@ class PaymentAttempt(StatefulModel):
     how often a sweeper took the operation over: 0 while the first runner has it, -1 before that.
     """
 
-    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "att"))
+    id = models.CharField(
+        primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "att")
+    )
     intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="attempts")
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()

@@ -32,7 +32,9 @@ class PaymentIntent(StatefulModel):
     counts the events.
     """
 
-    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "pi"))
+    id = models.CharField(
+        primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "pi")
+    )
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
     version = models.PositiveIntegerField(default=0)

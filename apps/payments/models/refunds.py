@@ -23,7 +23,9 @@ class Refund(StatefulModel):
     the intent never kept (a late success of a lost attempt): it does not count on the intent.
     """
 
-    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "re"))
+    id = models.CharField(
+        primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "re")
+    )
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
     version = models.PositiveIntegerField(default=0)

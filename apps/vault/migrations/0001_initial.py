@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='PaymentMethod',
             fields=[
-                ('id', models.CharField(default=functools.partial(apps.common.ids.new_id, *('pm',), **{}), max_length=40, primary_key=True, serialize=False)),
+                ('id', models.CharField(db_collation='C', default=functools.partial(apps.common.ids.new_id, *('pm',), **{}), max_length=40, primary_key=True, serialize=False)),
                 ('merchant_id', models.CharField(max_length=40)),
                 ('livemode', models.BooleanField()),
                 ('type', models.CharField(max_length=20)),

@@ -7,6 +7,8 @@ unless that is known already.
 
 from django.db import migrations
 
+from apps.common.sql import drop_like_indexes
+
 WRITE_METHOD = """
 CREATE FUNCTION vault_write_method(method jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -35,6 +37,17 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vault", "0001_initial")]
+    dependencies = [("vault", "0001_initial"), ("customers", "0001_initial")]
 
-    operations = [migrations.RunSQL(WRITE_METHOD, "DROP FUNCTION vault_write_method(jsonb)")]
+    operations = [
+        migrations.RunSQL(
+            drop_like_indexes(
+                "vault_paymentmethod",
+                "vault_gatewaytoken",
+                "vault_gatewaycustomer",
+                "customers_customer",
+            ),
+            migrations.RunSQL.noop,
+        ),
+        migrations.RunSQL(WRITE_METHOD, "DROP FUNCTION vault_write_method(jsonb)"),
+    ]
