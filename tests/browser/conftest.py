@@ -31,9 +31,16 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
+    """
+    Return the browser, closed again when the last test of this folder is done.
+
+    Playwright keeps an event loop in this thread. Django takes any loop for asynchronous code, and
+    tests of other folders want to run loops of their own.
+    """
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
