@@ -6,6 +6,7 @@ loading Django takes longer than finding that there is nothing to do.
 """
 
 import sys
+from pathlib import Path
 
 import django
 from django.core.management import call_command
@@ -15,7 +16,7 @@ def main(credentials: str) -> None:
     """Migrate and seed; `credentials` is the file that keeps the demo's keys and log-ins."""
     django.setup()
     call_command("migrate", interactive=False, verbosity=1)
-    call_command("seed_demo", credentials=credentials)
+    call_command("seed_demo", credentials=Path(credentials))
 
 
 if __name__ == "__main__":

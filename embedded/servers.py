@@ -98,6 +98,7 @@ class EmbeddedPostgres(_Server):
 
     privileges: Privileges = field(default_factory=choose_privileges)
     name: str = "postgres"
+    _home: Path = field(init=False)
     _sockets: Path = field(init=False)
     _data: Path = field(init=False)
 
@@ -110,10 +111,10 @@ class EmbeddedPostgres(_Server):
         """
         programs = find_postgres()
         major = postgres_major(programs)
-        home, self._sockets = self.place.data, self.place.sockets
+        self._home, self._sockets = self.place.data, self.place.sockets
         if self.privileges.uid is not None:
-            programs, home = self._move_to_nobody(programs)
-        self._data = home / f"postgres-{major}"
+            programs = self._move_to_nobody(programs)
+        self._data = self._home / f"postgres-{major}"
         if not (self._data / "PG_VERSION").exists():
             self._create_data(programs)
 
@@ -137,7 +138,7 @@ class EmbeddedPostgres(_Server):
         """Stop in good order; data that is thrown away goes now."""
         super().stop(grace_seconds=grace_seconds)
         if self.process and self.throw_away:
-            shutil.rmtree(self._data.parent, ignore_errors=True)
+            shutil.rmtree(self._home, ignore_errors=True)
 
     @property
     def log(self) -> Path:
@@ -167,16 +168,16 @@ class EmbeddedPostgres(_Server):
         pairs = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return ["-D", self._data, *pairs]
 
-    def _move_to_nobody(self, programs: Path) -> tuple[Path, Path]:
-        """Put programs, data and socket where `nobody` reaches them."""
+    def _move_to_nobody(self, programs: Path) -> Path:
+        """Choose places that `nobody` reaches; return where it finds the programs."""
         folder = nobodys_folder(self.place.checkout)
-        own = folder / self.place.data.parent.name
-        own.mkdir(mode=0o755, exist_ok=True)
-        self._sockets = own / "sockets"
-        for part in (own / "data", self._sockets):
-            part.mkdir(mode=0o700, exist_ok=True)
+        self._home = folder / self.place.data.parent.name
+        self._home.mkdir(mode=0o700, exist_ok=True)
+        self._sockets = self._home / "sockets"
+        self._sockets.mkdir(mode=0o700, exist_ok=True)
+        for part in (self._home, self._sockets):
             self.privileges.give(part)
-        return copy_programs(programs, into=folder), own / "data"
+        return copy_programs(programs, into=folder)
 
     def _create_data(self, programs: Path) -> None:
         """Fill a folder beside and rename it: an interrupted start leaves no half of one."""
