@@ -73,13 +73,12 @@ def _build(name: str) -> Gateway:
 
 
 def read_account(name: str, account: Mapping[str, Any]) -> GatewayAccount:
-    """Return the account of one settings entry; several webhook secrets are split by commas."""
-    secrets = str(account["webhook_secret"]).split(",")
+    """Return the account of one settings entry; blanks or commas part several secrets."""
     return GatewayAccount(
         name=name,
         api_key=account["api_key"],
         api_base=account["api_base"],
-        webhook_secrets=tuple(secret.strip() for secret in secrets if secret.strip()),
+        webhook_secrets=tuple(account["webhook_secret"].replace(",", " ").split()),
         timeouts=Timeouts(
             connect=account["connect_timeout"],
             read=account["read_timeout"],

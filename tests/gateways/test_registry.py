@@ -92,8 +92,11 @@ def test_incomplete_settings_are_refused(
         get_gateway("stripe_eu")
 
 
-def test_an_account_has_all_its_secrets_and_timeouts() -> None:
-    got = read_account("stripe_eu", account())
+@pytest.mark.parametrize(
+    "secrets", ["whsec_new,whsec_old", "whsec_new whsec_old", " whsec_new , whsec_old,"]
+)
+def test_an_account_has_all_its_secrets_and_timeouts(secrets: str) -> None:
+    got = read_account("stripe_eu", account(webhook_secret=secrets))
 
     assert got.webhook_secrets == ("whsec_new", "whsec_old")
     assert got.timeouts == Timeouts(connect=0.1, read=0.2, total=0.3)
