@@ -12,8 +12,7 @@ from enum import StrEnum
 
 from apps.gateways.base import DeclineClass
 
-# Stands on every decision made with the table, so that an old one can be understood later.
-# Raise it with every change of what follows.
+# Raise it with every change of what follows: figures over declines compare only within a version.
 DECLINE_TABLE_VERSION = 1
 
 

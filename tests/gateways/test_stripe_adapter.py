@@ -159,6 +159,16 @@ def test_no_telemetry_goes_along_even_after_the_first_call() -> None:
         assert not any(b"telemetry" in request.lower() for request in server.requests)
 
 
+def test_nothing_of_a_call_is_logged_even_by_a_talkative_logger(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+
+    ask(answer(200, intent()), pay)
+
+    assert caplog.records == []
+
+
 def test_a_declined_card_is_a_result() -> None:
     body = {"error": card_error(payment_intent=declined_intent())}
 

@@ -6,6 +6,7 @@ methods but leaves the answer a dict; building the SDK's objects, only to take t
 costs four times the rest of the call. The SDK's typed parameters keep the calls checked by mypy.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, cast
@@ -28,6 +29,9 @@ STRIPE_VERSION = "2026-10-28.endive"
 # Before any request: telemetry writes a file with a lasting id into the home directory and tells
 # Stripe our latencies.
 stripe.enable_telemetry = False
+
+# The SDK's debug lines quote whole requests and answers, with tokens and names.
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 # Stripe's messages quote what they are about; tokens and keys do not belong into logs.
 _SECRET_TEXT = re.compile(r"\b(tok|pm|card|src|ba|seti|sk|rk|pk|whsec)_[A-Za-z0-9_*]+")
