@@ -30,9 +30,10 @@ format:  ## rewrite the code in house format
 	$(RUFF) format .
 	$(RUFF) check --fix .
 
-openapi:  ## write docs/api/openapi.yaml anew
+docs:  ## write the documents that are drawn from code anew
 	@bin/bootstrap dev
 	.venv/bin/python manage.py spectacular --validate --file docs/api/openapi.yaml
+	.venv/bin/python manage.py draw_state_machines
 
 lock:  ## pin requirements/*.in with hashes
 	@bin/bootstrap dev
@@ -44,4 +45,4 @@ lock:  ## pin requirements/*.in with hashes
 clean:  ## forget the demo's data and the virtual environment
 	rm -rf .venv .local
 
-.PHONY: help run code test check format openapi lock clean
+.PHONY: help run code test check format docs lock clean
