@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 THROW_AWAY = ROOT / ".local" / "throw-away"
 
 _USAGE_EXIT_CODE = 2
+_INTERRUPTED_EXIT_CODE = 130
 
 
 def main(command: list[str]) -> int:
@@ -31,9 +32,11 @@ def main(command: list[str]) -> int:
     if "MAKELEVEL" in os.environ:
         die_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGTERM, _leave)
-    with ExitStack() as stack:
-        environment = {**os.environ, **stack.enter_context(servers())}
-        return _run(command, environment)
+    try:
+        with servers() as addresses:
+            return _run(command, {**os.environ, **addresses})
+    except KeyboardInterrupt:
+        return _INTERRUPTED_EXIT_CODE
 
 
 @contextmanager
