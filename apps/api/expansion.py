@@ -34,17 +34,37 @@ def read_expand(value: Any) -> list[str]:
     return paths
 
 
-def expand(body: dict[str, Any], paths: Iterable[str], scope: Scope) -> dict[str, Any]:
+def check_expand(paths: Iterable[str], expandable: frozenset[str]) -> None:
+    """
+    Refuse, before a request is executed, paths that its answer does not have.
+
+    :raises InvalidParameter: a path whose first name cannot be expanded
+    """
+    for place, path in enumerate(paths):
+        if path.partition(".")[0] not in expandable:
+            raise InvalidParameter(
+                f"This property cannot be expanded: {path[:100]}.", param=f"expand[{place}]"
+            )
+
+
+def expand(
+    body: dict[str, Any], paths: Iterable[str], scope: Scope, *, strict: bool = True
+) -> dict[str, Any]:
     """
     Return the answer with the ids at `paths` replaced by their objects.
 
-    Objects that do not exist any more stay ids.
+    Objects that do not exist any more stay ids; without `strict` so does everything that a path
+    does not lead to.
 
     :raises InvalidParameter: a path that leads nowhere or to something that is no id
     """
     expanded: dict[str, Any] = dict(body)
     for place, path in enumerate(paths):
-        _expand_path(expanded, path.split("."), scope, f"expand[{place}]")
+        try:
+            _expand_path(expanded, path.split("."), scope, f"expand[{place}]")
+        except InvalidParameter:
+            if strict:
+                raise
     return expanded
 
 

@@ -24,7 +24,7 @@ from apps.api.errors import (
     error_body,
     error_headers,
 )
-from apps.api.expansion import expand, read_expand
+from apps.api.expansion import check_expand, expand, read_expand
 from apps.api.idempotency import (
     AnsweredBefore,
     Claim,
@@ -81,6 +81,9 @@ class ApiView(APIView):
     resource: ClassVar[str]
     schemas: ClassVar[dict[str, type[RequestSchema]]] = {}
     publishable_methods: ClassVar[frozenset[str]] = frozenset()
+    # What an answer to a POST can expand: it is checked before anything happens, for afterwards
+    # there is no refusing any more.
+    expandable: ClassVar[frozenset[str]] = frozenset()
     # True: the handler and its stored answer commit in one transaction. False: the handler talks
     # to a gateway, so it runs outside of any, and its services store the answer with the result.
     transactional_answer: ClassVar[bool] = True
@@ -171,6 +174,7 @@ class ApiView(APIView):
         self._choose_dialect(request)
         self._expand = read_expand(self.params.pop("expand", None))
         if method == "POST":
+            check_expand(self._expand, self.expandable)
             self.claim = self._new_claim(request)
         return handler
 
@@ -296,7 +300,8 @@ class ApiView(APIView):
 
     def _render(self, body: Json) -> str:
         if self._expand:
-            body = expand(body, self._expand, self.scope)
+            is_read = self.request.method in ("GET", "HEAD")
+            body = expand(body, self._expand, self.scope, strict=is_read)
         return to_json(translate(body, self.dialect))
 
     def _error_text(self, refusal: DomainError) -> str:

@@ -46,6 +46,7 @@ class ListRefunds(ListSchema):
 
 class RefundList(ApiView):
     resource = "refunds"
+    expandable = frozenset({"charge", "payment_intent"})
     schemas = {"GET": ListRefunds, "POST": CreateRefund}
     transactional_answer = False
 
@@ -95,6 +96,7 @@ class RefundList(ApiView):
 
 class RefundDetail(ApiView):
     resource = "refunds"
+    expandable = frozenset({"charge", "payment_intent"})
     schemas = {"POST": UpdateRefund}
 
     def get(self, _request: HttpRequest, refund_id: str) -> Json:
@@ -118,6 +120,7 @@ class RefundDetail(ApiView):
 
 class RefundCancel(ApiView):
     resource = "refunds"
+    expandable = frozenset({"charge", "payment_intent"})
 
     def post(self, _request: HttpRequest, refund_id: str) -> Json:
         self.load()

@@ -86,6 +86,7 @@ class ListMethods(ListSchema):
 
 class MethodView(ApiView):
     resource = "payment_methods"
+    expandable = frozenset({"customer"})
     # The gateway is asked before anything is written, with no transaction open meanwhile.
     transactional_answer = False
 
