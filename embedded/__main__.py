@@ -32,6 +32,8 @@ def main(command: list[str]) -> int:
     if "MAKELEVEL" in os.environ:
         die_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGTERM, _leave)
+    # A script's background job starts with Ctrl-C ignored, and would hand that on to the command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with servers() as addresses:
             return _run(command, {**os.environ, **addresses})
