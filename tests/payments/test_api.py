@@ -18,9 +18,7 @@ PAY = {"amount": 1050, "currency": "eur", "payment_method": "pm_card_visa", "con
 
 def test_payment_is_created_confirmed_and_read(api: Any, gateway: FakeGateway) -> None:
     made = api.post("/v1/payment_intents", {"amount": 1050, "currency": "eur"}).json()
-    paid = api.post(
-        f"/v1/payment_intents/{made['id']}/confirm", {"payment_method": "pm_card_visa"}
-    )
+    paid = api.post(f"/v1/payment_intents/{made['id']}/confirm", {"payment_method": "pm_card_visa"})
     read = api.get(f"/v1/payment_intents/{made['id']}")
 
     assert made["status"] == "created"
@@ -97,9 +95,7 @@ def test_unreachable_gateway_is_502_and_the_same_key_tries_again(
 
     first = api.post("/v1/payment_intents", PAY, key="order-7")
     made = PaymentIntent.objects.get()
-    second = api.post(
-        f"/v1/payment_intents/{made.id}/confirm", {"payment_method": "pm_card_visa"}
-    )
+    second = api.post(f"/v1/payment_intents/{made.id}/confirm", {"payment_method": "pm_card_visa"})
 
     assert first.status_code == 502
     assert first.json()["error"]["payment_intent"]["id"] == made.id

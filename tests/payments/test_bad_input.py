@@ -22,8 +22,8 @@ ROWS = (PaymentIntent, PaymentAttempt, Refund, Customer, PaymentMethod, Event, I
 # JSON texts, so that what Python would never send can be sent.
 BAD_AMOUNTS = [
     "-1", "0", "-0", "10.0", "10.5", "1e3", "1E400", "NaN", "Infinity", "-Infinity", "true",
-    "false", "null", '"10"', '" 10 "', '"1_000"', '"١٢"', '"\uff11\uff10"', '"0x10"', '"+10"', '"010"',
-    "[10]", '{"value": 10}', "9" * 400, "9" * 5000, "49", "100000000", "[]", '""',
+    "false", "null", '"10"', '" 10 "', '"1_000"', '"١٢"', '"\uff11\uff10"', '"0x10"',
+    '"+10"', '"010"', "[10]", '{"value": 10}', "9" * 400, "9" * 5000, "49", "100000000", "[]", '""',
 ]  # fmt: skip
 BAD_CURRENCIES = [
     '"EUR"', '"Eur"', '"xxx"', '"\\u0415UR"', '"eu\\u0000"', "978", '["eur"]', '"€"', '""',
@@ -78,9 +78,7 @@ def nothing_happens(request: pytest.FixtureRequest) -> Iterator[None]:
     request.getfixturevalue("db")
     gateway = request.getfixturevalue("gateway")
     yield
-    assert {row.__name__: row.objects.count() for row in ROWS} == {
-        row.__name__: 0 for row in ROWS
-    }
+    assert {row.__name__: row.objects.count() for row in ROWS} == {row.__name__: 0 for row in ROWS}
     assert gateway.calls == []
 
 
@@ -103,7 +101,9 @@ def test_amount_that_is_none_is_refused(api: Any, amount: str) -> None:
     assert answer.json()["error"].get("param") in {"amount", None}
 
 
-@pytest.mark.parametrize("amount", ["-1", "0", "10.0", "1e3", "", " 10", "\uff11\uff10", "0x1f", "1_000"])
+@pytest.mark.parametrize(
+    "amount", ["-1", "0", "10.0", "1e3", "", " 10", "\uff11\uff10", "0x1f", "1_000"]
+)
 def test_amount_that_is_none_is_refused_in_forms_too(api: Any, amount: str) -> None:
     answer = api.post_raw(
         INTENTS,
@@ -230,9 +230,7 @@ def test_bad_list_parameters_are_refused(api: Any, query: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "trace", "options"])
 def test_other_methods_are_405(secret_key: str, method: str) -> None:
-    answer = getattr(Client(), method)(
-        INTENTS, headers={"Authorization": f"Bearer {secret_key}"}
-    )
+    answer = getattr(Client(), method)(INTENTS, headers={"Authorization": f"Bearer {secret_key}"})
 
     assert answer.status_code == 405
 

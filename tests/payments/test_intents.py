@@ -122,9 +122,7 @@ def test_paid_intent_cannot_be_confirmed_canceled_or_captured_again(gateway: Fak
     with pytest.raises(IntentNotConfirmable):
         confirm(intent)
     with pytest.raises(IntentNotCancelable):
-        cancel_intent(
-            scope=SCOPE, intent_id=intent.id, reason="duplicate", origin=TESTER, now=at
-        )
+        cancel_intent(scope=SCOPE, intent_id=intent.id, reason="duplicate", origin=TESTER, now=at)
     with pytest.raises(IntentNotCapturable):
         capture_intent(scope=SCOPE, intent_id=intent.id, origin=TESTER, now=at)
 
@@ -138,9 +136,7 @@ def test_3ds_goes_to_the_bank_and_comes_back_paid(gateway: FakeGateway) -> None:
     assert intent.status == "requires_action"
     assert intent.next_action == {"type": "redirect_to_url", "url": "https://bank.example/3ds"}
     attempt = attempt_of(intent)
-    gateway.move(
-        attempt.gateway_reference, state=PaymentState.CAPTURED, amount_captured=1000
-    )
+    gateway.move(attempt.gateway_reference, state=PaymentState.CAPTURED, amount_captured=1000)
 
     resolve_attempt(attempt_id=attempt.id, now=timezone.now())
 
@@ -333,9 +329,7 @@ def test_unreachable_gateway_leaves_the_hold_as_it_was(gateway: FakeGateway) -> 
 
     assert reload(intent).status == "requires_capture"
     assert (
-        capture_intent(
-            scope=SCOPE, intent_id=intent.id, origin=TESTER, now=timezone.now()
-        ).status
+        capture_intent(scope=SCOPE, intent_id=intent.id, origin=TESTER, now=timezone.now()).status
         == "succeeded"
     )
 
