@@ -67,9 +67,13 @@ def payout_sent(fact: Fact, *, seller_id: str) -> EntryDraft:
     return entry(fact, "payout_sent", PAYOUT, sent + released)
 
 
-def payout_paid(fact: Fact, *, seller_id: str, bank: str) -> EntryDraft:
-    """Book that the bank confirmed: the money is with the seller."""
-    moved = _move(fact, (chart.PAYOUTS_IN_TRANSIT, seller_id), (chart.BANK, bank))
+def payout_paid(fact: Fact, *, seller_id: str, bank: str = "") -> EntryDraft:
+    """
+    Book that the bank confirmed: the money is with the seller.
+
+    It came from our `bank` account or, without one, from what the gateway holds for us.
+    """
+    moved = _move(fact, (chart.PAYOUTS_IN_TRANSIT, seller_id), _paid_from(fact, bank))
     return entry(fact, "payout_paid", PAYOUT, moved)
 
 
@@ -79,10 +83,14 @@ def payout_failed(fact: Fact, *, seller_id: str) -> EntryDraft:
     return entry(fact, "payout_failed", PAYOUT, moved)
 
 
-def payout_returned(fact: Fact, *, seller_id: str, bank: str) -> EntryDraft:
+def payout_returned(fact: Fact, *, seller_id: str, bank: str = "") -> EntryDraft:
     """Book that the bank sent money back which it had confirmed as paid (AC-68)."""
-    moved = _move(fact, (chart.BANK, bank), (chart.SELLER_PAYABLE, seller_id))
+    moved = _move(fact, _paid_from(fact, bank), (chart.SELLER_PAYABLE, seller_id))
     return entry(fact, "payout_returned", PAYOUT, moved)
+
+
+def _paid_from(fact: Fact, bank: str) -> tuple[str, str]:
+    return (chart.BANK, bank) if bank else (chart.GATEWAY_CLEARING, fact.gateway)
 
 
 def _payout_hold(fact: Fact, seller_id: str) -> tuple[Leg, ...]:
