@@ -31,6 +31,7 @@ def confirmed_intent(
     amount: int = 1000,
     currency: str = "EUR",
     now: datetime | None = None,
+    token: str = "pm_card_visa",
     inline: bool = True,
     **fields: Any,
 ) -> PaymentIntent:
@@ -38,7 +39,7 @@ def confirmed_intent(
     return create_intent(
         scope=SCOPE,
         fields={"amount": amount, "currency": currency, **fields},
-        confirmation=Confirmation(payment_method="pm_card_visa", inline=inline),
+        confirmation=Confirmation(payment_method=token, inline=inline),
         origin=TESTER,
         now=now or timezone.now(),
     )

@@ -3,21 +3,36 @@
 from typing import Any
 from urllib.parse import quote
 
-from django.conf import settings as django_settings
-
-from apps.gateways import registry
+from django.db import connection
 from simulator.testing import RunningSimulator
 
+from apps.gateways import registry
+
+API_KEY = "sk_test_simulator"
 WEBHOOK_SECRET = "whsec_test"
 
 
 def database_url_of_test() -> str:
     """Return the address of the database which this test run uses."""
-    database = django_settings.DATABASES["default"]
+    database = connection.settings_dict
     host = quote(str(database["HOST"]), safe="")
     port = f":{database['PORT']}" if database["PORT"] else ""
     password = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
     return f"postgres://{database['USER']}{password}@{host}{port}/{database['NAME']}"
+
+
+def platform_environment(simulator: RunningSimulator, **more: str) -> dict[str, str]:
+    """Return the variables of a process that runs the platform on the test's database."""
+    return {
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "DATABASE_URL": database_url_of_test(),
+        "GATEWAYS": "stripe_main",
+        "GATEWAYS_STRIPE_MAIN_API_BASE": simulator.psp_url,
+        "GATEWAYS_STRIPE_MAIN_API_KEY": API_KEY,
+        "GATEWAYS_STRIPE_MAIN_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "RATE_LIMIT_ENABLED": "false",
+        **more,
+    }
 
 
 def use_simulated_gateway(settings: Any, simulator: RunningSimulator) -> None:
@@ -26,7 +41,7 @@ def use_simulated_gateway(settings: Any, simulator: RunningSimulator) -> None:
         "stripe_main": {
             "kind": "stripe",
             "api_base": simulator.psp_url,
-            "api_key": "sk_test_simulator",
+            "api_key": API_KEY,
             "webhook_secret": WEBHOOK_SECRET,
             "connect_timeout": 0.5,
             "read_timeout": 2.0,

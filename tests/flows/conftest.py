@@ -1,0 +1,1 @@
+from tests.live.conftest import simulator  # noqa: F401 - a fixture

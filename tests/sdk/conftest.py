@@ -1,0 +1,3 @@
+"""The official SDKs of Stripe against the platform as a server of its own."""
+
+from tests.live.conftest import simulator, web  # noqa: F401 - fixtures
