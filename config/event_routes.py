@@ -13,7 +13,7 @@ HANDLERS: Mapping[str, Sequence[str]] = {}
 
 # Queues of other readers, which take every event: `queue(event_ids: list[str])`, called in the
 # relay's transaction, so it writes rows of its own and does nothing else.
-QUEUES: Sequence[str] = ()
+QUEUES: Sequence[str] = ("apps.webhooks.services.deliveries.queue_deliveries",)
 
 # Kind of a gateway's event -> `on_gateway_<kind>(*, gateway: str, event: GatewayEvent, now)`.
 # It raises `apps.webhooks.errors.UnknownObject` when the object is not ours yet.

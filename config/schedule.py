@@ -15,6 +15,7 @@ BACKSTOP_SECONDS = 5.0
 
 SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.outbox.tasks.relay_events", every=POLL_SECONDS, continuous=True),
+    Sweep(run="apps.webhooks.services.verification.verify_due_endpoints", every=1.0),
     Sweep(run="apps.payments.services.sweeps.sweep_attempts", every=1.0, copies=2),
     Sweep(run="apps.payments.services.sweeps.sweep_refunds", every=1.0, copies=2),
     Sweep(run="apps.payments.services.sweeps.expire_intents", every=30.0),
@@ -36,7 +37,9 @@ LANES: Sequence[Lane] = (
     ),
 )
 
-SERVICES: Sequence[Service] = ()
+SERVICES: Sequence[Service] = (
+    Service(run="apps.webhooks.sender.run", backstop="apps.webhooks.sender.send_due"),
+)
 
 
 def beat_schedule() -> Mapping[str, Mapping[str, Any]]:
@@ -45,6 +48,9 @@ def beat_schedule() -> Mapping[str, Mapping[str, Any]]:
     for sweep in SWEEPS:
         every = max(sweep.every, BACKSTOP_SECONDS)
         entries[sweep.run] = _entry("apps.common.tasks.run_sweep", every, sweep.run)
+    for service in SERVICES:
+        task = "apps.common.tasks.run_sweep"
+        entries[service.run] = _entry(task, BACKSTOP_SECONDS, service.backstop)
     for lane in LANES:
         task = "apps.common.tasks.run_lane"
         entries[lane.work] = _entry(task, BACKSTOP_SECONDS, lane.claim, lane.work)

@@ -7,6 +7,7 @@ from apps.customers.api import views as customers
 from apps.outbox.api import events
 from apps.payments.api import charges, intents, refunds
 from apps.vault.api import views as methods
+from apps.webhooks.api import deliveries, endpoints
 from apps.webhooks.views import receive_gateway_webhook
 
 operations_urls: list[URLPattern | URLResolver] = [
@@ -55,6 +56,18 @@ payment_urls: list[URLPattern | URLResolver] = [
 ]
 
 webhook_urls: list[URLPattern | URLResolver] = [
+    path("v1/events/<str:event_id>/resend", deliveries.EventResend.as_view()),
+    path("v1/webhook_deliveries", deliveries.DeliveryList.as_view()),
+    path("v1/webhook_deliveries/<str:delivery_id>", deliveries.DeliveryDetail.as_view()),
+    path("v1/webhook_endpoints", endpoints.EndpointList.as_view()),
+    path("v1/webhook_endpoints/<str:endpoint_id>", endpoints.EndpointDetail.as_view()),
+    path(
+        "v1/webhook_endpoints/<str:endpoint_id>/rotate_secret",
+        endpoints.EndpointRotateSecret.as_view(),
+    ),
+    path("v1/webhook_endpoints/<str:endpoint_id>/enable", endpoints.EndpointEnable.as_view()),
+    path("v1/webhook_endpoints/<str:endpoint_id>/verify", endpoints.EndpointVerify.as_view()),
+    path("v1/webhook_endpoints/<str:endpoint_id>/resend", endpoints.EndpointResend.as_view()),
     path("webhooks/<str:kind>/<str:account>", receive_gateway_webhook),
 ]
 

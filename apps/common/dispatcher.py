@@ -45,8 +45,7 @@ class Dispatcher:
         self._threads = ThreadPoolExecutor(max(1, threads), thread_name_prefix="dispatch")
 
     async def run(self) -> None:
-        """Work until a signal or `stop()`; what has begun is finished first."""
-        self._listen_to_signals()
+        """Work until `stop()`; what has begun is finished first."""
         try:
             async with asyncio.TaskGroup() as group:
                 for sweep in self._sweeps:
@@ -59,11 +58,8 @@ class Dispatcher:
         finally:
             self._threads.shutdown()
 
-    def stop(self) -> None:
-        """Begin nothing new."""
-        self._stop.set()
-
-    def _listen_to_signals(self) -> None:
+    def listen_to_signals(self) -> None:
+        """Let SIGTERM and SIGINT stop it; called inside the running loop."""
         loop = asyncio.get_running_loop()
 
         def stop_gently(number: signal.Signals) -> None:
@@ -73,6 +69,10 @@ class Dispatcher:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop_gently, number)
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._stop.set()
 
     async def _run_sweep(self, sweep: Sweep) -> None:
         run = import_string(sweep.run)

@@ -35,6 +35,11 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
-    """A coroutine `run(stop)` that works until the event `stop` is set."""
+    """
+    A coroutine `run(stop)` that works until the event `stop` is set.
+
+    `backstop` is a sweep that does the same work for Celery.
+    """
 
     run: str
+    backstop: str

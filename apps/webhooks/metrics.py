@@ -9,3 +9,4 @@ inbound_refused = Counter(
 inbound_processed = Counter(
     "webhooks_inbound_processed", "Ends of an attempt to process.", ["gateway", "status"]
 )
+delivered = Counter("webhooks_deliveries", "Tries to deliver an event.", ["outcome"])

@@ -18,3 +18,23 @@ class InboundStatus(TextChoices):
 
 
 WAITING = (InboundStatus.RECEIVED, InboundStatus.PARKED)
+
+
+class EndpointStatus(TextChoices):
+    """UNVERIFIED has not proven yet that it wants our events; only ENABLED ones get any."""
+
+    UNVERIFIED = "unverified"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class DeliveryStatus(TextChoices):
+    """FAILED was tried to the end of the schedule; CANCELED lost its endpoint before that."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+SETTLED = (DeliveryStatus.SUCCEEDED, DeliveryStatus.FAILED, DeliveryStatus.CANCELED)

@@ -159,6 +159,8 @@ REST_FRAMEWORK = {
 # The maps by path: the code that reads them lies below the apps that they name.
 EVENT_ROUTES = "config.event_routes"
 SCHEDULE = "config.schedule"
+# Lets test-mode endpoints be on this machine, for development; production never sets it.
+WEBHOOKS_ALLOW_LOOPBACK = env.bool("WEBHOOKS_ALLOW_LOOPBACK", default=False)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Payments API",

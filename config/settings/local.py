@@ -7,3 +7,4 @@ DEBUG = False
 SECRET_KEY = SECRET_KEY or "local-only-secret-key-which-production-refuses"
 ALLOWED_HOSTS = ["*"]
 FIELD_ENCRYPTION_KEYS = FIELD_ENCRYPTION_KEYS or ["local-only-field-key-which-production-refuses"]
+WEBHOOKS_ALLOW_LOOPBACK = True

@@ -117,7 +117,7 @@ def test_stopping_finishes_what_has_begun_and_begins_nothing() -> None:
 def test_a_service_that_fails_is_started_again() -> None:
     dispatch(
         lambda: work.calls == ["serve", "serve"],
-        services=[Service(run=f"{HERE}.serve")],
+        services=[Service(run=f"{HERE}.serve", backstop="")],
     )
 
 
@@ -179,7 +179,9 @@ def test_celery_does_the_jobs_of_a_lane_one_by_one() -> None:
 
 
 def test_everything_in_the_schedule_exists_and_celery_knows_its_task() -> None:
-    paths = [entry.run for entry in schedule.SWEEPS] + [entry.run for entry in schedule.SERVICES]
+    paths = [entry.run for entry in schedule.SWEEPS] + [
+        path for entry in schedule.SERVICES for path in (entry.run, entry.backstop)
+    ]
     paths += [path for entry in schedule.LANES for path in (entry.claim, entry.work)]
     app.loader.import_default_modules()
 

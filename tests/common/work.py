@@ -29,17 +29,17 @@ def sweep(*, now: datetime) -> int:
     return 0
 
 
-def sweep_backlog(*, now: datetime) -> int:  # noqa: ARG001
+def sweep_backlog(*, now: datetime) -> int:
     calls.append("backlog")
     return backlog.pop() if backlog else 0
 
 
-def sweep_broken(*, now: datetime) -> int:  # noqa: ARG001
+def sweep_broken(*, now: datetime) -> int:
     calls.append("broken")
     raise ZeroDivisionError
 
 
-def sweep_database(*, now: datetime) -> int:  # noqa: ARG001
+def sweep_database(*, now: datetime) -> int:
     """Lose the connection to the server the first time, as in a restart."""
     with connection.cursor() as cursor:
         if "lost" not in calls:
@@ -55,7 +55,7 @@ def claim(limit: int) -> list[int]:
     return taken
 
 
-def work(job: int, *, now: datetime) -> None:  # noqa: ARG001
+def work(job: int, *, now: datetime) -> None:
     started.append(job)
     if job < 0:
         raise ZeroDivisionError

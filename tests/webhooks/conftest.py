@@ -34,3 +34,9 @@ def calling_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
         return CallingGateway()
 
     monkeypatch.setattr(views, "get_gateway", find)
+
+
+@pytest.fixture
+def loopback_allowed(settings: Settings) -> None:
+    """Let endpoints of test mode be on this machine."""
+    settings.WEBHOOKS_ALLOW_LOOPBACK = True

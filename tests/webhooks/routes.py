@@ -11,7 +11,7 @@ troubles: list[Callable[[], None]] = []
 lock = threading.Lock()
 
 
-def on_gateway_payment(*, gateway: str, event: GatewayEvent, now: datetime) -> None:  # noqa: ARG001
+def on_gateway_payment(*, gateway: str, event: GatewayEvent, now: datetime) -> None:
     """Note the event."""
     for trouble in troubles:
         trouble()
@@ -20,5 +20,5 @@ def on_gateway_payment(*, gateway: str, event: GatewayEvent, now: datetime) -> N
 
 
 HANDLERS: dict[str, list[str]] = {}
-QUEUES: list[str] = []
+QUEUES = ["apps.webhooks.services.deliveries.queue_deliveries"]
 INBOUND = {"payment": "tests.webhooks.routes.on_gateway_payment"}

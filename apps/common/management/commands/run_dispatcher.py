@@ -22,6 +22,7 @@ class Command(BaseCommand):
             lanes=import_string(f"{settings.SCHEDULE}.LANES"),
             services=import_string(f"{settings.SCHEDULE}.SERVICES"),
         )
+        dispatcher.listen_to_signals()
         self.stdout.write("The dispatcher runs.")
         self.stdout.flush()
         await dispatcher.run()

@@ -1,0 +1,366 @@
+"""
+The sender: takes due deliveries and posts them, many at once.
+
+One slow endpoint delays no other: each has its own small share of what is under way, and a failing
+one a smaller one yet. Rows are claimed with a lease of the database's clock, and outcomes are
+written many in one statement; what a dying process had under way is sent again after its lease, so
+an event arrives at least once.
+"""
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.common.dispatcher import Pauses
+from apps.common.errors import ResourceMissing
+from apps.common.origin import CLOCK, Scope
+from apps.outbox.models import Event
+from apps.webhooks import metrics
+from apps.webhooks.models import Delivery, WebhookEndpoint
+from apps.webhooks.objects import render_message
+from apps.webhooks.policies import (
+    CONCURRENCY,
+    CONCURRENCY_WHILE_FAILING,
+    DISABLE_AFTER,
+    delivery_wait_after,
+)
+from apps.webhooks.services.endpoints import disable_endpoint
+from apps.webhooks.signing import sign
+from apps.webhooks.transport import TOTAL_SECONDS, Answer, Transport, open_transport
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+MAX_UNDER_WAY = 512
+POLL_SECONDS = 0.1
+# Outcomes wait this long for others, to be written together.
+SETTLE_SECONDS = 0.02
+# Enough for a try with all its time-outs, and for writing its outcome.
+LEASE_SECONDS = 3 * TOTAL_SECONDS
+THREADS = 2
+GONE = 410
+MAX_KEPT_ANSWER = 1000
+
+# The endpoints with something pending are found by hopping through the index from one to the
+# next; of each, only as many rows are read as may be sent to it now. So a backlog of one endpoint
+# costs the others nothing.
+_CLAIM = """
+WITH RECURSIVE waiting (endpoint_id) AS (
+    (SELECT endpoint_id FROM webhooks_delivery
+      WHERE status = 'pending' ORDER BY endpoint_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT next.endpoint_id FROM webhooks_delivery next
+             WHERE next.status = 'pending' AND next.endpoint_id > waiting.endpoint_id
+             ORDER BY next.endpoint_id LIMIT 1)
+      FROM waiting WHERE waiting.endpoint_id IS NOT NULL
+), due AS (
+    SELECT delivery.id
+      FROM waiting
+      JOIN webhooks_webhookendpoint endpoint
+        ON endpoint.id = waiting.endpoint_id AND endpoint.status = 'enabled'
+     CROSS JOIN LATERAL (
+           SELECT candidate.id FROM webhooks_delivery candidate
+            WHERE candidate.endpoint_id = endpoint.id AND candidate.status = 'pending'
+              AND candidate.next_attempt_at <= statement_timestamp()
+              AND (candidate.leased_until IS NULL
+                   OR candidate.leased_until < statement_timestamp())
+            ORDER BY candidate.next_attempt_at, candidate.id
+            LIMIT greatest(0, CASE WHEN endpoint.failing_since IS NULL THEN %(share)s
+                                   ELSE %(failing_share)s END
+                              - coalesce((%(under_way)s::jsonb->>endpoint.id)::integer, 0))
+              FOR UPDATE SKIP LOCKED) delivery
+     LIMIT %(limit)s)
+UPDATE webhooks_delivery
+   SET leased_until = statement_timestamp() + make_interval(secs => %(lease)s),
+       attempts = attempts + 1
+ WHERE id = ANY (ARRAY(SELECT id FROM due))
+RETURNING *
+"""
+
+_SETTLE = """
+WITH outcome AS (
+    SELECT * FROM jsonb_to_recordset(%(outcomes)s::jsonb)
+        AS outcome (id text, leased_until timestamptz, status text, wait double precision,
+                    number integer, attempted_at timestamptz, duration_ms integer,
+                    status_code integer, error text, answer text)
+), settled AS (
+    UPDATE webhooks_delivery delivery
+       SET status = outcome.status, leased_until = NULL,
+           next_attempt_at = statement_timestamp() + make_interval(secs => outcome.wait),
+           last_status_code = outcome.status_code, last_error = outcome.error,
+           finished_at = CASE WHEN outcome.status <> 'pending' THEN statement_timestamp() END
+      FROM outcome
+     WHERE delivery.id = outcome.id AND delivery.leased_until = outcome.leased_until
+       AND delivery.status = 'pending'
+    RETURNING delivery.id
+)
+INSERT INTO webhooks_deliveryattempt (delivery_id, number, attempted_at, duration_ms, status_code,
+                                      error, answer)
+SELECT id, number, attempted_at, duration_ms, status_code, error, answer
+  FROM outcome JOIN settled USING (id)
+"""
+
+# An endpoint that works, and one known to fail, are not written each time.
+_NOTE_HEALTH = """
+UPDATE webhooks_webhookendpoint
+   SET failing_since = CASE WHEN id = ANY (%(well)s) THEN NULL ELSE %(now)s END
+ WHERE (id = ANY (%(well)s) AND failing_since IS NOT NULL)
+    OR (id = ANY (%(ill)s) AND failing_since IS NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A delivery in our hands, with everything that its sending needs."""
+
+    delivery: Delivery
+    endpoint: WebhookEndpoint
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a try; `row` is how it is written, however often that has to be tried."""
+
+    job: Job
+    answer: Answer
+    attempted_at: datetime
+    row: dict[str, Any]
+
+
+async def run(stop: asyncio.Event) -> None:
+    """Send what is due until told to stop; what is under way then is finished."""
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as threads:
+        async with open_transport(connections=MAX_UNDER_WAY) as transport:
+            await _Sender(transport, threads).run(stop)
+
+
+def send_due(*, now: datetime) -> int:  # noqa: ARG001 - the queue goes by the database's clock
+    """Send one batch of what is due; for the clock's backstop."""
+    jobs = claim({}, CONCURRENCY)
+
+    async def send_all() -> list[Outcome]:
+        async with open_transport(connections=CONCURRENCY) as transport:
+            return list(await asyncio.gather(*(_send(transport, job) for job in jobs)))
+
+    if jobs:
+        settle(asyncio.run(send_all()))
+    return len(jobs)
+
+
+class _Sender:
+    def __init__(self, transport: Transport, threads: ThreadPoolExecutor) -> None:
+        self._transport = transport
+        self._threads = threads
+        self._under_way: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._outcomes: list[Outcome] = []
+        self._has_outcome = asyncio.Event()
+        self._has_room = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        settling = asyncio.create_task(self._settle_forever())
+        try:
+            await self._claim_until(stop)
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            settling.cancel()
+            await asyncio.gather(settling, return_exceptions=True)
+            if self._outcomes:
+                await self._in_thread(partial(settle, self._outcomes))
+
+    async def _claim_until(self, stop: asyncio.Event) -> None:
+        pauses = Pauses()
+        while not stop.is_set():
+            self._has_room.clear()
+            room = MAX_UNDER_WAY - self._under_way.total()
+            if not room:
+                await self._wait(POLL_SECONDS)
+                continue
+            try:
+                jobs = await self._in_thread(partial(claim, dict(self._under_way), room))
+            except Exception:  # the database is away: what is under way goes on
+                logger.exception("deliveries could not be claimed")
+                await asyncio.sleep(pauses.after_trouble())
+                continue
+            pauses.reset()
+            for job in jobs:
+                self._start(job)
+            await self._wait(SETTLE_SECONDS if jobs else POLL_SECONDS)
+
+    def _start(self, job: Job) -> None:
+        self._under_way[job.endpoint.id] += 1
+        task = asyncio.create_task(self._deliver(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, job: Job) -> None:
+        self._outcomes.append(await _send(self._transport, job))
+        self._has_outcome.set()
+
+    async def _settle_forever(self) -> None:
+        pauses = Pauses()
+        while True:
+            await self._has_outcome.wait()
+            await asyncio.sleep(SETTLE_SECONDS)
+            self._has_outcome.clear()
+            batch = self._outcomes[:]
+            try:
+                await self._in_thread(partial(settle, batch))
+            except Exception:  # the database is away: written once it is back
+                logger.exception("outcomes of deliveries could not be written")
+                self._has_outcome.set()
+                await asyncio.sleep(pauses.after_trouble())
+                continue
+            pauses.reset()
+            del self._outcomes[: len(batch)]
+            # Only now: until it is written, a delivery would be claimed together with its twin.
+            for outcome in batch:
+                self._under_way[outcome.job.endpoint.id] -= 1
+            self._under_way += Counter()
+            self._has_room.set()
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._has_room.wait(), timeout=seconds)
+        except TimeoutError:
+            return
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(_with_connection, work)
+        )
+
+
+def claim(under_way: dict[str, int], limit: int) -> list[Job]:
+    """Take up to `limit` due deliveries, of each endpoint as many as it may have under way."""
+    params = {
+        "share": CONCURRENCY,
+        "failing_share": CONCURRENCY_WHILE_FAILING,
+        "under_way": json.dumps(under_way),
+        "limit": limit,
+        "lease": LEASE_SECONDS,
+    }
+    deliveries = list(Delivery.objects.raw(_CLAIM, params))
+    if not deliveries:
+        return []
+    deliveries.sort(key=lambda delivery: delivery.id)
+    endpoints = WebhookEndpoint.objects.in_bulk({row.endpoint_id for row in deliveries})
+    events = Event.objects.in_bulk({row.event_id for row in deliveries})
+    bodies: dict[tuple[str, str, str], bytes] = {}
+    jobs = []
+    for delivery in deliveries:
+        endpoint = endpoints[delivery.endpoint_id]
+        key = (delivery.event_id, endpoint.dialect, endpoint.api_version)
+        if key not in bodies:
+            bodies[key] = render_message(
+                events[delivery.event_id],
+                dialect=endpoint.dialect,
+                api_version=endpoint.api_version,
+            )
+        jobs.append(Job(delivery, endpoint, bodies[key]))
+    return jobs
+
+
+def settle(outcomes: list[Outcome]) -> None:
+    """Write what came of the tries, and what it says about their endpoints."""
+    rows = [outcome.row for outcome in outcomes]
+    well = {o.job.endpoint.id for o in outcomes if o.answer.is_success}
+    ill = {o.job.endpoint.id for o in outcomes} - well
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_SETTLE, {"outcomes": json.dumps(rows, default=str)})
+        cursor.execute(_NOTE_HEALTH, {"well": list(well), "ill": list(ill), "now": timezone.now()})
+    for outcome in outcomes:
+        metrics.delivered.labels("succeeded" if outcome.answer.is_success else "failed").inc()
+    _disable_lost_endpoints(outcomes, well)
+
+
+async def _send(transport: Transport, job: Job) -> Outcome:
+    now = timezone.now()
+    endpoint = job.endpoint
+    headers = sign(
+        job.body,
+        message_id=job.delivery.event_id,
+        timestamp=int(now.timestamp()),
+        secrets=endpoint.secrets_at(now),
+    )
+    answer = await transport.post(
+        endpoint.url,
+        body=job.body,
+        headers=headers,
+        allow_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK and not endpoint.livemode,
+    )
+    return Outcome(job, answer, now, _outcome_row(job.delivery, answer, attempted_at=now))
+
+
+def _outcome_row(delivery: Delivery, answer: Answer, *, attempted_at: datetime) -> dict[str, Any]:
+    wait = _step(delivery, answer, age=attempted_at - delivery.scheduled_at)
+    return {
+        "id": delivery.id,
+        "leased_until": delivery.leased_until,
+        "status": delivery.status,
+        "wait": wait.total_seconds(),
+        "number": delivery.attempts,
+        "attempted_at": attempted_at,
+        "duration_ms": answer.duration_ms,
+        "status_code": answer.status_code,
+        "error": answer.error.replace("\x00", ""),
+        "answer": answer.body.decode(errors="replace")[:MAX_KEPT_ANSWER].replace("\x00", ""),
+    }
+
+
+def _step(delivery: Delivery, answer: Answer, *, age: timedelta) -> timedelta:
+    """Move the delivery on and return how long it waits; one that is finished does not."""
+    if answer.is_success:
+        delivery.succeed()
+        return timedelta()
+    wait = delivery_wait_after(delivery.attempts, age=age)
+    if wait is None:
+        delivery.fail()
+    return wait or timedelta()
+
+
+def _disable_lost_endpoints(outcomes: list[Outcome], well: set[str]) -> None:
+    """Disable those that say they are gone, or have failed for days."""
+    reasons: dict[str, tuple[WebhookEndpoint, str]] = {}
+    for outcome in outcomes:
+        endpoint, answer = outcome.job.endpoint, outcome.answer
+        if answer.status_code == GONE:
+            reasons[endpoint.id] = (endpoint, "gone")
+        elif endpoint.id not in well and _has_failed_for_days(endpoint, outcome.attempted_at):
+            reasons.setdefault(endpoint.id, (endpoint, "failing"))
+    for endpoint, reason in reasons.values():
+        # Its owner may have deleted it meanwhile.
+        with suppress(ResourceMissing):
+            disable_endpoint(
+                scope=Scope(endpoint.merchant_id, endpoint.livemode),
+                endpoint_id=endpoint.id,
+                reason=reason,
+                origin=CLOCK,
+                now=timezone.now(),
+            )
+
+
+def _has_failed_for_days(endpoint: WebhookEndpoint, now: datetime) -> bool:
+    return endpoint.failing_since is not None and now - endpoint.failing_since > DISABLE_AFTER
+
+
+def _with_connection(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    finally:
+        # Back to the pool; and a connection that broke is replaced by a new one.
+        connection.close()
