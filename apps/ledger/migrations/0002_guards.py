@@ -265,6 +265,7 @@ APPEND_ONLY = [
     "ledger_balancesnapshot",
 ]
 
+# With the guards go their triggers on all partitions.
 DROP_GUARDS = [
     "DROP TRIGGER ledger_balance_projected_only ON ledger_balance",
     "DROP TRIGGER ledger_account_stays ON ledger_account",
@@ -272,13 +273,11 @@ DROP_GUARDS = [
     "DROP TABLE ledger_posting_default, ledger_journalentry_default",
     "DROP TRIGGER ledger_append_only ON ledger_posting",
     "DROP TRIGGER ledger_append_only ON ledger_journalentry",
-    "DROP TRIGGER ledger_guard ON ledger_posting",
-    "DROP TRIGGER ledger_guard ON ledger_journalentry",
     "DROP PROCEDURE ledger_add_partition",
     "DROP PROCEDURE ledger_guard_pair",
     "DROP PROCEDURE ledger_guard_table",
-    "DROP FUNCTION ledger_guard_entries",
-    "DROP FUNCTION ledger_guard_postings",
+    "DROP FUNCTION ledger_guard_entries CASCADE",
+    "DROP FUNCTION ledger_guard_postings CASCADE",
     "DROP FUNCTION ledger_closed_through",
     "DROP FUNCTION ledger_side",
 ]
