@@ -29,6 +29,8 @@ def _add_partition(month: datetime) -> bool:
     suffix = f"{month:%Y_%m}"
     first, end = first_id("jrn", month), first_id("jrn", _add_months(month, 1))
     with transaction.atomic(), connection.cursor() as cursor:
+        # Two who find the month missing at once must not both create it.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ledger partitions'))")
         cursor.execute(
             "SELECT to_regclass('ledger_posting_' || %s) IS NOT NULL"
             " OR EXISTS (SELECT FROM ledger_journalentry_default WHERE id >= %s AND id < %s)",

@@ -1,9 +1,6 @@
 """What the ledger does by the clock; wired in config/schedule.py."""
 
-from datetime import timedelta
-
-from celery import shared_task
-from django.utils import timezone
+from datetime import UTC, datetime, timedelta
 
 from apps.ledger.partitions import add_partitions
 from apps.ledger.services import seal_entries, take_snapshots
@@ -12,16 +9,18 @@ from apps.ledger.services import seal_entries, take_snapshots
 SNAPSHOT_AFTER_MIDNIGHT = timedelta(hours=2)
 
 
-@shared_task
-def seal_ledger() -> None:
-    """Seal what was booked since the last run; every minute."""
-    seal_entries(now=timezone.now())
+def seal_ledger(*, now: datetime) -> int:
+    """Seal what was booked since the last run; return the number of entries."""
+    seal = seal_entries(now=now)
+    return len(seal.entry_ids) if seal else 0
 
 
-@shared_task
-def keep_ledger() -> None:
-    """Keep the balances at the last midnight UTC, and the partitions ahead; every day."""
-    now = timezone.now()
-    midnight = (now - SNAPSHOT_AFTER_MIDNIGHT).replace(hour=0, minute=0, second=0, microsecond=0)
-    take_snapshots(before=midnight, now=now)
-    add_partitions(now=now)
+def keep_ledger(*, now: datetime) -> int:
+    """
+    Keep the balances at the last midnight UTC and the partitions ahead.
+
+    Returns how many accounts and months there were to keep; none at a second run on the same day.
+    """
+    settled = now.astimezone(UTC) - SNAPSHOT_AFTER_MIDNIGHT
+    midnight = settled.replace(hour=0, minute=0, second=0, microsecond=0)
+    return take_snapshots(before=midnight, now=now) + len(add_partitions(now=now))

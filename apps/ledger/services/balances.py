@@ -59,11 +59,12 @@ def take_snapshots(*, before: datetime, now: datetime) -> int:
     if before > now - SNAPSHOT_DELAY:
         raise BookedTooLate(before=before.isoformat(), latest=(now - SNAPSHOT_DELAY).isoformat())
     before_id = first_id("jrn", before)
+    if _last_cut() >= before_id:
+        return 0
     with transaction.atomic(), connection.cursor() as cursor:
         # Writers claim their key first, so this waits for those who may still book before.
         cursor.execute("LOCK TABLE ledger_entrykey IN SHARE ROW EXCLUSIVE MODE")
-        cursor.execute("SELECT coalesce(max(before_id), '') FROM ledger_snapshotcut")
-        since = cursor.fetchone()[0]
+        since = _last_cut()
         if since >= before_id:
             return 0
         cursor.execute("INSERT INTO ledger_snapshotcut VALUES (%s, %s)", [before_id, now])
@@ -88,3 +89,9 @@ def rebuild_balances() -> int:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE ledger_balance ENABLE TRIGGER ledger_balance_projected_only")
     return accounts
+
+
+def _last_cut() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(before_id), '') FROM ledger_snapshotcut")
+        return str(cursor.fetchone()[0])
