@@ -73,6 +73,7 @@ def receiver(**options: Any) -> Iterator[Receiver]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 512
         block_on_close = False
 
         def handle_error(self, *_: Any) -> None:

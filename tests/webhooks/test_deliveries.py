@@ -422,6 +422,7 @@ def test_several_senders_deliver_each_event_once() -> None:
         for thread in threads:
             thread.join()
 
+    assert set(statuses(hook)) == {"succeeded"}
     assert sorted(m["related_object"] for m in shop.messages) == sorted(
         f"pi_{n}" for n in range(60)
     )
