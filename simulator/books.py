@@ -1,0 +1,249 @@
+"""
+The witness: what was really charged and given back, over all PSPs.
+
+The rules of money stand here once, whatever dialect asked for it. All amounts are minor units.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from simulator.clock import Clock
+from simulator.ids import Ids
+from simulator.instruments import Decline, Instrument
+from simulator.settings import Settings
+
+# What the PSPs take of a payment: 2.9 % and 30 minor units, half a unit rounded up.
+_FEE_PER_MILLE = 29
+_FEE_FIXED = 30
+
+
+class ChargeStatus(StrEnum):
+    # A bank debit on its way; nobody knows yet whether it goes through.
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    SUCCEEDED = "succeeded"
+    VOIDED = "voided"
+    FAILED = "failed"
+
+
+class RefundStatus(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+@dataclass(kw_only=True, slots=True)
+class Charge:
+    """
+    One try to take money. `payment` is the PSP's id of what it belongs to.
+
+    `reference` and `attempt` are the platform's ids as it sent them along.
+    """
+
+    id: str
+    psp: str
+    payment: str
+    reference: str
+    attempt: str
+    amount: int
+    currency: str
+    created: int
+    instrument: Instrument
+    status: ChargeStatus
+    amount_captured: int = 0
+    amount_refunded: int = 0
+    decline: Decline | None = None
+    expires_at: int | None = None
+    movement: "Movement | None" = None
+
+    @property
+    def is_captured(self) -> bool:
+        return self.status == ChargeStatus.SUCCEEDED
+
+    @property
+    def amount_refundable(self) -> int:
+        return self.amount_captured - self.amount_refunded
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `/_sim/charges` shows; a debit on its way counts as authorised there."""
+        is_pending = self.status == ChargeStatus.PENDING
+        return {
+            "id": self.id,
+            "psp": self.psp,
+            "reference": self.reference,
+            "attempt": self.attempt,
+            "amount": self.amount_captured if self.is_captured else self.amount,
+            "currency": self.currency,
+            "status": str(ChargeStatus.AUTHORIZED if is_pending else self.status),
+            "captured": self.is_captured,
+            "refunded": self.amount_refunded,
+            "created": self.created,
+        }
+
+
+@dataclass(kw_only=True, slots=True)
+class Refund:
+    """Money on its way back; `reference` is the platform's id as it sent it along."""
+
+    id: str
+    charge: Charge
+    reference: str
+    amount: int
+    created: int
+    status: RefundStatus
+    reason: str | None
+    metadata: dict[str, str]
+    failure_reason: str | None = None
+    movement: "Movement | None" = None
+    failure_movement: "Movement | None" = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Movement:
+    """One line of a PSP's account with the merchant; the source of its settlement reports."""
+
+    id: str
+    psp: str
+    kind: str
+    source: str
+    amount: int
+    fee: int
+    currency: str
+    created: int
+    available_on: int
+
+    @property
+    def net(self) -> int:
+        return self.amount - self.fee
+
+
+class RefundTooLarge(Exception):
+    """More was asked back than is left."""
+
+    def __init__(self, *, requested: int, refundable: int) -> None:
+        self.requested = requested
+        self.refundable = refundable
+        super().__init__(f"{requested} of {refundable}")
+
+
+class CaptureTooLarge(Exception):
+    """More was to be taken than is held."""
+
+
+@dataclass(slots=True)
+class Books:
+    """Charges, refunds and movements since the start or the last reset."""
+
+    clock: Clock
+    ids: Ids
+    settings: Settings
+    charges: dict[str, Charge] = field(default_factory=dict)
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    movements: dict[str, Movement] = field(default_factory=dict)
+    _by_reference: defaultdict[str, list[Charge]] = field(default_factory=lambda: defaultdict(list))
+    _refunds_by_charge: defaultdict[str, list[Refund]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def enter(self, charge: Charge) -> None:
+        """Write down a new charge, also one that failed."""
+        self.charges[charge.id] = charge
+        self._by_reference[charge.reference].append(charge)
+
+    def capture(self, charge: Charge, *, amount: int) -> None:
+        """
+        Take `amount` of what is held or under way; the rest is released.
+
+        :raises CaptureTooLarge: more than was authorised
+        """
+        if amount > charge.amount:
+            raise CaptureTooLarge
+        charge.status = ChargeStatus.SUCCEEDED
+        charge.amount_captured = amount
+        fee = (amount * _FEE_PER_MILLE + 500) // 1000 + _FEE_FIXED
+        charge.movement = self.move(
+            psp=charge.psp,
+            kind="charge",
+            source=charge.id,
+            amount=amount,
+            fee=fee,
+            currency=charge.currency,
+        )
+
+    def void(self, charge: Charge) -> None:
+        """Release what is held."""
+        charge.status = ChargeStatus.VOIDED
+
+    def fail(self, charge: Charge, decline: Decline) -> None:
+        """Note that the bank said no in the end."""
+        charge.status = ChargeStatus.FAILED
+        charge.decline = decline
+
+    def refund(self, refund: Refund) -> None:
+        """
+        Give back; a pending refund has left our account, too, though it has not arrived yet.
+
+        :raises RefundTooLarge: more than is left
+        """
+        charge = refund.charge
+        if refund.amount > charge.amount_refundable:
+            raise RefundTooLarge(requested=refund.amount, refundable=charge.amount_refundable)
+        charge.amount_refunded += refund.amount
+        self.refunds[refund.id] = refund
+        self._refunds_by_charge[charge.id].append(refund)
+        refund.movement = self._move_back(refund, "refund", -refund.amount)
+
+    def undo_refund(self, refund: Refund, status: RefundStatus, *, reason: str | None) -> None:
+        """Note that the money came back to us: the refund failed, or was stopped in time."""
+        refund.status = status
+        refund.failure_reason = reason
+        refund.charge.amount_refunded -= refund.amount
+        refund.failure_movement = self._move_back(refund, "refund_failure", refund.amount)
+
+    def move(
+        self, *, psp: str, kind: str, source: str, amount: int, fee: int, currency: str
+    ) -> Movement:
+        """Write one line of the merchant's account."""
+        now = int(self.clock.now())
+        movement = Movement(
+            id=self.ids.new("txn"),
+            psp=psp,
+            kind=kind,
+            source=source,
+            amount=amount,
+            fee=fee,
+            currency=currency,
+            created=now,
+            available_on=now + int(self.settings.available_after) if amount > 0 else now,
+        )
+        self.movements[movement.id] = movement
+        return movement
+
+    def charges_of(self, reference: str) -> list[Charge]:
+        """Return the charges that carry this reference of the platform's, oldest first."""
+        return self._by_reference.get(reference, [])
+
+    def refunds_of(self, charge: Charge) -> list[Refund]:
+        """Return the charge's refunds, oldest first."""
+        return self._refunds_by_charge.get(charge.id, [])
+
+    def clear(self) -> None:
+        """Begin with empty books."""
+        for book in (self.charges, self.refunds, self.movements):
+            book.clear()
+        self._by_reference.clear()
+        self._refunds_by_charge.clear()
+
+    def _move_back(self, refund: Refund, kind: str, amount: int) -> Movement:
+        charge = refund.charge
+        return self.move(
+            psp=charge.psp,
+            kind=kind,
+            source=refund.id,
+            amount=amount,
+            fee=0,
+            currency=charge.currency,
+        )
