@@ -8,4 +8,11 @@ from collections.abc import Mapping
 
 from apps.backoffice.policies import ApprovalKind
 
-KINDS: Mapping[str, ApprovalKind] = {}
+KINDS: Mapping[str, ApprovalKind] = {
+    "payout": ApprovalKind(
+        label="Payout above the limit",
+        permission="payouts.approve_payout",
+        approve="apps.payouts.handlers.on_payout_approved",
+        reject="apps.payouts.handlers.on_payout_rejected",
+    ),
+}

@@ -19,5 +19,6 @@ QUEUES: Sequence[str] = ("apps.webhooks.services.deliveries.queue_deliveries",)
 # It raises `apps.webhooks.errors.UnknownObject` when the object is not ours yet.
 INBOUND: Mapping[str, str] = {
     "payment": "apps.payments.handlers.on_gateway_payment",
+    "payout": "apps.payouts.handlers.on_gateway_payout",
     "refund": "apps.payments.handlers.on_gateway_refund",
 }

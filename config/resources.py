@@ -1,10 +1,13 @@
 """Which function loads the objects behind an id's prefix, for `expand[]` in the API."""
 
 LOADERS: dict[str, str] = {
+    "acct": "apps.payouts.api.accounts.load_accounts",
     "att": "apps.payments.api.loaders.load_attempts",
     "ch": "apps.payments.api.loaders.load_charges",
     "cus": "apps.customers.api.views.load_customers",
     "pi": "apps.payments.api.loaders.load_intents",
     "pm": "apps.vault.api.views.load_methods",
+    "po": "apps.payouts.api.payouts.load_payouts",
     "re": "apps.payments.api.loaders.load_refunds",
+    "tr": "apps.payments.api.transfers.load_transfers",
 }

@@ -5,7 +5,8 @@ from django.urls import URLPattern, URLResolver, path
 from apps.api import openapi, operations
 from apps.customers.api import views as customers
 from apps.outbox.api import events
-from apps.payments.api import charges, intents, refunds
+from apps.payments.api import charges, intents, refunds, transfers
+from apps.payouts.api import accounts, payouts
 from apps.vault.api import views as methods
 from apps.webhooks.api import deliveries, endpoints
 from apps.webhooks.views import receive_gateway_webhook
@@ -55,6 +56,24 @@ payment_urls: list[URLPattern | URLResolver] = [
     path("v1/refunds/<str:refund_id>/cancel", refunds.RefundCancel.as_view()),
 ]
 
+seller_urls: list[URLPattern | URLResolver] = [
+    path("v1/accounts", accounts.AccountList.as_view()),
+    path("v1/accounts/<str:account_id>", accounts.AccountDetail.as_view()),
+    path("v1/accounts/<str:account_id>/balance", accounts.AccountBalance.as_view()),
+    path("v1/accounts/<str:account_id>/suspend", accounts.AccountSuspend.as_view()),
+    path("v1/accounts/<str:account_id>/resume", accounts.AccountResume.as_view()),
+    path("v1/transfers", transfers.TransferList.as_view()),
+    path("v1/transfers/<str:transfer_id>", transfers.TransferDetail.as_view()),
+    path("v1/transfers/<str:transfer_id>/reversals", transfers.ReversalList.as_view()),
+    path(
+        "v1/transfers/<str:transfer_id>/reversals/<str:reversal_id>",
+        transfers.ReversalDetail.as_view(),
+    ),
+    path("v1/payouts", payouts.PayoutList.as_view()),
+    path("v1/payouts/<str:payout_id>", payouts.PayoutDetail.as_view()),
+    path("v1/payouts/<str:payout_id>/cancel", payouts.PayoutCancel.as_view()),
+]
+
 webhook_urls: list[URLPattern | URLResolver] = [
     path("v1/events/<str:event_id>/resend", deliveries.EventResend.as_view()),
     path("v1/webhook_deliveries", deliveries.DeliveryList.as_view()),
@@ -76,5 +95,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *event_urls,
     *customer_urls,
     *payment_urls,
+    *seller_urls,
     *webhook_urls,
 ]

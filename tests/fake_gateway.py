@@ -15,6 +15,9 @@ from apps.gateways.base import (
     PaymentRequest,
     PaymentResult,
     PaymentState,
+    PayoutRequest,
+    PayoutResult,
+    PayoutState,
     RefundRequest,
     RefundResult,
     RefundState,
@@ -71,6 +74,8 @@ class FakeGateway:
     payments: dict[str, PaymentResult] = field(default_factory=dict)
     refunds: dict[str, RefundResult] = field(default_factory=dict)
     refund_state: RefundState = RefundState.SUCCEEDED
+    payouts: dict[str, PayoutResult] = field(default_factory=dict)
+    payout_state: PayoutState = PayoutState.PAID
     calls: list[tuple[str, str]] = field(default_factory=list)
     on_call: Callable[[], None] | None = None
 
@@ -146,9 +151,28 @@ class FakeGateway:
         return self._do("retrieve_refund", reference, lambda: self.refunds[reference])
 
     def find_refund(self, refund_id: str, *, payment_reference: str) -> RefundResult | None:
-        return self._do(
-            "find_refund", refund_id, lambda: self.refunds.get(f"re_fake_{refund_id}")
-        )
+        return self._do("find_refund", refund_id, lambda: self.refunds.get(f"re_fake_{refund_id}"))
+
+    def create_payout(self, request: PayoutRequest) -> PayoutResult:
+        return self._do("payout", request.payout_id, lambda: self._payout(request))
+
+    def _payout(self, request: PayoutRequest) -> PayoutResult:
+        reference = f"po_fake_{request.payout_id}"
+        if reference not in self.payouts:
+            self.payouts[reference] = PayoutResult(
+                state=self.payout_state,
+                reference=reference,
+                amount=request.amount,
+                currency=request.currency,
+                payout_id=request.payout_id,
+            )
+        return self.payouts[reference]
+
+    def retrieve_payout(self, reference: str) -> PayoutResult:
+        return self._do("retrieve_payout", reference, lambda: self.payouts[reference])
+
+    def find_payout(self, payout_id: str) -> PayoutResult | None:
+        return self._do("find_payout", payout_id, lambda: self.payouts.get(f"po_fake_{payout_id}"))
 
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str

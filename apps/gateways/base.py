@@ -7,7 +7,7 @@ errors of `apps.gateways.errors` and nothing else. Adapters know neither Django 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -155,6 +155,47 @@ class RefundResult:
     failure_code: str = ""
 
 
+class PayoutState(StrEnum):
+    PENDING = "pending"
+    IN_TRANSIT = "in_transit"
+    PAID = "paid"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PayoutRequest:
+    """
+    Send `amount` of what the gateway holds for us to the bank account behind `destination`.
+
+    `payout_id` is both the idempotency key and our reference at the gateway.
+    """
+
+    payout_id: str
+    amount: int
+    currency: str
+    destination: str = field(repr=False)
+    description: str = ""
+    statement_descriptor: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PayoutResult:
+    """
+    What the gateway knows of a payout now; a paid one may still come back as failed.
+
+    `payout_id` is our reference as the gateway holds it, "" when it holds none.
+    """
+
+    state: PayoutState
+    reference: str
+    amount: int
+    currency: str
+    payout_id: str = ""
+    failure_code: str = ""
+    arrives_on: date | None = None
+
+
 class EventKind(StrEnum):
     """What an inbound webhook is about; it wakes us up, the state is read from the gateway."""
 
@@ -184,6 +225,7 @@ class GatewayEvent:
     payment_reference: str = ""
     attempt_id: str = ""
     refund_id: str = ""
+    payout_id: str = ""
 
 
 class InvalidSignature(Exception):
@@ -245,6 +287,15 @@ class Gateway(Protocol):
 
     def find_refund(self, refund_id: str, *, payment_reference: str) -> RefundResult | None:
         """Return the refund of that payment which holds our reference, None when there is none."""
+
+    def create_payout(self, request: PayoutRequest) -> PayoutResult:
+        """Send money to a bank account. The payout id is the key."""
+
+    def retrieve_payout(self, reference: str) -> PayoutResult:
+        """Return the payout with this gateway id."""
+
+    def find_payout(self, payout_id: str) -> PayoutResult | None:
+        """Return the payout that holds our reference, None when the gateway has none."""
 
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str

@@ -1,5 +1,6 @@
 """Settings that hold everywhere; one section per app, read from the environment."""
 
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -47,6 +48,7 @@ INSTALLED_APPS = [
     "apps.customers",
     "apps.vault",
     "apps.webhooks",
+    "apps.payouts",
     "apps.payments",
 ]
 
@@ -197,6 +199,17 @@ GATEWAYS = {
     }
     for name in GATEWAY_NAMES
 }
+
+# --- Sellers and payouts --------------------------------------------------------------------
+# The gateway account which pays sellers out; empty: the first of GATEWAYS.
+PAYOUT_GATEWAY = env.str("PAYOUT_GATEWAY", default="")
+# Payouts above this many major units of their currency wait for a second person.
+PAYOUT_APPROVAL_LIMIT = Decimal(env.str("PAYOUT_APPROVAL_LIMIT", default="10000"))
+# A payout leaves after this long, so that a slip can still be canceled.
+PAYOUT_CANCEL_WINDOW_SECONDS = env.int("PAYOUT_CANCEL_WINDOW_SECONDS", default=10)
+# Whether the platform gives its fee back when a split payment is refunded; if not, the seller
+# bears it.
+REFUND_RETURNS_PLATFORM_FEE = env.bool("REFUND_RETURNS_PLATFORM_FEE", default=True)
 
 # --- Vault ----------------------------------------------------------------------------------
 # Newest first: the first key encrypts, all of them decrypt.

@@ -1,6 +1,6 @@
 """The port's operations as calls to Stripe's API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -11,6 +11,8 @@ from apps.gateways.base import (
     PaymentRequest,
     PaymentResult,
     PaymentState,
+    PayoutRequest,
+    PayoutResult,
     RefundRequest,
     RefundResult,
     StoredMethod,
@@ -25,6 +27,7 @@ from apps.gateways.stripe.translate import (
     read_method,
     read_page,
     read_payment,
+    read_payout,
     read_refund,
 )
 from apps.gateways.stripe.webhooks import SIGNATURE_HEADER, read_event, verify_signature
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         PaymentIntentCaptureParams,
         PaymentIntentCreateParams,
         PaymentMethodCreateParams,
+        PayoutCreateParams,
         RefundCreateParams,
     )
 
@@ -47,7 +51,7 @@ _EXPANDED = ["latest_charge.balance_transaction", "payment_method"]
 # Stripe takes no other reasons; ours go along as metadata of our own refund.
 _REFUND_REASONS = {"duplicate", "fraudulent", "requested_by_customer"}
 
-# Refunds of one payment are listed 100 at a time; more than this many pages is a fault.
+# Objects are listed 100 at a time; more than this many pages is a fault.
 _PAGE_SIZE = 100
 _MAX_PAGES = 20
 
@@ -130,17 +134,29 @@ class StripeGateway:
 
     def find_refund(self, refund_id: str, *, payment_reference: str) -> RefundResult | None:
         """Look through the payment's refunds, newest first; this list does not lag behind."""
-        params: dict[str, Any] = {"payment_intent": payment_reference, "limit": _PAGE_SIZE}
-        for _ in range(_MAX_PAGES):
-            page = self._calls.get("/v1/refunds", params)
-            refunds = [_read(read_refund, each) for each in _read(read_page, page)]
-            for refund in refunds:
-                if refund.refund_id == refund_id:
-                    return refund
-            if not page.get("has_more") or not refunds:
-                return None
-            params["starting_after"] = refunds[-1].reference
-        raise GatewayUnknown(f"too many refunds of {payment_reference} to look through")
+        refunds = self._list("/v1/refunds", {"payment_intent": payment_reference})
+        for refund in refunds:
+            result = _read(read_refund, refund)
+            if result.refund_id == refund_id:
+                return result
+        return None
+
+    def create_payout(self, request: PayoutRequest) -> PayoutResult:
+        """Pay out of the account's balance to one of its bank accounts."""
+        payout = self._post("/v1/payouts", _payout_params(request), key=request.payout_id)
+        return _read(read_payout, payout)
+
+    def retrieve_payout(self, reference: str) -> PayoutResult:
+        """Read the payout."""
+        return _read(read_payout, self._calls.get(_path("payouts", reference)))
+
+    def find_payout(self, payout_id: str) -> PayoutResult | None:
+        """Look through the account's payouts, newest first; this list does not lag behind."""
+        for payout in self._list("/v1/payouts", {}):
+            result = _read(read_payout, payout)
+            if result.payout_id == payout_id:
+                return result
+        return None
 
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
@@ -193,6 +209,18 @@ class StripeGateway:
     ) -> PaymentResult:
         intent = self._post(_path("payment_intents", reference, action), params, key=key)
         return _require_reference(_read(read_payment, intent), reference)
+
+    def _list(self, path: str, filters: Mapping[str, Any]) -> Iterator[Object]:
+        """Walk a list page by page; one without an end is a fault."""
+        params: dict[str, Any] = {**filters, "limit": _PAGE_SIZE}
+        for _ in range(_MAX_PAGES):
+            page = self._calls.get(path, params)
+            found = _read(read_page, page)
+            yield from found
+            if not page.get("has_more") or not found:
+                return
+            params["starting_after"] = found[-1].get("id")
+        raise GatewayUnknown(f"{path} has too many objects to look through")
 
     def _post(self, path: str, params: Mapping[str, Any], *, key: str) -> Object:
         """Call where a bank's no is not a result: it refuses the request, nothing was charged."""
@@ -258,6 +286,20 @@ def _refund_params(request: RefundRequest) -> Mapping[str, Any]:
     }
     if request.reason in _REFUND_REASONS:
         params["reason"] = request.reason
+    return params
+
+
+def _payout_params(request: PayoutRequest) -> Mapping[str, Any]:
+    params: PayoutCreateParams = {
+        "amount": request.amount,
+        "currency": request.currency.lower(),
+        "destination": request.destination,
+        "metadata": {"payout": request.payout_id},
+    }
+    if request.description:
+        params["description"] = request.description
+    if request.statement_descriptor:
+        params["statement_descriptor"] = request.statement_descriptor
     return params
 
 

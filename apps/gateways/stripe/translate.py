@@ -9,6 +9,8 @@ from apps.gateways.base import (
     MethodDetails,
     PaymentResult,
     PaymentState,
+    PayoutResult,
+    PayoutState,
     RefundResult,
     RefundState,
     StoredMethod,
@@ -16,7 +18,7 @@ from apps.gateways.base import (
 from apps.gateways.declines import STRIPE_REASONS, classify_decline
 
 Object = Mapping[str, Any]
-_State = TypeVar("_State", PaymentState, RefundState)
+_State = TypeVar("_State", PaymentState, RefundState, PayoutState)
 
 
 class Unreadable(Exception):
@@ -40,6 +42,15 @@ _REFUND_STATES = {
     "succeeded": RefundState.SUCCEEDED,
     "failed": RefundState.FAILED,
     "canceled": RefundState.CANCELED,
+}
+
+
+_PAYOUT_STATES = {
+    "pending": PayoutState.PENDING,
+    "in_transit": PayoutState.IN_TRANSIT,
+    "paid": PayoutState.PAID,
+    "failed": PayoutState.FAILED,
+    "canceled": PayoutState.CANCELED,
 }
 
 
@@ -104,6 +115,25 @@ def read_refund(refund: Object) -> RefundResult:
         refund_id=_optional_text(_nested(refund, "metadata"), "refund"),
         payment_reference=_reference(refund, "payment_intent"),
         failure_code=_optional_text(refund, "failure_reason"),
+    )
+
+
+def read_payout(payout: Object) -> PayoutResult:
+    """
+    Return what a payout says.
+
+    :raises Unreadable: a field is missing or of another type
+    """
+    _check_is(payout, "payout")
+    arrival = payout.get("arrival_date")
+    return PayoutResult(
+        state=_one_of(payout, "status", _PAYOUT_STATES),
+        reference=_text(payout, "id"),
+        amount=_number(payout, "amount"),
+        currency=_text(payout, "currency").upper(),
+        payout_id=_optional_text(_nested(payout, "metadata"), "payout"),
+        failure_code=_optional_text(payout, "failure_code"),
+        arrives_on=datetime.fromtimestamp(arrival, tz=UTC).date() if arrival else None,
     )
 
 

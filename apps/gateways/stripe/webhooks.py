@@ -78,6 +78,7 @@ def read_event(body: bytes, *, livemode: bool) -> GatewayEvent:
         payment_reference=_payment_reference(subject),
         attempt_id=_text_or_empty(metadata, "attempt"),
         refund_id=_text_or_empty(metadata, "refund"),
+        payout_id=_text_or_empty(metadata, "payout"),
     )
 
 

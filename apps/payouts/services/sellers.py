@@ -1,0 +1,140 @@
+"""Create and change sellers."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.common.origin import Origin, Scope
+from apps.ledger import chart
+from apps.ledger.models import Account
+from apps.ledger.services import set_account_floor
+from apps.payouts.models import PayoutSchedule, Seller
+from apps.payouts.objects import render_seller
+from apps.payouts.policies import next_run
+from apps.payouts.selectors import get_seller
+from apps.payouts.services.events import publish_event
+
+
+def create_seller(
+    *,
+    scope: Scope,
+    fields: Mapping[str, Any],
+    schedule: Mapping[str, Any] | None = None,
+    origin: Origin,
+    now: datetime,
+) -> Seller:
+    """
+    Create a seller; `fields` are columns of `Seller`, `schedule` of `PayoutSchedule`.
+
+    Without a schedule wallets are paid out daily. The wallet itself opens with its first money.
+    """
+    with transaction.atomic():
+        seller = Seller.objects.create(
+            merchant_id=scope.merchant_id,
+            livemode=scope.livemode,
+            created_at=now,
+            version=1,
+            **fields,
+        )
+        plan = PayoutSchedule(seller=seller, **(schedule or {}))
+        plan.next_run_at = next_run(plan.interval, plan.weekday, after=now)
+        plan.save(force_insert=True)
+        _publish(seller, plan, "account.created", origin=origin, now=now)
+    return seller
+
+
+def update_seller(
+    *,
+    scope: Scope,
+    seller_id: str,
+    fields: Mapping[str, Any],
+    schedule: Mapping[str, Any] | None = None,
+    origin: Origin,
+    now: datetime,
+) -> Seller:
+    """
+    Change columns of a seller and of the payout schedule.
+
+    :raises ResourceMissing: no such seller
+    """
+    get_seller(scope, seller_id)
+    with transaction.atomic():
+        seller = Seller.objects.lock(seller_id)
+        for name, value in fields.items():
+            setattr(seller, name, value)
+        plan = PayoutSchedule.objects.get(seller=seller)
+        if schedule:
+            for name, value in schedule.items():
+                setattr(plan, name, value)
+            plan.next_run_at = next_run(plan.interval, plan.weekday, after=now)
+            plan.save()
+        if "may_go_negative" in fields:
+            open_floors(seller)
+        _save(seller, plan, "account.updated", fields, origin=origin, now=now)
+    return seller
+
+
+def suspend_seller(*, scope: Scope, seller_id: str, origin: Origin, now: datetime) -> Seller:
+    """
+    Stop paying out to a seller; shares of payments still reach the wallet.
+
+    :raises ResourceMissing: no such seller
+    :raises IllegalTransition: suspended already
+    """
+    return _switch(scope, seller_id, "suspend", origin=origin, now=now)
+
+
+def resume_seller(*, scope: Scope, seller_id: str, origin: Origin, now: datetime) -> Seller:
+    """
+    Pay out to a suspended seller again.
+
+    :raises ResourceMissing: no such seller
+    :raises IllegalTransition: not suspended
+    """
+    return _switch(scope, seller_id, "resume", origin=origin, now=now)
+
+
+def _switch(scope: Scope, seller_id: str, arrow: str, *, origin: Origin, now: datetime) -> Seller:
+    get_seller(scope, seller_id)
+    with transaction.atomic():
+        seller = Seller.objects.lock(seller_id)
+        getattr(seller, arrow)()
+        plan = PayoutSchedule.objects.get(seller=seller)
+        _save(seller, plan, "account.updated", ["status"], origin=origin, now=now)
+    return seller
+
+
+def open_floors(seller: Seller) -> None:
+    """Let the seller's wallets go as low as the seller may, in the books themselves."""
+    floor = None if seller.may_go_negative else 0
+    wallets = Account.objects.filter(
+        merchant_id=seller.merchant_id,
+        livemode=seller.livemode,
+        code=chart.SELLER_PAYABLE,
+        owner=seller.id,
+    )
+    for account in wallets:
+        if account.floor != floor:
+            set_account_floor(account_id=account.id, floor=floor)
+
+
+def _save(
+    seller: Seller,
+    plan: PayoutSchedule,
+    type_: str,
+    fields: Mapping[str, Any] | list[str],
+    *,
+    origin: Origin,
+    now: datetime,
+) -> None:
+    seller.version += 1
+    seller.save(update_fields=[*fields, "version"])
+    _publish(seller, plan, type_, origin=origin, now=now)
+
+
+def _publish(
+    seller: Seller, plan: PayoutSchedule, type_: str, *, origin: Origin, now: datetime
+) -> None:
+    publish_event(seller, type_, render_seller(seller, plan), origin=origin, now=now)
