@@ -11,8 +11,10 @@ from django.utils import timezone
 from apps.api.models import Merchant
 from apps.api.services import create_api_key, create_merchant
 from tests.flush import flush_append_only_tables
+from tests.simulator_fixture import running_simulator, simulator
 
-__all__ = ["flush_append_only_tables"]  # a fixture that is always on
+# Fixtures of other modules; the first is always on.
+__all__ = ["flush_append_only_tables", "running_simulator", "simulator"]
 
 
 class ApiClient:
@@ -55,7 +57,7 @@ class ApiClient:
 
 
 @pytest.fixture
-def merchant(db: None) -> Merchant:  # noqa: ARG001 - asks for the database
+def merchant(db: None) -> Merchant:
     return create_merchant(name="Ada's books", now=timezone.now())
 
 

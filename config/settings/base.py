@@ -35,6 +35,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "simple_history",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "axes",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -50,6 +53,7 @@ INSTALLED_APPS = [
     "apps.webhooks",
     "apps.payouts",
     "apps.payments",
+    "apps.subscriptions",
 ]
 
 MIDDLEWARE = [
@@ -60,9 +64,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "apps.backoffice.middleware.PolicyPerPrefix",
+    "axes.middleware.AxesMiddleware",
 ]
 
 TEMPLATES = [
@@ -92,7 +99,8 @@ WHITENOISE_USE_FINDERS = True
 # --- Database -------------------------------------------------------------------------------
 # A pool instead of persistent connections: a request gives its connection back before it talks to
 # a gateway, so 128 threads need 8 connections. Without a pool every request would connect anew.
-# Server-side binding makes psycopg prepare statements, which halves PostgreSQL's share of a payment.
+# Server-side binding makes psycopg prepare statements, which halves PostgreSQL's share of a payment;
+# from the second use on, since migrations send several commands in one text, and those only once.
 DATABASE_POOL_MAX = env.int("DATABASE_POOL_MAX", default=8)
 DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres:///payments")}
 # A unix socket stands in the URL with its slashes quoted: postgres://user@%2Frun%2Fpg/payments
@@ -105,7 +113,7 @@ DATABASES["default"].update(
             **DATABASES["default"].get("OPTIONS", {}),
             "pool": {"min_size": 1, "max_size": DATABASE_POOL_MAX, "timeout": 10},
             "server_side_binding": True,
-            "prepare_threshold": 0,
+            "prepare_threshold": 1,
             "application_name": env.str("APPLICATION_NAME", default="payments"),
         },
     }
@@ -220,5 +228,67 @@ AUTH_USER_MODEL = "backoffice.User"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 SIMPLE_HISTORY_REVERT_DISABLED = True
-# What needs a second person, by path: the code that reads it lies below the apps that it names.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+# A working day; who closes the browser starts over.
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_SAMESITE = "Lax"
+# Five wrong passwords from one address close the log-in for half an hour, even to the right one.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.5
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "admin/backoffice/locked_out.html"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+# Maps by path: the code that reads them lies below the apps that they name.
 APPROVAL_KINDS = "config.approvals.KINDS"
+BACKOFFICE_ROLES = "config.roles.ROLES"
+BACKOFFICE_CARDS = "config.backoffice.CARDS"
+BACKOFFICE_FIGURES = "config.backoffice.FIGURES"
+BACKOFFICE_PAGES = "config.backoffice.PAGES"
+UNFOLD = {
+    "SITE_TITLE": "Payments",
+    "SITE_HEADER": "Payments",
+    "SITE_SYMBOL": "account_balance_wallet",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "apps.backoffice.environment.environment_label",
+    "STYLES": ["apps.backoffice.environment.stylesheet"],
+    "SCRIPTS": ["apps.backoffice.environment.script"],
+    "COMMAND": {"search_callback": "apps.backoffice.search.find_by_id"},
+    "SIDEBAR": {"command_search": True, "navigation": "config.backoffice.sidebar"},
+}
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+# The admin's theme evaluates expressions in attributes; no other page may.
+CONTENT_SECURITY_POLICY_PREFIXES = {
+    "/admin/": {
+        **CONTENT_SECURITY_POLICY["DIRECTIVES"],
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+    }
+}

@@ -6,11 +6,11 @@ import random
 import time
 from typing import Any
 
+import httpx
 import pytest
 import stripe
 from django.test import Client
 from django.utils import timezone
-from simulator.testing import RunningSimulator
 
 from apps.ledger.models import JournalEntry
 from apps.outbox.models import Event
@@ -19,8 +19,9 @@ from apps.payments.models import PaymentIntent
 from apps.payments.services.refunds import request_refund, run_refund
 from apps.webhooks.inbound import drain_inbound
 from apps.webhooks.models import InboundEvent
+from simulator.testing import RunningSimulator
 from tests.factories.payments import SCOPE, TESTER, confirmed_intent
-from tests.live.environment import WEBHOOK_SECRET
+from tests.live.environment import API_KEY, WEBHOOK_SECRET
 
 pytestmark = pytest.mark.django_db
 
@@ -56,10 +57,18 @@ def orders(events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def events_of(simulator: RunningSimulator, intent: PaymentIntent) -> list[dict[str, Any]]:
-    attempt = intent.attempts.get()
-    listed = simulator.events(reference=attempt.gateway_reference)
-    assert listed
-    return listed
+    """Return what the gateway has to tell about the intent's payment, oldest first."""
+    reference = intent.attempts.get().gateway_reference
+    answer = httpx.get(
+        f"{simulator.psp_url}/v1/events",
+        params={"limit": 100},
+        headers={"Authorization": f"Bearer {API_KEY}"},
+        trust_env=False,
+    )
+    events: list[dict[str, Any]] = answer.json()["data"]
+    told = [event for event in reversed(events) if reference in json.dumps(event)]
+    assert len(told) > 1
+    return told
 
 
 def state_of(intent: PaymentIntent) -> dict[str, Any]:
@@ -86,7 +95,7 @@ def test_ac_072_challenge_then_success_in_every_order_and_twice(
             token="tok_threeDSecure2Required", return_url="https://shop.example/back"
         )
         assert intent.status == "requires_action"
-        simulator.complete_challenge(intent.attempts.get().gateway_reference, "pass")
+        simulator.advance(intent.attempts.get().gateway_reference, "approve")
         events = events_of(simulator, intent)
         chosen = orders(events)
         for event in chosen[place % len(chosen)]:

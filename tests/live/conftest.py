@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from simulator.testing import RunningSimulator
 
 from apps.api.models import Merchant
+from simulator.testing import RunningSimulator
 from tests.live.environment import platform_environment, use_simulated_gateway
 from tests.live.running import RunningWeb
 
 
 @pytest.fixture
-def simulator(simulator_process: RunningSimulator, settings: Any) -> Iterator[RunningSimulator]:
-    """The gateway with empty books; this process talks to it too."""
-    simulator_process.reset()
-    use_simulated_gateway(settings, simulator_process)
-    yield simulator_process
-    simulator_process.reset()
+def simulator(running_simulator: RunningSimulator, settings: Any) -> Iterator[RunningSimulator]:
+    """The gateway with empty books; this process talks to it through the real adapter."""
+    running_simulator.reset()
+    use_simulated_gateway(settings, running_simulator)
+    yield running_simulator
+    running_simulator.reset()
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from typing import Any
 from urllib.parse import quote
 
 from django.db import connection
-from simulator.testing import RunningSimulator
 
 from apps.gateways import registry
+from simulator.testing import RunningSimulator
 
 API_KEY = "sk_test_simulator"
 WEBHOOK_SECRET = "whsec_test"

@@ -1,13 +1,14 @@
 """However often and however parallel a client asks: the gateway's own books show it once."""
 
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from simulator.testing import RunningSimulator
 
 from apps.payments.models import PaymentIntent, Refund
+from simulator.testing import RunningSimulator
 from tests.live.running import RunningWeb
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -20,14 +21,15 @@ def post(client: httpx.Client, path: str, body: dict[str, object], key: str) -> 
 
 
 @pytest.fixture
-def client(web: RunningWeb, secret_key: str) -> httpx.Client:
-    return httpx.Client(
+def client(web: RunningWeb, secret_key: str) -> Iterator[httpx.Client]:
+    with httpx.Client(
         base_url=web.url,
         headers={"Authorization": f"Bearer {secret_key}"},
         timeout=30,
         trust_env=False,
         limits=httpx.Limits(max_connections=100),
-    )
+    ) as client:
+        yield client
 
 
 def test_ac_001_hundred_parallel_posts_with_one_key_charge_once(
