@@ -1,0 +1,59 @@
+"""What differs between gateways in the contract suite: how to build one, and its test tokens."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from apps.gateways.base import DeclineClass, Gateway, GatewayAccount, Timeouts
+from apps.gateways.stripe.adapter import StripeGateway
+
+WEBHOOK_SECRET = "whsec_contract_suite"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rig:
+    """One kind of gateway as the contract suite drives it; `psp` is its name in the simulator."""
+
+    psp: str
+    adapter: Callable[[GatewayAccount], Gateway]
+    api_key: str = field(repr=False)
+    card: str
+    one_time_card: str
+    challenged_card: str
+    frictionless_card: str
+    off_session_challenged_card: str
+    failing_checks: Mapping[str, str]
+    declines: Mapping[str, tuple[str, DeclineClass]]
+
+    def build(self, api_base: str, timeouts: Timeouts) -> Gateway:
+        return self.adapter(
+            GatewayAccount(
+                name=f"{self.psp}_main",
+                api_key=self.api_key,
+                api_base=api_base,
+                webhook_secrets=(WEBHOOK_SECRET,),
+                timeouts=timeouts,
+            )
+        )
+
+
+STRIPE = Rig(
+    psp="stripe",
+    adapter=StripeGateway,
+    api_key="sk_test_simulator",
+    card="pm_card_visa",
+    one_time_card="tok_visa",
+    challenged_card="tok_threeDSecure2Required",
+    frictionless_card="tok_threeDSecureOptional",
+    off_session_challenged_card="tok_authenticationRequired",
+    failing_checks={"cvc_check": "tok_cvcCheckFail", "avs_line1_check": "tok_avsFail"},
+    declines={
+        "tok_chargeDeclined": ("generic_decline", DeclineClass.RETRYABLE),
+        "tok_chargeDeclinedInsufficientFunds": ("insufficient_funds", DeclineClass.RETRYABLE),
+        "tok_chargeDeclinedStolenCard": ("stolen_card", DeclineClass.TERMINAL),
+        "tok_chargeDeclinedExpiredCard": ("expired_card", DeclineClass.TERMINAL),
+        "tok_chargeDeclinedProcessingError": ("processing_error", DeclineClass.RETRYABLE),
+        "tok_riskLevelHighest": ("fraudulent", DeclineClass.FRAUD),
+    },
+)
+
+RIGS = [STRIPE]
