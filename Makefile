@@ -33,7 +33,7 @@ format:  ## rewrite the code in house format
 docs:  ## write the documents that are drawn from code anew
 	@bin/bootstrap dev
 	.venv/bin/python manage.py spectacular --validate --file docs/api/openapi.yaml
-	.venv/bin/python manage.py draw_state_machines
+	.venv/bin/python -m tests.architecture.generated
 
 lock:  ## pin requirements/*.in with hashes
 	@bin/bootstrap dev
