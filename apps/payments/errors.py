@@ -100,6 +100,30 @@ class ConcurrentChange(DomainError):
     template: ClassVar[str] = "{intent} is busy. Repeat the request with the same key."
 
 
+class FeeWithoutSeller(DomainError):
+    code: ClassVar[str] = "parameter_missing"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "application_fee_amount goes with transfer_data[destination]."
+
+
+class FeeExceedsAmount(DomainError):
+    code: ClassVar[str] = "amount_too_large"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The fee of {fee} is more than the payment's amount of {amount}."
+
+
+class PaymentOrderAlreadyExists(DomainError):
+    """A payment order id is used once, forever and everywhere (AC-08, AC-11)."""
+
+    code: ClassVar[str] = "payment_order_already_exists"
+    template: ClassVar[str] = "There is a payment order '{payment_order_id}' already."
+
+
+class CheckoutAlreadyExists(DomainError):
+    code: ClassVar[str] = "checkout_already_exists"
+    template: ClassVar[str] = "There is a payment for checkout '{checkout_id}' already."
+
+
 class CardDeclined(DomainError):
     """The bank said no; the error object carries the intent, as Stripe's does."""
 

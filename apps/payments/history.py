@@ -13,7 +13,7 @@ from apps.payments.models import PaymentIntent
 CHUNK = 500
 
 # Columns that no event changes: they are given when the intent is made.
-_BORN_WITH = frozenset({"id", "merchant_id", "livemode", "client_secret", "created_at"})
+_BORN_WITH = frozenset({"id", "merchant_id", "livemode", "client_secret", "order_id", "created_at"})
 
 
 @dataclass(frozen=True, slots=True)

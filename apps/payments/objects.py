@@ -1,9 +1,10 @@
-"""How intents, charges and refunds look in the API and in events: Stripe's shapes, our statuses."""
+"""How payments, charges, refunds and orders look in the API and in events: Stripe's shapes."""
 
 from datetime import datetime
 from typing import Any
 
-from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
+from apps.common.money import exponent, to_major
+from apps.payments.models import Checkout, PaymentAttempt, PaymentIntent, PaymentOrder, Refund
 from apps.payments.states import AttemptStatus, RefundStatus
 
 
@@ -190,4 +191,40 @@ def render_refund(refund: Refund) -> dict[str, Any]:
         "reason": refund.reason or None,
         "receipt_number": None,
         "status": str(refund.status),
+    }
+
+
+def render_order(order: PaymentOrder, checkout: Checkout) -> dict[str, Any]:
+    """Return the order as `payment_order`; its amount is a decimal string (ruling C7)."""
+    return {
+        "id": order.id,
+        "object": "payment_order",
+        "amount": f"{to_major(order.amount, order.currency):.{exponent(order.currency)}f}",
+        "checkout_id": checkout.checkout_id,
+        "created": _unix(order.created_at),
+        "currency": order.currency,
+        "ledger_updated": order.ledger_updated,
+        "livemode": order.livemode,
+        "payment_intent": order.intent_id,
+        "payment_order_id": order.payment_order_id,
+        "seller_account": order.seller_id,
+        "status": str(order.status),
+        "wallet_updated": order.wallet_updated,
+    }
+
+
+def render_checkout(checkout: Checkout, orders: list[PaymentOrder]) -> dict[str, Any]:
+    """Return the payment of a checkout as `payment`."""
+    return {
+        "id": checkout.id,
+        "object": "payment",
+        "buyer": {
+            "id": checkout.buyer_reference or None,
+            "customer": checkout.customer_id or None,
+        },
+        "checkout_id": checkout.checkout_id,
+        "created": _unix(checkout.created_at),
+        "is_payment_done": checkout.is_payment_done,
+        "livemode": checkout.livemode,
+        "payment_orders": [render_order(order, checkout) for order in orders],
     }

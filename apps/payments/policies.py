@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apps.gateways.base import Decline, DeclineClass, PaymentResult
-from apps.payments.states import RETRYABLE_CLASSES, ErrorClass
+from apps.payments.states import RETRYABLE_CLASSES, ErrorClass, IntentStatus, OrderStatus
 
 # An intent nobody paid ends after a day; a client may ask for another time (S4.8).
 INTENT_LIFETIME = timedelta(hours=24)
@@ -50,6 +50,27 @@ def next_check(now: datetime, *, checks: int) -> datetime | None:
 def next_poll(now: datetime, *, checks: int) -> datetime | None:
     """Return when to ask about a pending payment again; None when a person has to look."""
     return now + _POLL_AFTER[checks] if checks < len(_POLL_AFTER) else None
+
+
+_ORDER_STATUSES = {
+    IntentStatus.CREATED: OrderStatus.NOT_STARTED,
+    IntentStatus.SUCCEEDED: OrderStatus.SUCCESS,
+    IntentStatus.REFUNDED: OrderStatus.SUCCESS,
+    IntentStatus.CANCELED: OrderStatus.FAILED,
+    IntentStatus.EXPIRED: OrderStatus.FAILED,
+}
+
+
+def order_status(status: str, *, is_retryable: bool) -> OrderStatus:
+    """
+    Return how a payment order shows an intent's status.
+
+    A failed payment that may be tried again is still being executed.
+    Source: ruling C8
+    """
+    if status == IntentStatus.FAILED:
+        return OrderStatus.EXECUTING if is_retryable else OrderStatus.FAILED
+    return _ORDER_STATUSES.get(IntentStatus(status), OrderStatus.EXECUTING)
 
 
 def has_another_amount(result: PaymentResult, *, amount: int, currency: str) -> bool:

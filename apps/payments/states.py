@@ -61,6 +61,15 @@ class ErrorClass(TextChoices):
     AUTHENTICATION_REQUIRED = "authentication_required"
 
 
+class OrderStatus(TextChoices):
+    """Where a payment order stands: its intent's status in fewer words (ruling C8)."""
+
+    NOT_STARTED = "NOT_STARTED"
+    EXECUTING = "EXECUTING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+
+
 class CaptureMethod(TextChoices):
     AUTOMATIC = "automatic"
     MANUAL = "manual"

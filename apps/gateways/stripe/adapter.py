@@ -220,7 +220,8 @@ class StripeGateway:
             if not page.get("has_more") or not found:
                 return
             params["starting_after"] = found[-1].get("id")
-        raise GatewayUnknown(f"{path} has too many objects to look through")
+        resource = path.rpartition("/")[2]
+        raise GatewayUnknown(f"too many {resource} to look through")
 
     def _post(self, path: str, params: Mapping[str, Any], *, key: str) -> Object:
         """Call where a bank's no is not a result: it refuses the request, nothing was charged."""

@@ -29,7 +29,7 @@ class PaymentIntent(StatefulModel):
 
     The row is the fold of its events: each event type names the method in `ARROWS` which its
     `data` is given to, both when the fact happens and when the history is replayed. `version`
-    counts the events.
+    counts the events. `order_id` names the payment order that runs as this intent, if one does.
     """
 
     id = models.CharField(
@@ -63,6 +63,7 @@ class PaymentIntent(StatefulModel):
     application_fee_amount = models.BigIntegerField(null=True)
     transfer_destination = models.CharField(max_length=40, blank=True)
     transfer_group = models.CharField(max_length=255, blank=True)
+    order_id = models.CharField(max_length=40, blank=True)
     next_action = models.JSONField(null=True)
     last_payment_error = models.JSONField(null=True)
     cancellation_reason = models.CharField(max_length=30, blank=True)
@@ -87,6 +88,12 @@ class PaymentIntent(StatefulModel):
             models.CheckConstraint(
                 name="intent_refunded_in_full",
                 condition=~Q(status=S.REFUNDED) | Q(amount_refunded=F("amount_received")),
+            ),
+            models.CheckConstraint(
+                name="intent_fee_is_part_of_a_split",
+                condition=Q(application_fee_amount__isnull=True)
+                | Q(application_fee_amount__gte=0, application_fee_amount__lte=F("amount"))
+                & ~Q(transfer_destination=""),
             ),
             models.CheckConstraint(
                 name="intent_received_only_after_success",

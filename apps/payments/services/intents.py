@@ -16,6 +16,8 @@ from apps.gateways.routing import choose_route
 from apps.payments.errors import (
     CaptureExceedsAuthorized,
     ConcurrentChange,
+    FeeExceedsAmount,
+    FeeWithoutSeller,
     GatewayFailed,
     IntentNotCancelable,
     IntentNotCapturable,
@@ -33,6 +35,7 @@ from apps.payments.services.attempts import resolve_attempt, run_attempt, run_op
 from apps.payments.services.results import ABANDONED
 from apps.payments.services.step import MAX_TRIES, Reply, Step
 from apps.payments.states import IntentStatus, Operation
+from apps.payouts.selectors import get_seller
 from apps.vault.errors import MethodOfOtherCustomer
 from apps.vault.policies import is_gateway_token
 from apps.vault.selectors import ChargeableMethod, get_chargeable_method
@@ -70,12 +73,15 @@ def create_intent(
     `fields` are columns of the intent (`amount` in minor units, upper-case `currency`).
 
     :raises AmountInvalid: too small, too large, or not an amount of its currency
-    :raises ResourceMissing: no such customer or payment method
+    :raises ResourceMissing: no such customer, payment method or seller
+    :raises FeeWithoutSeller: a fee, but no seller to take it from
+    :raises FeeExceedsAmount: the fee is more than the payment
     """
     check_charge_amount(fields["amount"], fields["currency"])
     if fields.get("customer_id"):
         get_customer(scope, fields["customer_id"])
     intent = _new_intent(scope, fields, now=now)
+    _check_split(scope, intent, fields)
     step = Step(intent, origin=origin, now=now, is_new=True)
     step.event("payment_intent.created", **_facts(intent))
     if confirmation is None:
@@ -136,6 +142,7 @@ def update_intent(
         _check_references(scope, changes)
         step = Step(intent, origin=origin, now=now)
         step.event("payment_intent.updated", **changes)
+        _check_split(scope, intent, changes)
         if step.write(reply=reply):
             return intent
     raise ConcurrentChange(intent=intent_id)
@@ -146,6 +153,17 @@ def _check_references(scope: Scope, changes: Mapping[str, Any]) -> None:
         get_customer(scope, changes["customer_id"])
     if changes.get("payment_method_id"):
         get_chargeable_method(scope, changes["payment_method_id"])
+
+
+def _check_split(scope: Scope, intent: PaymentIntent, changes: Mapping[str, Any]) -> None:
+    """Refuse a split that cannot be booked, before anything of the intent is written."""
+    fee = intent.application_fee_amount
+    if fee is not None and not intent.transfer_destination:
+        raise FeeWithoutSeller(param="application_fee_amount")
+    if fee is not None and fee > intent.amount:
+        raise FeeExceedsAmount(fee=fee, amount=intent.amount, param="application_fee_amount")
+    if changes.get("transfer_destination"):
+        get_seller(scope, intent.transfer_destination, param="transfer_data[destination]")
 
 
 def confirm_intent(

@@ -27,6 +27,7 @@ from apps.payments.policies import LEASE, next_check, next_poll
 from apps.payments.selectors import get_intent, get_refund
 from apps.payments.services.step import Step
 from apps.payments.states import IntentStatus, RefundStatus
+from apps.payouts.services.shares import Taken, give_share_again, take_back_share
 
 logger = logging.getLogger(__name__)
 
@@ -194,13 +195,15 @@ def _settle_refund_setback(step: Step, refund: Refund, error: GatewayError) -> N
 def _succeed(step: Step, refund: Refund) -> None:
     refund.apply("succeed")
     refund.due_at = None
+    taken = _take_back(step, refund)
     if not refund.compensates:
         is_last = step.intent.amount_refunded + refund.amount == step.intent.amount_received
         name = "refunded" if is_last else "partially_refunded"
         step.event(f"payment_intent.{name}", refund=refund.id, amount=refund.amount)
         _show_charge(step, refund)
     _show(step, refund, "refund.updated")
-    step.book(recipes.refunded(_fact(step, refund)))
+    fact = _fact(step, refund)
+    step.book(recipes.refunded(fact, shares=taken.shares, platform_fee=taken.fee))
 
 
 def _fail(step: Step, refund: Refund, *, reason: str) -> None:
@@ -212,9 +215,32 @@ def _fail(step: Step, refund: Refund, *, reason: str) -> None:
         step.event(f"payment_intent.{name}", refund=refund.id, amount=refund.amount)
     _show(step, refund, "refund.failed")
     if was_done:
-        step.book(recipes.refund_reversed(_fact(step, refund)))
+        given = _give_again(step, refund)
+        fact = _fact(step, refund)
+        step.book(recipes.refund_reversed(fact, shares=given.shares, platform_fee=given.fee))
     if refund.compensates:
         logger.error("compensation %s of %s failed: %s", refund.id, refund.attempt_id, reason)
+
+
+def _take_back(step: Step, refund: Refund) -> Taken:
+    """Take the seller's part, and our fee's, of what goes back (AC-49d)."""
+    intent = step.intent
+    if refund.compensates or not intent.transfer_destination:
+        return Taken()
+    return take_back_share(
+        charge_id=refund.attempt.charge_id,
+        source=refund.id,
+        amount=refund.amount,
+        payment_left=intent.amount_received - intent.amount_refunded,
+        origin=step.origin,
+        now=step.now,
+    )
+
+
+def _give_again(step: Step, refund: Refund) -> Taken:
+    if refund.compensates or not step.intent.transfer_destination:
+        return Taken()
+    return give_share_again(source=refund.id, origin=step.origin, now=step.now)
 
 
 def cancel_refund(*, scope: Scope, refund_id: str, origin: Origin, now: datetime) -> Refund:

@@ -8,7 +8,7 @@ from apps.common.origin import Scope
 from apps.gateways.base import Decline, DeclineClass, PaymentResult, PaymentState
 from apps.ledger import recipes
 from apps.ledger.drafts import EntryDraft
-from apps.ledger.recipes import Fact
+from apps.ledger.recipes import Fact, Share
 from apps.payments.models import PaymentAttempt, Refund
 from apps.payments.objects import render_charge, render_refund
 from apps.payments.policies import (
@@ -21,6 +21,7 @@ from apps.payments.policies import (
 )
 from apps.payments.services.step import Step
 from apps.payments.states import AttemptStatus, ErrorClass, IntentStatus, Operation
+from apps.payouts.services.shares import draft_share
 from apps.vault.services import describe_method
 
 logger = logging.getLogger(__name__)
@@ -337,7 +338,31 @@ _SETTLERS = {
 
 def _captured(step: Step, attempt: PaymentAttempt, *, held: int) -> EntryDraft:
     fact = _fact(step, attempt, amount=attempt.amount_captured)
-    return recipes.captured(fact, fee=attempt.fee or 0, release=held)
+    shares, platform_fee = _split(step, attempt)
+    return recipes.captured(
+        fact, fee=attempt.fee or 0, release=held, shares=shares, platform_fee=platform_fee
+    )
+
+
+def _split(step: Step, attempt: PaymentAttempt) -> tuple[tuple[Share, ...], int]:
+    """Divide kept money between the seller and our fee; what goes back at once is not divided."""
+    intent = step.intent
+    if not (attempt.kept and intent.transfer_destination):
+        return (), 0
+    share, split = draft_share(
+        scope=Scope(attempt.merchant_id, attempt.livemode),
+        seller_id=intent.transfer_destination,
+        charge_id=attempt.charge_id,
+        captured=attempt.amount_captured,
+        fee=intent.application_fee_amount or 0,
+        currency=attempt.currency,
+        transfer_group=intent.transfer_group,
+        now=step.now,
+    )
+    if share is None:
+        return (), split.fee
+    step.put_share(share)
+    return (Share(share.seller_id, split.share),), split.fee
 
 
 def _fact(step: Step, attempt: PaymentAttempt, *, amount: int, currency: str = "") -> Fact:

@@ -16,12 +16,23 @@ from django.db import connection, models
 from apps.common.origin import Origin
 from apps.ledger.drafts import EntryDraft
 from apps.outbox.services import EventDraft
-from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
-from apps.payments.objects import render_intent
+from apps.payments.models import PaymentAttempt, PaymentIntent, PaymentOrder, Refund
+from apps.payments.objects import render_intent, render_order
+from apps.payments.policies import order_status
+from apps.payments.states import OrderStatus
+from apps.payouts.models import Transfer
+from apps.payouts.objects import render_transfer
 
 # How often a step is decided anew when others keep changing the intent. Each of them made
 # progress, so a handful is enough; more would mean a loop.
 MAX_TRIES = 8
+
+
+# What tells that an order is over; that it is under way, the intent's own event tells.
+_ORDER_EVENTS = {
+    OrderStatus.SUCCESS: "payment_order.succeeded",
+    OrderStatus.FAILED: "payment_order.failed",
+}
 
 
 class Reply(Protocol):
@@ -52,6 +63,8 @@ class Step:
         self._refunds: list[Refund] = []
         self._entries: list[EntryDraft] = []
         self._methods: list[dict[str, Any]] = []
+        self._shares: list[Transfer] = []
+        self._order_status = self._status_of_order()
 
     @property
     def is_empty(self) -> bool:
@@ -76,6 +89,11 @@ class Step:
         """Insert this new refund's row."""
         self._refunds.append(refund)
 
+    def put_share(self, share: Transfer) -> None:
+        """Insert a seller's share of the payment."""
+        self._shares.append(share)
+        self.object_event("transfer.created", share.id, share.version, render_transfer(share))
+
     def put_method(self, method: dict[str, Any]) -> None:
         """Hand the vault a method to store or to describe (`vault_write_method`)."""
         self._methods.append(method)
@@ -96,6 +114,7 @@ class Step:
         claim = None
         if reply is not None:
             claim = reply.begin(recovery_point) if recovery_point else reply.finish(self.intent)
+        order = self._follow_order()
         step = {
             "expected_version": self._expected_version,
             "claim": claim,
@@ -103,6 +122,8 @@ class Step:
             "attempts": [to_row(attempt) for attempt in self._attempts.values()],
             "refunds": [to_row(refund) for refund in self._refunds],
             "methods": self._methods,
+            "shares": [to_row(share) for share in self._shares],
+            "order": order,
             "events": [draft.row() for draft in self._events],
             "entries": [entry.row() for entry in self._entries],
         }
@@ -112,6 +133,31 @@ class Step:
         if reply is not None and claim is not None and outcome.get("written") is not False:
             reply.settle(outcome.get("standing"))
         return bool(outcome["written"])
+
+    def _status_of_order(self) -> OrderStatus | None:
+        """Return the status of the payment order that runs as this intent, if one does."""
+        if not self.intent.order_id:
+            return None
+        return order_status(self.intent.status, is_retryable=self.intent.is_retryable)
+
+    def _follow_order(self) -> dict[str, Any] | None:
+        """Move the payment order along with its intent; None when there is nothing to write."""
+        status = self._status_of_order()
+        if status is None or status == self._order_status:
+            return None
+        order = PaymentOrder.objects.select_related("checkout").get(pk=self.intent.order_id)
+        if status == OrderStatus.SUCCESS:
+            is_booked = any(entry.kind == "captured" for entry in self._entries)
+            order.succeed(ledger_updated=is_booked, wallet_updated=bool(self._shares))
+        elif status == OrderStatus.FAILED:
+            order.fail()
+        else:
+            order.execute()
+        if status in _ORDER_EVENTS:
+            order.version += 1
+            shown = render_order(order, order.checkout)
+            self.object_event(_ORDER_EVENTS[status], order.id, order.version, shown)
+        return to_row(order)
 
     def _draft(
         self,

@@ -81,7 +81,7 @@ def create_payout(
     :raises PayoutBelowMinimum: less than the seller's schedule allows
     :raises PayoutAmountUneven: the currency is paid out in larger units only
     :raises WalletTooEmpty: more than is available
-    Source: docs/adr/0302-payouts-are-held-before-they-are-sent.md
+    Source: docs/adr/0015-payouts-are-held-before-they-are-sent.md
     """
     get_seller(scope, seller_id, param="destination")
     with transaction.atomic():
