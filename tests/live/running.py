@@ -46,7 +46,6 @@ class RunningWeb:
         application: str = "config.wsgi:application",
         workers: int = 1,
         threads: int = 16,
-        respawn: bool = False,
         log: Path | None = None,
     ) -> None:
         self.port = free_port()
@@ -58,7 +57,6 @@ class RunningWeb:
             "--host", LOOPBACK, "--port", str(self.port),
             "--workers", str(workers), "--blocking-threads", str(threads),
             "--backpressure", str(threads * 4),
-            *(["--respawn-failed-workers"] if respawn else []),
             application,
         ]  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None

@@ -86,7 +86,8 @@ def test_every_refusal_has_its_class(client: stripe.StripeClient, web: RunningWe
 
     assert missing.value.http_status == 404
     assert (invalid.value.code, invalid.value.param) == ("amount_too_small", "amount")
-    assert reused.value.code == "idempotency_key_reused"
+    assert reused.value.error is not None
+    assert reused.value.error.code == "idempotency_key_reused"
 
 
 def test_lists_page_by_themselves(client: stripe.StripeClient) -> None:
