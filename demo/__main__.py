@@ -57,9 +57,7 @@ def run(world: World, screen: Screen, *, once: bool) -> int:
         return 128 + signal.SIGINT if once else 0
     finally:
         interrupts.shield()
-        screen.step("Stopping")
         world.stop()
-        screen.step("Everything is stopped")
 
 
 def show_first_payment(world: World, screen: Screen) -> bool:

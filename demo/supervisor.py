@@ -43,6 +43,10 @@ class Supervisor:
             service.start()
             self._backoffs[service.name] = Backoff(started_at=time.monotonic())
 
+    @property
+    def has_services(self) -> bool:
+        return bool(self._tiers)
+
     def dead(self) -> list[Service]:
         """Return the services that ended without being asked."""
         return [s for tier in self._tiers for s in tier if s.exit_code() is not None]

@@ -107,7 +107,10 @@ class World:
         """Stop everything and take the files back: what they say is no longer true."""
         for name in ("demo.json", "demo.env"):
             (self._local / name).unlink(missing_ok=True)
-        self.supervisor.stop()
+        if self.supervisor.has_services:
+            self._screen.step("Stopping")
+            self.supervisor.stop()
+            self._screen.step("Everything is stopped")
 
     def _clear(self) -> None:
         """Remove what a killed run left: its processes, its files, its logs."""
