@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from apps.backoffice.policies import ApprovalKind
 
 KINDS: Mapping[str, ApprovalKind] = {
+    "reset_second_factor": ApprovalKind(
+        label="Reset of a second factor",
+        permission="backoffice.manage_staff",
+        approve="apps.backoffice.services.people.on_second_factor_reset",
+    ),
     "payout": ApprovalKind(
         label="Payout above the limit",
         permission="payouts.approve_payout",

@@ -1,5 +1,6 @@
 """MAP 1: every address of the system."""
 
+from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from apps.api import openapi, operations
@@ -90,6 +91,10 @@ webhook_urls: list[URLPattern | URLResolver] = [
     path("webhooks/<str:kind>/<str:account>", receive_gateway_webhook),
 ]
 
+people_urls: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     *operations_urls,
     *event_urls,
@@ -97,4 +102,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *payment_urls,
     *seller_urls,
     *webhook_urls,
+    *people_urls,
 ]

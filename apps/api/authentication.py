@@ -22,6 +22,7 @@ from apps.api.errors import (
     PermissionRefused,
 )
 from apps.api.models import ApiKey, ApiKeyKind
+from apps.common.addresses import client_address
 from apps.common.origin import Scope
 
 # Enough for every key of a busy installation; beyond it the memory starts afresh.
@@ -104,15 +105,6 @@ def forget_keys() -> None:
 def digest_of(secret: str) -> bytes:
     """Return what is stored instead of a key; 256 random bits need no salt and no stretching."""
     return hashlib.sha256(secret.encode()).digest()
-
-
-def client_address(request: HttpRequest) -> str:
-    """Return the client's address, counting back over the proxies which we run ourselves."""
-    proxies: int = settings.TRUSTED_PROXY_COUNT
-    if not proxies:
-        return str(request.META.get("REMOTE_ADDR", ""))
-    hops = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
-    return hops[-proxies].strip() if len(hops) >= proxies else ""
 
 
 class ApiKeyAuthentication(BaseAuthentication):

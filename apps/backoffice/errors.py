@@ -49,3 +49,11 @@ class DialogSentBefore(DomainError):
     template: ClassVar[str] = (
         "This was sent before and is still being worked on. Look at the object first."
     )
+
+
+class OwnAccess(DomainError):
+    """Nobody changes their own role or shuts themselves out."""
+
+    code: ClassVar[str] = "own_access"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "{actor} cannot change their own access."

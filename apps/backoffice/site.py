@@ -1,8 +1,88 @@
-"""The site in which staff work."""
+"""The site in which staff work: a password, a second factor, and a page of work to do."""
 
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
 from unfold.sites import UnfoldAdminSite
 
 
 class BackofficeSite(UnfoldAdminSite):
+    """Nobody gets anywhere without a second factor."""
+
     site_header = "Payments"
     site_title = "Payments"
+    index_title = "Today"
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Take screens of the kit only: a model that a package registers could be edited."""
+        from apps.backoffice.kit.objects import ObjectAdmin  # noqa: PLC0415 - needs the models
+
+        if admin_class is not None and issubclass(admin_class, ObjectAdmin):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Return whether this is active staff whose second factor was checked in this session."""
+        user: Any = request.user
+        return bool(super().has_permission(request)) and bool(user.is_verified())
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Return the site's pages, and the second factor, which stands before their door."""
+        from apps.backoffice import second_factor  # noqa: PLC0415 - models are not loaded before
+
+        return [
+            path("second-factor/", second_factor.ask, name="second_factor"),
+            *super().get_urls(),
+        ]
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask for the password, and send those who gave it on to the second factor."""
+        user: Any = request.user
+        if user.is_authenticated and user.is_staff and not user.is_verified():
+            query = request.GET.urlencode()
+            return redirect(f"{reverse('admin:second_factor')}{f'?{query}' if query else ''}")
+        response: HttpResponse = super().login(request, extra_context)
+        return response
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Show the work that waits and today's figures, each to those who may see it."""
+        context = {"cards": _cards(request), "figures": _figures(request), **(extra_context or {})}
+        response: TemplateResponse = super().index(request, context)
+        return response
+
+
+def _cards(request: HttpRequest) -> list[dict[str, Any]]:
+    now = timezone.now()
+    return [
+        {
+            "card": card,
+            "count": import_string(card.count)(request.user, now=now),
+            "url": f"{reverse(card.url)}{f'?{card.query}' if card.query else ''}",
+        }
+        for card in import_string(settings.BACKOFFICE_CARDS)
+        if _may(request, card.permission)
+    ]
+
+
+def _figures(request: HttpRequest) -> list[Any]:
+    now = timezone.now()
+    return [
+        figure
+        for source in import_string(settings.BACKOFFICE_FIGURES)
+        if _may(request, source.permission)
+        for figure in import_string(source.read)(now=now)
+    ]
+
+
+def _may(request: HttpRequest, permission: str) -> bool:
+    user: Any = request.user
+    return bool(user.has_perm(permission))

@@ -80,3 +80,13 @@ def replay_dead_letter(*, message_id: int) -> bool:
         dead_at=None, attempts=0, available_at=Now()
     )
     return revived == 1
+
+
+def discard_dead_letter(*, message_id: int) -> bool:
+    """
+    Give a dead letter up for good; its event stays in the event store.
+
+    Returns False when it is no dead letter any more.
+    """
+    discarded, _ = Message.objects.filter(pk=message_id, dead_at__isnull=False).delete()
+    return discarded == 1

@@ -2,18 +2,20 @@
 
 from itertools import count
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 
 from apps.backoffice.models import User
 
 _numbers = count(1)
 
 
-def staff(*permissions: str, email: str = "", is_superuser: bool = False) -> User:
+def staff(*permissions: str, email: str = "", role: str = "", is_superuser: bool = False) -> User:
     """Return a member of staff who holds these rights, each as `<app>.<codename>`."""
     user = User.objects.create_user(
         email or f"clerk{next(_numbers)}@shop.example", is_staff=True, is_superuser=is_superuser
     )
+    if role:
+        user.groups.add(Group.objects.get(name=role))
     for permission in permissions:
         app, codename = permission.split(".")
         user.user_permissions.add(

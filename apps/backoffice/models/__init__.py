@@ -3,5 +3,15 @@
 from apps.backoffice.models.actions import DialogClaim, StaffAction
 from apps.backoffice.models.approvals import Approval
 from apps.backoffice.models.people import User, UserManager
+from apps.backoffice.models.recovery import RecoveryDevice
+from apps.backoffice.models.rights import Right
 
-__all__ = ["Approval", "DialogClaim", "StaffAction", "User", "UserManager"]
+__all__ = [
+    "Approval",
+    "DialogClaim",
+    "RecoveryDevice",
+    "Right",
+    "StaffAction",
+    "User",
+    "UserManager",
+]

@@ -6,10 +6,13 @@ from apps.backoffice.services.approvals import (
     reject,
     request_approval,
 )
+from apps.backoffice.services.people import create_staff, setup_roles
 
 __all__ = [
     "approve",
+    "create_staff",
     "expire_approvals",
     "reject",
     "request_approval",
+    "setup_roles",
 ]

@@ -1,0 +1,98 @@
+"""Who did what in the back-office."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, stacked
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.backoffice.models import StaffAction
+
+
+@admin.register(StaffAction)
+class StaffActionAdmin(ObjectAdmin):
+    """The audit trail; PostgreSQL refuses to change it."""
+
+    search_help_text = "Id of the object, or e-mail of the person"
+    list_display = ("what", "done", "who", "address", "why", "when")
+    list_filter = ("succeeded", "at")
+
+    @admin.display(description="Action")
+    def what(self, action: StaffAction) -> SafeString:
+        """Return what was done to which object."""
+        return stacked(in_words(action.action), action.object_id)
+
+    @admin.display(description="Result")
+    def done(self, action: StaffAction) -> SafeString:
+        """Return whether the platform did it."""
+        return chip("Done", Tone.GOOD) if action.succeeded else chip("Refused", Tone.BAD)
+
+    @admin.display(description="Person")
+    def who(self, action: StaffAction) -> SafeString:
+        """Return who it was, and as what."""
+        return stacked(action.actor.partition(":")[2], ", ".join(action.roles) or "no role")
+
+    @admin.display(description="Address")
+    def address(self, action: StaffAction) -> str:
+        """Return from where."""
+        return action.ip or NOTHING
+
+    @admin.display(description="Reason")
+    def why(self, action: StaffAction) -> str:
+        """Return why."""
+        return action.reason[:60] or NOTHING
+
+    @admin.display(description="When")
+    def when(self, action: StaffAction) -> Text:
+        """Return when."""
+        return moment(action.at)
+
+    def look_up(self, term: str) -> Q | None:
+        """Search by object or by person."""
+        return Q(actor=f"staff:{term.lower()}") if "@" in term else Q(object_id=term)
+
+    def page(self, _request: HttpRequest, obj: Any) -> Page:
+        """Return one action with what it changed."""
+        names = [*obj.before, *(name for name in obj.after if name not in obj.before)]
+        changes = [
+            (name, str(obj.before.get(name, NOTHING)), str(obj.after.get(name, NOTHING)))
+            for name in names
+            if obj.before.get(name) != obj.after.get(name)
+        ]
+        return Page(
+            heading=in_words(obj.action),
+            chips=(self.done(obj),),
+            subtitle=identifier(obj.object_id),
+            main=(
+                Facts(
+                    "What happened",
+                    [
+                        ("Told", obj.outcome),
+                        ("Reason", obj.reason or NOTHING),
+                        ("When", moment(obj.at)),
+                    ],
+                ),
+                Table("Changes", ("Field", "Before", "After"), changes, empty="Nothing changed."),
+            ),
+            side=(
+                Facts(
+                    "Who",
+                    [
+                        ("Person", obj.actor.partition(":")[2]),
+                        ("Roles", ", ".join(obj.roles) or NOTHING),
+                        ("Address", obj.ip or NOTHING),
+                        ("Request", identifier(obj.request_id)),
+                    ],
+                ),
+            ),
+        )
+
+
+def in_words(action: str) -> str:
+    """Return e.g. `Refund · paymentintent`."""
+    model, _, name = action.partition(".")
+    return f"{name.replace('-', ' ').capitalize()} · {model}"

@@ -1,0 +1,106 @@
+"""
+Dialogs: the only way in which the back-office changes anything.
+
+A dialog opens by GET, which changes nothing, and acts by POST, with a CSRF token, its permission
+checked and a nonce that works once. It is a page of its own, which a script shows on top of the
+page that it was opened from.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from apps.backoffice.kit.display import plain_amount
+from apps.backoffice.services.dialogs import Outcome
+from apps.common.errors import DomainError
+from apps.common.money import to_minor
+from apps.common.origin import Origin
+
+__all__ = ["AmountField", "Dialog", "DialogForm", "Outcome", "ReasonForm"]
+
+
+class DialogForm(forms.Form):
+    """The fields of a dialog; `subject` is the object that the dialog is about."""
+
+    nonce = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, subject: Any = None) -> None:
+        super().__init__(data, initial={"nonce": uuid.uuid4()})
+        self.subject = subject
+
+
+class ReasonForm(DialogForm):
+    """A dialog that asks why."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Kept in the audit trail.",
+    )
+
+
+class AmountField(forms.CharField):
+    """An amount typed in major units, exact for every currency; its value is minor units."""
+
+    currency: str = ""
+
+    def fit(self, *, currency: str, amount: int) -> None:
+        """Take this currency, and offer this amount."""
+        self.currency = currency
+        self.initial = plain_amount(amount, currency)
+        self.widget.attrs.update({"inputmode": "decimal", "autocomplete": "off"})
+        self.help_text = f"In {currency}, with a point: {self.initial}."
+
+    def to_python(self, value: Any) -> Any:
+        """Return minor units."""
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            return to_minor(text, self.currency)
+        except DomainError as refusal:
+            raise ValidationError(refusal.message) from refusal
+
+
+class Dialog:
+    """
+    One thing that staff may do, to one object or (`subject` None) to a list.
+
+    `permission` is checked when the dialog is offered, opened and sent. `name` stands in the URL
+    and in the audit trail. Subclasses say when it is offered, what it shows, and what it does.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    permission: ClassVar[str]
+    form_class: ClassVar[type[DialogForm]] = DialogForm
+    submit: ClassVar[str] = "Do it"
+    is_dangerous: ClassVar[bool] = False
+
+    def __init__(self, subject: Any, *, user: Any) -> None:
+        self.subject = subject
+        self.user = user
+
+    def is_offered(self) -> bool:
+        """Return whether the object is in a state in which this makes sense."""
+        return True
+
+    def explanation(self) -> str:
+        """Return the sentence above the form."""
+        return ""
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what a person needs to know to decide."""
+        return ()
+
+    def look(self) -> Mapping[str, Any]:
+        """Return the object's facts for the audit trail, read afresh."""
+        return {}
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Make the one call of the domain, and say what came of it."""
+        raise NotImplementedError

@@ -1,0 +1,100 @@
+"""How money, moments, statuses and ids look to people."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from babel.numbers import format_decimal
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.common.money import exponent, to_major
+
+NOTHING: Final = "\u2013"
+
+
+class Tone(StrEnum):
+    """What a colour says: nobody has to act, somebody waits, somebody has to act."""
+
+    GOOD = "good"
+    NEUTRAL = "neutral"
+    BUSY = "busy"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+def money(amount: int | None, currency: str) -> str:
+    """Return e.g. `1,234.50 EUR` for minor units; the currency decides about the decimals."""
+    if amount is None:
+        return NOTHING
+    decimals = exponent(currency)
+    pattern = f"#,##0.{'0' * decimals}" if decimals else "#,##0"
+    number = format_decimal(to_major(amount, currency), format=pattern, locale="en")
+    # A no-break space: an amount never loses its currency at the end of a line.
+    return f"{number}\u00a0{currency.upper()}"
+
+
+def plain_amount(amount: int, currency: str) -> str:
+    """Return major units as a person would type them: `1234.50`."""
+    return f"{to_major(amount, currency):.{exponent(currency)}f}"
+
+
+def moment(at: datetime | None) -> SafeString | str:
+    """Return a short time; the page shows it in the reader's zone, with UTC when pointed at."""
+    if at is None:
+        return NOTHING
+    utc = timezone.localtime(at, timezone.get_default_timezone())
+    return format_html(
+        '<time class="bo-time" datetime="{}" title="{} UTC">{}</time>',
+        utc.isoformat(),
+        f"{utc:%Y-%m-%d %H:%M:%S}",
+        f"{utc:%d %b %H:%M}",
+    )
+
+
+def age(at: datetime, *, now: datetime) -> str:
+    """Return how long ago that was, in the largest unit: `3 d`, `12 min`."""
+    seconds = max(0, int((now - at).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def words(code: str) -> str:
+    """Return a status or another code as a person says it: `requires_capture` in words."""
+    return code.replace("_", " ").capitalize()
+
+
+def chip(text: str, tone: Tone = Tone.NEUTRAL) -> SafeString:
+    """Return a small coloured label."""
+    return format_html('<span class="bo-chip bo-chip-{}">{}</span>', tone, text)
+
+
+def identifier(id_: str) -> SafeString | str:
+    """Return an id that can be copied with a click."""
+    if not id_:
+        return NOTHING
+    return format_html(
+        '<span class="bo-id"><code>{0}</code>'
+        '<button type="button" class="bo-copy material-symbols-outlined" data-copy="{0}"'
+        ' aria-label="Copy {0}">content_copy</button></span>',
+        id_,
+    )
+
+
+def link(url: str, text: str) -> SafeString:
+    """Return a link to another page of the back-office."""
+    return format_html('<a class="bo-link" href="{}">{}</a>', url, text)
+
+
+def stacked(first: str, second: str) -> SafeString:
+    """Return two lines of a cell, the second one smaller."""
+    return format_html('<span class="bo-stack">{}<small>{}</small></span>', first, second)
+
+
+def masked(email: str) -> str:
+    """Return an e-mail address by which only those recognise it who know it."""
+    name, at, domain = email.partition("@")
+    return f"{name[:1]}•••@{domain}" if at else email and f"{email[:1]}•••"

@@ -1,0 +1,82 @@
+"""The page of one object: a header, and panels in two columns."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.utils.safestring import SafeString
+
+from apps.backoffice.kit.display import Tone
+
+Text = str | SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names and values, one below the other."""
+
+    template: ClassVar[str] = "admin/backoffice/panels/facts.html"
+    title: str
+    rows: Sequence[tuple[str, Text]]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells; `empty` is said when there are none, `numbers` are right-aligned columns."""
+
+    template: ClassVar[str] = "admin/backoffice/panels/table.html"
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Text]]
+    empty: str
+    numbers: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a timeline: what, when, and who caused it."""
+
+    at: datetime
+    text: Text
+    actor: str
+    tone: Tone = Tone.NEUTRAL
+    note: Text = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What happened, newest first."""
+
+    template: ClassVar[str] = "admin/backoffice/panels/timeline.html"
+    title: str
+    happenings: Sequence[Happening]
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Data as the machine keeps it, folded away."""
+
+    template: ClassVar[str] = "admin/backoffice/panels/raw.html"
+    title: str
+    items: Sequence[tuple[str, Any]]
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Return each item's title with its data as indented JSON."""
+        return [(title, json.dumps(data, indent=2, default=str)) for title, data in self.items]
+
+
+Panel = Facts | Table | Timeline | Raw
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """What the page of one object shows; `heading` is its first line, `chips` stand beside it."""
+
+    heading: Text
+    chips: Sequence[Text] = ()
+    subtitle: Text = ""
+    main: Sequence[Panel] = field(default_factory=tuple)
+    side: Sequence[Panel] = field(default_factory=tuple)

@@ -1,0 +1,132 @@
+"""What staff do in dialogs: once per opened dialog, and always written down."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.backoffice.errors import DialogSentBefore
+from apps.backoffice.models import DialogClaim, StaffAction
+from apps.common.errors import DomainError
+from apps.common.origin import Origin
+
+MAX_TEXT = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """Who acts, as the audit trail keeps it."""
+
+    name: str
+    roles: list[str]
+    ip: str
+    request_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deed:
+    """What is done to which object; `reason` is what the person gave."""
+
+    action: str
+    object_type: str
+    object_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """
+    What the person is told.
+
+    `succeeded` is false when the platform refused. `secret` is shown this once and kept nowhere;
+    `object_id` is the object that came to be, for a dialog which makes one; `is_gone` says that
+    the object has no page any more.
+    """
+
+    message: str
+    succeeded: bool = True
+    secret: str = ""
+    object_id: str = ""
+    is_gone: bool = False
+
+
+def run_dialog(
+    *,
+    nonce: UUID,
+    actor: Actor,
+    deed: Deed,
+    look: Callable[[], Mapping[str, Any]],
+    work: Callable[[Origin], Outcome],
+    now: datetime,
+) -> Outcome:
+    """
+    Do what a dialog asks for, at most once per `nonce`, and keep who did what and why.
+
+    `look` returns the facts of the object, before and after; `work` makes the one call of the
+    domain, outside any transaction, with the nonce as idempotency key. A dialog that is sent
+    again is answered with the first outcome. A refusal of the domain is an outcome too.
+
+    :raises DialogSentBefore: the first sending is under way, or its process died: nobody knows
+    """
+    claim, is_new = DialogClaim.objects.get_or_create(
+        nonce=nonce,
+        defaults={
+            "actor": actor.name,
+            "action": deed.action,
+            "object_id": deed.object_id,
+            "claimed_at": now,
+        },
+    )
+    if not is_new:
+        return _outcome_of(claim, actor, deed)
+    before = look()
+    try:
+        outcome = work(
+            Origin(actor=actor.name, request_id=actor.request_id, idempotency_key=str(nonce))
+        )
+    except DomainError as refusal:
+        outcome = Outcome(message=refusal.message, succeeded=False)
+    _keep(claim, actor, deed, outcome, before=before, after=look(), now=now)
+    return outcome
+
+
+def _outcome_of(claim: DialogClaim, actor: Actor, deed: Deed) -> Outcome:
+    asked = (actor.name, deed.action, deed.object_id)
+    if claim.finished_at is None or (claim.actor, claim.action, claim.object_id) != asked:
+        raise DialogSentBefore
+    return Outcome(message=claim.outcome, succeeded=claim.succeeded)
+
+
+def _keep(
+    claim: DialogClaim,
+    actor: Actor,
+    deed: Deed,
+    outcome: Outcome,
+    *,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    with transaction.atomic():
+        claim.finished_at = now
+        claim.succeeded = outcome.succeeded
+        claim.outcome = outcome.message[:MAX_TEXT]
+        claim.save(update_fields=["finished_at", "succeeded", "outcome"])
+        StaffAction.objects.create(
+            at=now,
+            actor=actor.name,
+            roles=actor.roles,
+            ip=actor.ip or None,
+            action=deed.action,
+            object_type=deed.object_type,
+            object_id=outcome.object_id or deed.object_id,
+            before=dict(before),
+            after=dict(after),
+            reason=deed.reason[:MAX_TEXT],
+            succeeded=outcome.succeeded,
+            outcome=outcome.message[:MAX_TEXT],
+            request_id=actor.request_id,
+        )

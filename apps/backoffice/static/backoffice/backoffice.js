@@ -1,0 +1,63 @@
+// The little that the back-office does in the browser: dialogs, copying, times in the reader's zone.
+"use strict";
+
+// A dialog is a page of its own; here it is shown on top of the page it was opened from. The native
+// element traps the focus, closes on Escape and gives the focus back.
+async function openDialog(link) {
+  const response = await fetch(link.href, { headers: { "X-Dialog": "1" } });
+  if (!response.ok || response.redirected) {
+    window.location.assign(link.href);
+    return;
+  }
+  const dialog = document.createElement("dialog");
+  dialog.className = "bo-dialog";
+  dialog.setAttribute("aria-labelledby", "bo-dialog-title");
+  dialog.innerHTML = await response.text();
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  dialog.querySelector(".bo-field input, .bo-field select, .bo-field textarea")?.focus();
+}
+
+function showLocalTimes(root) {
+  for (const time of root.querySelectorAll("time.bo-time")) {
+    const at = new Date(time.dateTime);
+    const year = at.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+    time.textContent = at.toLocaleString("en-GB", {
+      day: "2-digit", month: "short", year, hour: "2-digit", minute: "2-digit",
+    }).replace(",", "");
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("a[data-dialog]");
+  if (opener && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    openDialog(opener);
+    return;
+  }
+  const closer = event.target.closest("[data-close]");
+  if (closer?.closest("dialog")) {
+    event.preventDefault();
+    closer.closest("dialog").close();
+    return;
+  }
+  const copier = event.target.closest("[data-copy]");
+  if (copier) {
+    event.preventDefault();
+    navigator.clipboard.writeText(copier.dataset.copy).then(() => {
+      copier.textContent = "check";
+      setTimeout(() => { copier.textContent = "content_copy"; }, 1500);
+    });
+  }
+});
+
+// The server does each dialog once; this only spares the person the question whether it was sent.
+document.addEventListener("submit", (event) => {
+  const button = event.target.matches(".bo-form") && event.target.querySelector("[type=submit]");
+  if (button) {
+    setTimeout(() => { button.disabled = true; }, 0);
+  }
+});
+
+document.addEventListener("DOMContentLoaded", () => showLocalTimes(document));

@@ -1,0 +1,6 @@
+"""Payments and refunds in the back-office."""
+
+from apps.payments.admin.intents import PaymentIntentAdmin
+from apps.payments.admin.refunds import RefundAdmin
+
+__all__ = ["PaymentIntentAdmin", "RefundAdmin"]

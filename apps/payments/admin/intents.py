@@ -1,0 +1,343 @@
+"""The list of payments, and the page of one."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.api.models import Merchant
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    identifier,
+    link,
+    moment,
+    money,
+    stacked,
+    words,
+)
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
+from apps.customers.models import Customer
+from apps.outbox.selectors import show_event
+from apps.payments.admin.dialogs import CancelDialog, CaptureDialog, RefundDialog
+from apps.payments.admin.records import PaymentRecords, read_records
+from apps.payments.admin.statuses import attempt_chip, intent_chip, refund_chip, refunded_chip
+from apps.payments.admin.timeline import actor_in_words, payment_timeline
+from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
+
+# Payments of one customer, or of one reference, that a search finds at most.
+FOUND_MAX = 200
+
+
+@admin.register(PaymentIntent)
+class PaymentIntentAdmin(ObjectAdmin):
+    """Payments: found by any id that belongs to them, shown with all that happened."""
+
+    search_help_text = "Id, e-mail, customer or gateway reference"
+    list_display = ("who", "money", "state", "method", "gateway", "mode", "at")
+    list_filter = ("status", "capture_method", "livemode", "created_at")
+    tabs = (
+        ("All", ""),
+        ("Succeeded", "status__exact=succeeded"),
+        ("Processing", "status__exact=processing"),
+        ("To capture", "status__exact=requires_capture"),
+        ("Failed", "status__exact=failed"),
+        ("Refunded", "status__exact=refunded"),
+        ("Conflicted", "status__exact=conflicted"),
+    )
+    dialogs = (RefundDialog, CaptureDialog, CancelDialog)
+
+    # --- the list -----------------------------------------------------------------------------
+
+    def prepare(self, rows: list[Any]) -> None:
+        """Load the attempt that each payment shows."""
+        attempts = PaymentAttempt.objects.in_bulk([row.latest_attempt_id for row in rows])
+        for row in rows:
+            row.shown_attempt = attempts.get(row.latest_attempt_id)
+
+    @admin.display(description="Payment")
+    def who(self, payment: PaymentIntent) -> SafeString:
+        """Return the id and whose it is."""
+        about = payment.customer_id or payment.description[:40] or "Guest"
+        return stacked(format_html("<code>{}</code>", payment.id), about)
+
+    @admin.display(description="Amount")
+    def money(self, payment: PaymentIntent) -> SafeString:
+        """Return what was asked for."""
+        return format_html(
+            '<span class="bo-amount">{}</span>', money(payment.amount, payment.currency)
+        )
+
+    @admin.display(description="Status")
+    def state(self, payment: PaymentIntent) -> SafeString:
+        """Return the status, and whether money went back."""
+        return format_html("{} {}", intent_chip(payment.status), refunded_chip(payment))
+
+    @admin.display(description="Method")
+    def method(self, payment: Any) -> str:
+        """Return brand and last four digits."""
+        return method_in_words(payment.shown_attempt)
+
+    @admin.display(description="Gateway")
+    def gateway(self, payment: Any) -> str:
+        """Return the gateway of the latest attempt."""
+        return payment.shown_attempt.gateway if payment.shown_attempt else NOTHING
+
+    @admin.display(description="Mode")
+    def mode(self, payment: PaymentIntent) -> SafeString:
+        """Return whether the money is real."""
+        return mode_chip(livemode=payment.livemode)
+
+    @admin.display(description="Created")
+    def at(self, payment: PaymentIntent) -> Text:
+        """Return when it was made."""
+        return moment(payment.created_at)
+
+    def look_up(self, term: str) -> Q | None:
+        """Search by the payment's own id, or by that of anything that belongs to it."""
+        if "@" in term:
+            return _of_customers(term)
+        prefix, _, rest = term.partition("_")
+        ours = {
+            "cus": lambda: Q(customer_id=term),
+            "pi": lambda: Q(pk=term),
+            "att": lambda: _in(PaymentAttempt.objects.filter(pk=term)),
+            "ch": lambda: _in(PaymentAttempt.objects.filter(pk=f"att_{rest}")),
+            "re": lambda: _in(Refund.objects.filter(pk=term)),
+        }
+        # Gateways use some of our prefixes, so their references are looked for as well.
+        by_reference = _in(PaymentAttempt.objects.filter(gateway_reference=term)) | _in(
+            Refund.objects.filter(gateway_reference=term)
+        )
+        return ours[prefix]() | by_reference if prefix in ours else by_reference
+
+    # --- the page -----------------------------------------------------------------------------
+
+    def page(self, request: HttpRequest, obj: Any) -> Page:
+        """Return everything about one payment."""
+        records = read_records(obj)
+        return Page(
+            heading=money(obj.amount, obj.currency),
+            chips=(intent_chip(obj.status), refunded_chip(obj), mode_chip(livemode=obj.livemode)),
+            subtitle=format_html("{} {}", identifier(obj.id), _subtitle(records)),
+            main=(
+                payment_timeline(obj, records.events),
+                _attempts(records),
+                _refunds(records),
+                _ledger(records),
+                _webhooks(records),
+                Raw(
+                    "Raw events",
+                    [
+                        (f"{event.type} #{event.sequence}", show_event(event, api_version=""))
+                        for event in records.events
+                    ],
+                ),
+            ),
+            side=(
+                _amounts(records),
+                _method(records),
+                _details(records, may_see_people=request.user.has_perm("backoffice.view_pii")),
+            ),
+        )
+
+
+def method_in_words(attempt: PaymentAttempt | None) -> str:
+    """Return e.g. `Visa •••• 4242`."""
+    details = attempt.method_details if attempt else {}
+    if not attempt or not details.get("last4"):
+        return NOTHING
+    brand = words(details.get("brand") or attempt.method_type)
+    return f"{brand} •••• {details['last4']}"
+
+
+def mode_chip(*, livemode: bool) -> SafeString:
+    """Return whether the money is real."""
+    return chip("Live", Tone.GOOD) if livemode else chip("Test")
+
+
+def payment_link(intent_id: str) -> SafeString:
+    """Return a link to a payment's page."""
+    return link(reverse("admin:payments_paymentintent_change", args=[intent_id]), intent_id)
+
+
+def _in(rows: Any) -> Q:
+    return Q(pk__in=list(rows.values_list("intent_id", flat=True)[:FOUND_MAX]))
+
+
+def _of_customers(email: str) -> Q:
+    # The index begins with merchant and mode: naming all of them makes it usable.
+    customers = Customer.objects.filter(
+        merchant_id__in=list(Merchant.objects.values_list("id", flat=True)),
+        livemode__in=[True, False],
+        email=email,
+    )
+    return Q(customer_id__in=list(customers.values_list("id", flat=True)[:FOUND_MAX]))
+
+
+def _subtitle(records: PaymentRecords) -> SafeString:
+    return format_html("<span>created {}</span>", moment(records.intent.created_at))
+
+
+def _amounts(records: PaymentRecords) -> Facts:
+    payment = records.intent
+    fees = [row.fee for row in records.attempts if row.kept and row.fee is not None]
+    rows: list[tuple[str, Text]] = [("Asked for", money(payment.amount, payment.currency))]
+    if payment.amount_capturable:
+        rows.append(("Held at the gateway", money(payment.amount_capturable, payment.currency)))
+    rows += [
+        ("Received", money(payment.amount_received, payment.currency)),
+        ("Refunded", money(payment.amount_refunded, payment.currency)),
+        ("Refunds under way", money(payment.amount_refund_pending, payment.currency)),
+        ("Gateway's fee", money(sum(fees), payment.currency) if fees else "not known yet"),
+    ]
+    net = payment.amount_received - payment.amount_refunded - sum(fees)
+    rows.append(("Net", money(net, payment.currency)))
+    return Facts("Amounts", rows)
+
+
+def _method(records: PaymentRecords) -> Facts:
+    attempt = records.attempts[-1] if records.attempts else None
+    details = attempt.method_details if attempt else {}
+    rows: list[tuple[str, Text]] = [("Method", method_in_words(attempt))]
+    if details.get("exp_year"):
+        rows.append(("Expires", f"{details['exp_month']:02d}/{details['exp_year']}"))
+    rows += [
+        ("Funding", words(details.get("funding") or NOTHING)),
+        ("Country", details.get("country") or NOTHING),
+        ("3-D Secure", words(details.get("three_d_secure") or "not used")),
+        ("Security code", words(details.get("cvc_check") or "not checked")),
+        ("Street", words(details.get("avs_line1_check") or "not checked")),
+        ("Postal code", words(details.get("avs_postal_code_check") or "not checked")),
+    ]
+    if records.method is not None:
+        rows.append(("Stored as", identifier(records.method.id)))
+    return Facts("Payment method", rows)
+
+
+def _details(records: PaymentRecords, *, may_see_people: bool) -> Facts:
+    payment = records.intent
+    rows: list[tuple[str, Text]] = [("Customer", _customer(records, may_see_people=may_see_people))]
+    if payment.description:
+        rows.append(("Description", payment.description))
+    rows += [
+        ("Capture", words(payment.capture_method)),
+        ("Created", moment(payment.created_at)),
+        ("Expires", moment(payment.expires_at)),
+    ]
+    if payment.cancellation_reason:
+        rows.append(("Canceled because", words(payment.cancellation_reason)))
+    rows += [(f"Metadata: {name}", str(value)) for name, value in payment.metadata.items()]
+    return Facts("Details", rows)
+
+
+def _customer(records: PaymentRecords, *, may_see_people: bool) -> Text:
+    customer = records.customer
+    if customer is None:
+        return "Guest"
+    page = link(reverse("admin:customers_customer_change", args=[customer.id]), customer.id)
+    if not may_see_people:
+        return page
+    return stacked(page, " · ".join(filter(None, [customer.name, customer.email])))
+
+
+def _attempts(records: PaymentRecords) -> Table:
+    rows = [
+        (
+            str(attempt.number),
+            stacked(attempt.gateway, attempt.gateway_reference or "no reference yet"),
+            attempt_chip(attempt.status),
+            _why(attempt),
+            _took(attempt),
+            moment(attempt.created_at),
+        )
+        for attempt in records.attempts
+    ]
+    return Table(
+        "Attempts",
+        ("#", "Gateway", "Status", "Result", "Took", "Started"),
+        rows,
+        empty="Nobody has tried to charge this payment.",
+    )
+
+
+def _why(attempt: PaymentAttempt) -> Text:
+    if not attempt.error_class:
+        return "Kept" if attempt.kept else NOTHING
+    code = attempt.decline_code or attempt.network_decline_code or attempt.error_class
+    return stacked(words(code), words(attempt.error_class))
+
+
+def _took(attempt: PaymentAttempt) -> str:
+    if attempt.finished_at is None:
+        return NOTHING
+    seconds = (attempt.finished_at - attempt.created_at).total_seconds()
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _refunds(records: PaymentRecords) -> Table:
+    rows = [
+        (
+            link(reverse("admin:payments_refund_change", args=[refund.id]), refund.id),
+            refund_chip(refund.status),
+            words(refund.reason or refund.failure_reason or NOTHING),
+            actor_in_words(refund.actor),
+            moment(refund.created_at),
+            money(refund.amount, refund.currency),
+        )
+        for refund in records.refunds
+    ]
+    return Table(
+        "Refunds",
+        ("Refund", "Status", "Reason", "Asked by", "Created", "Amount"),
+        rows,
+        empty="Nothing went back.",
+        numbers=(5,),
+    )
+
+
+def _ledger(records: PaymentRecords) -> Table:
+    rows = [
+        (
+            link(
+                reverse("admin:ledger_journalentry_change", args=[leg.entry_id]),
+                words(leg.entry.kind),
+            ),
+            stacked(words(leg.account.code), leg.account.owner),
+            words(leg.layer),
+            money(leg.amount, leg.currency) if leg.amount > 0 else "",
+            money(-leg.amount, leg.currency) if leg.amount < 0 else "",
+        )
+        for leg in records.postings
+    ]
+    return Table(
+        "Ledger",
+        ("Entry", "Account", "Layer", "Debit", "Credit"),
+        rows,
+        empty="Nothing is booked: no money has moved.",
+        numbers=(3, 4),
+    )
+
+
+def _webhooks(records: PaymentRecords) -> Table:
+    rows = [
+        (
+            link(reverse("admin:webhooks_inboundevent_change", args=[event.id]), event.type),
+            words(event.status),
+            moment(event.received_at),
+            moment(event.processed_at),
+        )
+        for event in records.webhooks
+    ]
+    return Table(
+        "Webhooks of the gateway",
+        ("Type", "Status", "Received", "Processed"),
+        rows,
+        empty="The gateway has sent none.",
+    )

@@ -1,0 +1,106 @@
+"""The list of refunds, and the page of one."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.backoffice.kit.display import NOTHING, identifier, moment, money, stacked, words
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.kit.pages import Facts, Happening, Page, Text, Timeline
+from apps.outbox.models import Event
+from apps.payments.admin.intents import mode_chip, payment_link
+from apps.payments.admin.statuses import refund_chip
+from apps.payments.admin.timeline import actor_in_words
+from apps.payments.models import Refund
+
+
+@admin.register(Refund)
+class RefundAdmin(ObjectAdmin):
+    """Money on its way back; asked for on the page of its payment."""
+
+    search_help_text = "Refund, payment or gateway reference"
+    list_display = ("what", "amount_back", "state", "why", "asked_by", "at")
+    list_filter = ("status", "livemode", "created_at")
+    tabs = (
+        ("All", ""),
+        ("Under way", "status__exact=pending"),
+        ("Waiting for approval", "status__exact=requires_approval"),
+        ("Failed", "status__exact=failed"),
+    )
+
+    @admin.display(description="Refund")
+    def what(self, refund: Refund) -> SafeString:
+        """Return the refund's id and its payment's."""
+        return stacked(format_html("<code>{}</code>", refund.id), refund.intent_id)
+
+    @admin.display(description="Amount")
+    def amount_back(self, refund: Refund) -> str:
+        """Return what goes back."""
+        return money(refund.amount, refund.currency)
+
+    @admin.display(description="Status")
+    def state(self, refund: Refund) -> SafeString:
+        """Return the status."""
+        return refund_chip(refund.status)
+
+    @admin.display(description="Reason")
+    def why(self, refund: Refund) -> str:
+        """Return why, or why not."""
+        return words(refund.failure_reason or refund.reason or NOTHING)
+
+    @admin.display(description="Asked by")
+    def asked_by(self, refund: Refund) -> str:
+        """Return who asked for it."""
+        return actor_in_words(refund.actor)
+
+    @admin.display(description="Created")
+    def at(self, refund: Refund) -> Text:
+        """Return when."""
+        return moment(refund.created_at)
+
+    def look_up(self, term: str) -> Q | None:
+        """Search by the refund's id, its payment's, or the gateway's."""
+        return (
+            Q(pk=term) | Q(intent_id=term) | (Q(gateway_reference=term) & ~Q(gateway_reference=""))
+        )
+
+    def page(self, _request: HttpRequest, obj: Any) -> Page:
+        """Return what happened to the refund."""
+        events = list(Event.objects.filter(object_id=obj.id).order_by("-sequence")[:100])
+        return Page(
+            heading=money(obj.amount, obj.currency),
+            chips=(refund_chip(obj.status), mode_chip(livemode=obj.livemode)),
+            subtitle=identifier(obj.id),
+            main=(
+                Timeline(
+                    "Timeline",
+                    [
+                        Happening(
+                            at=event.created_at,
+                            text=words(str(event.object.get("status", event.type))),
+                            actor=actor_in_words(event.actor),
+                            note=event.object.get("failure_reason") or "",
+                        )
+                        for event in events
+                    ],
+                ),
+            ),
+            side=(
+                Facts(
+                    "Details",
+                    [
+                        ("Payment", payment_link(obj.intent_id)),
+                        ("Attempt", identifier(obj.attempt_id)),
+                        ("Reason", words(obj.reason or NOTHING)),
+                        ("Failure", words(obj.failure_reason or NOTHING)),
+                        ("Asked by", actor_in_words(obj.actor)),
+                        ("Gateway's reference", identifier(obj.gateway_reference)),
+                        ("Created", moment(obj.created_at)),
+                    ],
+                ),
+            ),
+        )

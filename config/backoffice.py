@@ -1,0 +1,175 @@
+"""
+MAP 5: what stands in the back-office's sidebar, on its first page, and behind its search box.
+
+Names and paths only; every entry names the permission without which nobody sees it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.module_loading import import_string
+
+from apps.backoffice.kit.dashboard import Card, Figures
+
+# Group -> (title, icon, name of the list, permission, path of the number beside it).
+SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
+    "": [
+        ("Today", "space_dashboard", "admin:index", "", ""),
+        (
+            "Approvals",
+            "how_to_reg",
+            "admin:backoffice_approval_changelist",
+            "backoffice.view_approval",
+            "apps.backoffice.figures.approvals_badge",
+        ),
+    ],
+    "Payments": [
+        (
+            "Payments",
+            "payments",
+            "admin:payments_paymentintent_changelist",
+            "payments.view_paymentintent",
+            "",
+        ),
+        ("Refunds", "undo", "admin:payments_refund_changelist", "payments.view_refund", ""),
+        (
+            "Customers",
+            "group",
+            "admin:customers_customer_changelist",
+            "customers.view_customer",
+            "",
+        ),
+        (
+            "Payment methods",
+            "credit_card",
+            "admin:vault_paymentmethod_changelist",
+            "vault.view_paymentmethod",
+            "",
+        ),
+    ],
+    "Books": [
+        (
+            "Trial balance",
+            "account_balance",
+            "admin:ledger_account_changelist",
+            "ledger.view_account",
+            "",
+        ),
+        (
+            "Journal",
+            "menu_book",
+            "admin:ledger_journalentry_changelist",
+            "ledger.view_journalentry",
+            "",
+        ),
+    ],
+    "Pipeline": [
+        (
+            "Inbound webhooks",
+            "move_to_inbox",
+            "admin:webhooks_inboundevent_changelist",
+            "webhooks.view_inboundevent",
+            "",
+        ),
+        ("Events", "timeline", "admin:outbox_event_changelist", "outbox.view_event", ""),
+        ("Outbox", "outbox", "admin:outbox_message_changelist", "outbox.view_message", ""),
+    ],
+    "Access": [
+        ("API keys", "key", "admin:api_apikey_changelist", "api.view_apikey", ""),
+        ("Staff", "badge", "admin:backoffice_user_changelist", "backoffice.view_user", ""),
+        (
+            "Audit trail",
+            "history",
+            "admin:backoffice_staffaction_changelist",
+            "backoffice.view_staffaction",
+            "",
+        ),
+    ],
+}
+
+# Work that waits, on the first page.
+CARDS: Sequence[Card] = (
+    Card(
+        label="Approvals for you",
+        hint="Asked by others, ended after 72 hours",
+        count="apps.backoffice.figures.count_waiting_approvals",
+        url="admin:backoffice_approval_changelist",
+        query="status__exact=pending",
+        permission="backoffice.view_approval",
+    ),
+    Card(
+        label="Payments without an outcome",
+        hint="The gateway has not said what it did; we keep asking",
+        count="apps.payments.figures.count_unknown_attempts",
+        url="admin:payments_paymentintent_changelist",
+        query="status__exact=processing",
+        permission="payments.view_paymentintent",
+    ),
+    Card(
+        label="Refunds under way",
+        hint="Asked for, not yet confirmed by the gateway",
+        count="apps.payments.figures.count_open_refunds",
+        url="admin:payments_refund_changelist",
+        query="status__exact=pending",
+        permission="payments.view_refund",
+    ),
+    Card(
+        label="Dead letters",
+        hint="Events that some reader could not take",
+        count="apps.outbox.figures.count_dead_letters",
+        url="admin:outbox_message_changelist",
+        query="dead_at__isnull=False",
+        permission="outbox.view_message",
+    ),
+    Card(
+        label="Dead webhooks",
+        hint="Messages of gateways that could not be handled",
+        count="apps.webhooks.figures.count_dead_inbound_events",
+        url="admin:webhooks_inboundevent_changelist",
+        query="status__exact=dead",
+        permission="webhooks.view_inboundevent",
+    ),
+)
+
+FIGURES: Sequence[Figures] = (
+    Figures(read="apps.payments.figures.read_today", permission="payments.view_paymentintent"),
+)
+
+# Prefix of an id -> (name of the page, permission): what a pasted id opens.
+PAGES: Mapping[str, tuple[str, str]] = {
+    "pi": ("admin:payments_paymentintent_change", "payments.view_paymentintent"),
+    "re": ("admin:payments_refund_change", "payments.view_refund"),
+    "cus": ("admin:customers_customer_change", "customers.view_customer"),
+    "pm": ("admin:vault_paymentmethod_change", "vault.view_paymentmethod"),
+    "evt": ("admin:outbox_event_change", "outbox.view_event"),
+    "jrn": ("admin:ledger_journalentry_change", "ledger.view_journalentry"),
+    "key": ("admin:api_apikey_change", "api.view_apikey"),
+    "apr": ("admin:backoffice_approval_change", "backoffice.view_approval"),
+    "act": ("admin:backoffice_staffaction_change", "backoffice.view_staffaction"),
+}
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar with what this person may see."""
+    groups = []
+    for title, entries in SIDEBAR.items():
+        items = [
+            _item(request, label, icon, url, badge)
+            for label, icon, url, permission, badge in entries
+            if not permission or request.user.has_perm(permission)
+        ]
+        if items:
+            groups.append({"title": title, "separator": bool(title), "items": items})
+    return groups
+
+
+def _item(request: HttpRequest, label: str, icon: str, url: str, badge: str) -> dict[str, Any]:
+    number = import_string(badge)(request) if badge else ""
+    return {
+        "title": label,
+        "icon": icon,
+        "link": reverse(url),
+        **({"badge": number} if number else {}),
+    }

@@ -1,0 +1,74 @@
+"""
+Who may do what in the back-office: the one table of roles.
+
+`manage.py setup_roles` makes the groups of the database equal to it. What a role may look at are
+the models' view permissions; what it may do are the rights of apps/backoffice/models/rights.py.
+"""
+
+from collections.abc import Mapping
+
+_PAYMENTS = (
+    "payments.view_paymentintent",
+    "payments.view_refund",
+    "customers.view_customer",
+    "vault.view_paymentmethod",
+)
+_HISTORY = ("outbox.view_event",)
+_APPROVALS = ("backoffice.view_approval",)
+_LEDGER = ("ledger.view_account", "ledger.view_journalentry")
+_PIPELINE = ("outbox.view_event", "outbox.view_message", "webhooks.view_inboundevent")
+_KEYS = ("api.view_apikey",)
+_AUDIT = ("backoffice.view_staffaction", "backoffice.view_user")
+
+_PII = ("backoffice.view_pii",)
+_REFUND = ("backoffice.refund_payment",)
+_APPROVE_ALL = (
+    "backoffice.approve_refund",
+    "backoffice.approve_journal",
+)
+
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "support_agent": (*_PAYMENTS, *_APPROVALS, *_PII, *_REFUND),
+    "support_lead": (
+        *_PAYMENTS,
+        *_HISTORY,
+        *_APPROVALS,
+        *_PII,
+        *_REFUND,
+        "backoffice.cancel_payment",
+        "backoffice.capture_payment",
+        "backoffice.approve_refund",
+    ),
+    "finance": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_LEDGER, *_PII, *_REFUND),
+    "finance_lead": (
+        *_PAYMENTS,
+        *_HISTORY,
+        *_APPROVALS,
+        *_LEDGER,
+        *_PII,
+        *_REFUND,
+        *_APPROVE_ALL,
+        "backoffice.cancel_payment",
+        "backoffice.capture_payment",
+    ),
+    "risk": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII),
+    "risk_lead": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII, "backoffice.cancel_payment"),
+    "ops": (
+        "payments.view_paymentintent",
+        "payments.view_refund",
+        *_PIPELINE,
+        "backoffice.replay_webhook",
+        "backoffice.replay_message",
+        "backoffice.discard_message",
+    ),
+    "auditor": (*_PAYMENTS, *_PIPELINE, *_APPROVALS, *_LEDGER, *_KEYS, *_AUDIT),
+    "developer": (
+        "payments.view_paymentintent",
+        "payments.view_refund",
+        *_PIPELINE,
+        *_KEYS,
+        "backoffice.manage_api_key",
+        "backoffice.replay_webhook",
+    ),
+    "admin": (*_AUDIT, *_APPROVALS, "backoffice.manage_staff"),
+}

@@ -1,0 +1,112 @@
+"""One of everything that the back-office shows, made by the services where there are some."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Max
+from django.utils import timezone
+
+from apps.api.models import ApiKey
+from apps.api.services import create_api_key, create_merchant
+from apps.backoffice.models import Approval, StaffAction, User
+from apps.backoffice.services import request_approval
+from apps.common.origin import Origin
+from apps.customers.models import Customer
+from apps.gateways.base import DeclineClass
+from apps.outbox.models import Event, Message
+from apps.payments.models import PaymentIntent, Refund
+from apps.payments.services.refunds import request_refund, run_refund
+from apps.webhooks.models import InboundEvent
+from apps.webhooks.states import InboundStatus
+from tests.factories.backoffice import staff
+from tests.factories.payments import SCOPE, TESTER, confirmed_intent, held_intent, stored_method
+from tests.fake_gateway import FakeGateway, decline
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    paid: PaymentIntent
+    held: PaymentIntent
+    failed: PaymentIntent
+    refund: Refund
+    customer: Customer
+    key: ApiKey
+    event: Event
+    dead_letter: Message
+    webhook: InboundEvent
+    approval: Approval
+    person: User
+
+
+def furnish(gateway: FakeGateway) -> House:
+    """Make one of everything; `gateway` is the script of the test's gateway."""
+    now = timezone.now()
+    merchant = create_merchant(name="Ada's books", now=now)
+    key, _ = create_api_key(merchant=merchant, livemode=False, now=now, name="Shop")
+    customer = Customer.objects.create(
+        merchant_id=SCOPE.merchant_id,
+        livemode=False,
+        email="ada@payer.example",
+        name="Ada Payer",
+        created_at=now,
+    )
+    stored_method("stripe_main")
+    paid = confirmed_intent(amount=1050, customer_id=customer.id, description="Order 7")
+    refund = request_refund(scope=SCOPE, intent_id=paid.id, amount=50, origin=TESTER, now=now)
+    run_refund(refund_id=refund.id, now=now)
+    gateway.script.append(decline("insufficient_funds", DeclineClass.RETRYABLE))
+    failed = confirmed_intent(amount=2000, currency="JPY")
+    person = staff(email="rae@shop.example")
+    return House(
+        paid=paid,
+        held=held_intent(amount=12_340),
+        failed=failed,
+        refund=refund,
+        customer=customer,
+        key=key,
+        event=Event.objects.latest("id"),
+        dead_letter=dead_letter(now),
+        webhook=dead_webhook(now),
+        approval=request_approval(
+            scope=SCOPE,
+            kind="reset_second_factor",
+            subject_id=str(person.pk),
+            reason="The phone is lost.",
+            origin=Origin(actor="staff:somebody@shop.example"),
+            now=now,
+        ),
+        person=person,
+    )
+
+
+def dead_letter(now: datetime) -> Message:
+    """Return a message that was given up."""
+    newest = Message.objects.aggregate(newest=Max("id"))["newest"]
+    message = Message.objects.get(pk=newest)
+    message.attempts, message.dead_at, message.last_error = 12, now, "TimeoutError: no answer"
+    message.save()
+    return message
+
+
+def dead_webhook(now: datetime) -> InboundEvent:
+    """Return a gateway's event that was given up."""
+    return InboundEvent.objects.create(
+        gateway="stripe_main",
+        event_id="evt_gateway_1",
+        type="payment_intent.succeeded",
+        kind="payment",
+        reference="pi_gateway_1",
+        payment_reference="pi_gateway_1",
+        occurred_at=now,
+        body=b'{"id": "evt_gateway_1"}',
+        received_at=now,
+        available_at=now,
+        status=InboundStatus.DEAD,
+        attempts=12,
+        last_error="UnknownObject: pi_gateway_1",
+    )
+
+
+def audited() -> StaffAction:
+    """Return the only action in the audit trail."""
+    return StaffAction.objects.get()

@@ -1,0 +1,174 @@
+"""Every page of the back-office: it opens, it is fast, and looking changes nothing."""
+
+import html
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from apps.backoffice.kit.objects import ObjectAdmin
+from tests.backoffice.house import House, furnish
+from tests.fake_gateway import FakeGateway
+
+MAX_STATEMENTS_OF_A_LIST = 12
+
+_HREF = re.compile(r'href="(/admin/[^"#]*|\?[^"#]*)"')
+_DIGEST = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {table} t"
+# What a session writes about itself.
+_SESSIONS = {"django_session"}
+
+
+@pytest.fixture
+def house(db: None, gateway: FakeGateway) -> House:
+    return furnish(gateway)
+
+
+def screens() -> list[ObjectAdmin]:
+    return [screen for screen in admin.site._registry.values() if isinstance(screen, ObjectAdmin)]
+
+
+def list_url(screen: ObjectAdmin) -> str:
+    return reverse(f"admin:{screen.opts.app_label}_{screen.opts.model_name}_changelist")
+
+
+@pytest.fixture
+def all_lists() -> list[str]:
+    return [list_url(screen) for screen in screens()]
+
+
+def test_every_model_of_the_admin_stands_on_the_kit() -> None:
+    # What is registered otherwise could be edited, or be slow.
+    others = [model for model, screen in admin.site._registry.items() if screen not in screens()]
+
+    assert others == []
+
+
+def test_lists_answer_within_twelve_statements(
+    house: House, superuser_client: Client, all_lists: list[str]
+) -> None:
+    for url in all_lists:
+        with CaptureQueriesContext(connection) as statements:
+            response = superuser_client.get(url)
+
+        assert response.status_code == 200, url
+        assert len(statements) <= MAX_STATEMENTS_OF_A_LIST, (url, [s["sql"] for s in statements])
+        counts = [s["sql"] for s in statements if re.match(r"SELECT COUNT\(\*\)", s["sql"])]
+        assert all("backoffice_approval" in sql for sql in counts), (url, counts)
+
+
+def test_looking_at_everything_changes_nothing(house: House, superuser_client: Client) -> None:
+    before = rows_of_all_tables()
+
+    visited = crawl(superuser_client, reverse("admin:index"))
+
+    assert rows_of_all_tables() == before
+    assert len(visited) > 80
+    assert any("/do/refund/" in url for url in visited)
+
+
+def crawl(client: Client, start: str) -> set[str]:
+    """Open every page that is linked from `start`, as far as it goes; none may break."""
+    visited: set[str] = set()
+    waiting = [start]
+    while waiting:
+        url = waiting.pop()
+        if url in visited or "/logout/" in url or "/jsi18n/" in url:
+            continue
+        visited.add(url)
+        response = client.get(url, follow=True)
+        assert response.status_code == 200, (url, response.status_code)
+        base = url.partition("?")[0]
+        links = [html.unescape(link) for link in _HREF.findall(response.content.decode())]
+        waiting += [base + link if link.startswith("?") else link for link in links]
+    return visited
+
+
+def rows_of_all_tables() -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        tables = [t for t in connection.introspection.table_names(cursor) if t not in _SESSIONS]
+        rows = {}
+        for table in tables:
+            cursor.execute(_DIGEST.format(table=table))
+            rows[table] = cursor.fetchone()
+        return rows
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda house: house.paid.id,
+        lambda house: house.paid.latest_attempt_id,
+        lambda house: house.paid.latest_charge_id,
+        lambda house: house.refund.id,
+        lambda house: house.customer.id,
+        lambda house: f"pi_fake_{house.paid.latest_attempt_id}",
+    ],
+)
+def test_a_payment_is_found_by_every_id_that_belongs_to_it(
+    house: House, superuser_client: Client, find: Callable[[House], str]
+) -> None:
+    response = superuser_client.get(
+        reverse("admin:payments_paymentintent_changelist"), {"q": find(house)}
+    )
+
+    assert [row.id for row in response.context["cl"].result_list] == [house.paid.id]
+
+
+@pytest.mark.parametrize("term", ["pi_nothing", "%", "' OR 1=1", "nobody@payer.example"])
+def test_a_search_for_nothing_finds_nothing(
+    house: House, superuser_client: Client, all_lists: list[str], term: str
+) -> None:
+    for url in all_lists:
+        response = superuser_client.get(url, {"q": term})
+
+        assert response.status_code == 200, url
+        assert response.context["cl"].result_list == [], url
+
+
+@pytest.mark.django_db
+def test_unknown_objects_are_not_found(superuser_client: Client) -> None:
+    for screen in screens():
+        name = f"admin:{screen.opts.app_label}_{screen.opts.model_name}_change"
+        for id_ in ("nothing", "0", "-1", "pi_%00"):
+            assert superuser_client.get(reverse(name, args=[id_])).status_code == 404, (name, id_)
+
+
+@pytest.mark.django_db
+def test_posting_to_a_page_changes_nothing(house: House, superuser_client: Client) -> None:
+    before = rows_of_all_tables()
+
+    for screen in screens():
+        superuser_client.post(
+            list_url(screen), {"action": "delete_selected", "_selected_action": 1}
+        )
+    url = reverse("admin:payments_paymentintent_change", args=[house.paid.id])
+    superuser_client.post(url, {"amount": 1, "_save": "1"})
+
+    assert rows_of_all_tables() == before
+
+
+def test_pages_say_whether_more_follow(house: House, superuser_client: Client) -> None:
+    url = reverse("admin:outbox_event_changelist")
+
+    first = superuser_client.get(url)
+
+    assert first.context["cl"].paginator.more_follow is (len(first.context["cl"].result_list) == 25)
+    assert first.context["cl"].result_list == sorted(
+        first.context["cl"].result_list, key=lambda event: event.id, reverse=True
+    )
+
+
+def test_money_is_shown_with_the_decimals_of_its_currency(
+    house: House, superuser_client: Client
+) -> None:
+    text = superuser_client.get(reverse("admin:payments_paymentintent_changelist")).content.decode()
+
+    assert "10.50\u00a0EUR" in text
+    assert "2,000\u00a0JPY" in text
+    assert "123.40\u00a0EUR" in text
