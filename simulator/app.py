@@ -29,14 +29,17 @@ class PspListener:
         self._state = state
         self._port = port
         self._runner: web.AppRunner | None = None
+        # Two control requests at once must not open the port twice.
+        self._changing = asyncio.Lock()
 
     async def follow_faults(self) -> None:
         """Close the port, or open it again, as the faults say."""
         # All PSPs of the port go down together: a port is open for everyone or for no one.
-        if any(self._state.faults.is_refused(psp) for psp in self._state.psps):
-            await self.close()
-        elif self._runner is None:
-            await self._open()
+        async with self._changing:
+            if any(self._state.faults.is_refused(psp) for psp in self._state.psps):
+                await self.close()
+            elif self._runner is None:
+                await self._open()
 
     async def close(self) -> None:
         """Stop listening and reset the connections that are open."""

@@ -67,6 +67,13 @@ class RunningSimulator:
     def psp_url(self) -> str:
         return f"http://{_HOST}:{self.psp_port}"
 
+    @property
+    def pid(self) -> int:
+        """Return the process's id, for measuring or killing it."""
+        if self._process is None:
+            raise RuntimeError("the simulator is not running")
+        return self._process.pid
+
     def __enter__(self) -> Self:
         for _ in range(_TRIES):
             self.port, self.psp_port = _free_port(), _free_port()
@@ -162,7 +169,7 @@ class RunningSimulator:
     def _start(self) -> bool:
         command = [sys.executable, "-m", "simulator", "--port", str(self.port)]
         command += ["--psp-port", str(self.psp_port), *self._flags]
-        self._process = subprocess.Popen(command)  # noqa: S603 - our own program
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own program
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:

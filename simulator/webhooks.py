@@ -20,15 +20,17 @@ from simulator.settings import Settings
 
 _MAX_SENDING = 32
 _ANSWER_SECONDS = 10.0
-# After that many tries a delivery is given up: with the back-off below about a quarter of an hour.
-_MAX_ATTEMPTS = 20
+# A receiver that is down for so long has other worries.
+_MAX_AGE_SECONDS = 3600.0
 _FIRST_RETRY_SECONDS = 0.2
 _MAX_RETRY_SECONDS = 60.0
+# From here on the back-off has reached its maximum, and its power would only grow.
+_MAX_DOUBLINGS = 10
 # A receiver that is down for long must not fill the memory.
-MAX_WAITING = 100_000
+MAX_WAITING = 50_000
 _MAX_REMEMBERED = 2_000
 _EARLY_SECONDS = 5.0
-_FLUSH_LOOK_SECONDS = 0.02
+_FLUSH_LOOK_SECONDS = 0.03
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +72,7 @@ class Delivery:
 
     notice: Notice
     endpoint: Endpoint
+    give_up_at: float
     is_badly_signed: bool = False
     attempts: int = 0
     last_status: int = 0
@@ -178,11 +181,13 @@ class Webhooks:
     def _enqueue(
         self, notice: Notice, endpoint: Endpoint, plan: Mapping[FaultKind, Fault], ahead: int
     ) -> list[Delivery]:
+        give_up_at = asyncio.get_running_loop().time() + _MAX_AGE_SECONDS
         copies = 2 if FaultKind.DUPLICATE_WEBHOOK in plan else 1
         deliveries = [
             Delivery(
                 notice=notice,
                 endpoint=endpoint,
+                give_up_at=give_up_at,
                 is_badly_signed=FaultKind.BAD_SIGNATURE in plan,
             )
             for _ in range(copies)
@@ -246,11 +251,10 @@ class Webhooks:
         delivery.last_status = await self._post(session, delivery)
         if 200 <= delivery.last_status < 300:  # noqa: PLR2004 - any 2xx is a success
             delivery.finish("sent")
-        elif delivery.attempts >= _MAX_ATTEMPTS:
+        elif asyncio.get_running_loop().time() > delivery.give_up_at:
             delivery.finish("given_up")
         else:
-            backoff = _FIRST_RETRY_SECONDS * 2 ** (delivery.attempts - 1)
-            self._wait(delivery, min(backoff, _MAX_RETRY_SECONDS))
+            self._wait(delivery, _retry_seconds(delivery.attempts))
 
     async def _post(self, session: aiohttp.ClientSession, delivery: Delivery) -> int:
         """Return the answer's status, 0 when none came."""
@@ -274,3 +278,8 @@ class Webhooks:
 
 def _is_reordered(plan: Mapping[FaultKind, Fault]) -> bool:
     return FaultKind.REORDER_WEBHOOKS in plan
+
+
+def _retry_seconds(attempts: int) -> float:
+    doublings = min(attempts - 1, _MAX_DOUBLINGS)
+    return min(_FIRST_RETRY_SECONDS * 2**doublings, _MAX_RETRY_SECONDS)

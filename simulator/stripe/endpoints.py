@@ -97,8 +97,8 @@ PAYOUT_CREATE = frozenset(
     {"amount", "currency", "description", "statement_descriptor", "metadata", "expand"}
 )
 EVENT_LIST = PAGE_PARAMS | {"type"}
-METHOD_LIST = PAGE_PARAMS | {"type", "customer"}
-CUSTOMER_METHOD_LIST = PAGE_PARAMS | {"type"}
+CUSTOMER_METHOD_LIST = (PAGE_PARAMS - {"created"}) | {"type"}
+METHOD_LIST = CUSTOMER_METHOD_LIST | {"customer"}
 
 
 def _create_method(work: Work) -> dict[str, Any]:

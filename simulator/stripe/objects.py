@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from simulator.books import ChargeStatus, Movement, Refund
-from simulator.instruments import Decline
+from simulator.instruments import BankAccount, Decline, Instrument
 from simulator.stripe.method_objects import show_charged_method
 from simulator.stripe.records import Intent, IntentStatus, Payout, SetupIntent, StripeCharge
 
@@ -140,7 +140,7 @@ def show_refund(refund: Refund) -> dict[str, Any]:
         "charge": charge.id,
         "created": refund.created,
         "currency": charge.currency,
-        "destination_details": {"type": "card", "card": {"type": "refund"}},
+        "destination_details": _show_destination(charge.instrument),
         "failure_balance_transaction": failed.id if failed else None,
         "failure_reason": refund.failure_reason,
         "metadata": refund.metadata,
@@ -268,6 +268,12 @@ def show_decline(decline: Decline, *, charge: str) -> dict[str, Any]:
         "type": "card_error",
     }
     return {name: value for name, value in details.items() if value}
+
+
+def _show_destination(instrument: Instrument) -> dict[str, Any]:
+    if isinstance(instrument, BankAccount):
+        return {"type": "eu_bank_transfer", "eu_bank_transfer": {"reference_status": "pending"}}
+    return {"type": "card", "card": {"type": "refund"}}
 
 
 def _amount_capturable(intent: Intent) -> int:

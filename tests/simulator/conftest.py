@@ -8,9 +8,6 @@ import stripe
 from simulator.testing import RunningSimulator
 from tests.simulator.payments import connect
 from tests.simulator.receiver import Receiver
-from tests.simulator_fixture import running_simulator, simulator
-
-__all__ = ["running_simulator", "simulator"]
 
 
 @pytest.fixture

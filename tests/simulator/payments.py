@@ -19,7 +19,7 @@ def connect(
     try:
         yield stripe.StripeClient(key, base_addresses={"api": url}, http_client=transport)
     finally:
-        transport.close()
+        transport.close()  # type: ignore[no-untyped-call]
 
 
 def pay(
