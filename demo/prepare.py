@@ -15,6 +15,8 @@ from django.core.management import call_command
 def main(credentials: str) -> None:
     """Migrate and seed; `credentials` is the file that keeps the demo's keys and log-ins."""
     django.setup()
+    # Loads every address: what cannot be imported is told here, at once and in plain sight.
+    call_command("check")
     call_command("migrate", interactive=False, verbosity=1)
     call_command("seed_demo", credentials=Path(credentials))
 
