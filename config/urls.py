@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 from apps.api import openapi, operations
 from apps.customers.api import views as customers
 from apps.outbox.api import events
-from apps.payments.api import charges, intents, refunds, transfers
+from apps.payments.api import charges, intents, orders, refunds, transfers
 from apps.payouts.api import accounts, payouts
 from apps.vault.api import views as methods
 from apps.webhooks.api import deliveries, endpoints
@@ -50,6 +50,8 @@ payment_urls: list[URLPattern | URLResolver] = [
     path("v1/payment_intents/<str:intent_id>/attempts", intents.IntentAttempts.as_view()),
     path("v1/payment_intents/<str:intent_id>/events", intents.IntentEvents.as_view()),
     path("v1/payment_intents/<str:intent_id>/trace", intents.IntentTrace.as_view()),
+    path("v1/payments", orders.PaymentList.as_view()),
+    path("v1/payments/<str:payment_order_id>", orders.PaymentDetail.as_view()),
     path("v1/charges", charges.ChargeList.as_view()),
     path("v1/charges/<str:charge_id>", charges.ChargeDetail.as_view()),
     path("v1/refunds", refunds.RefundList.as_view()),

@@ -17,7 +17,14 @@ from apps.common.ids import new_id
 logger = logging.getLogger(__name__)
 
 # Facts of a refusal that the error object shows by name; others stay in the message.
-_SHOWN_FACTS = ("decline_code", "advice_code", "network_decline_code", "payment_intent", "payment_order", "charge")
+_SHOWN_FACTS = (
+    "decline_code",
+    "advice_code",
+    "network_decline_code",
+    "payment_intent",
+    "payment_order",
+    "charge",
+)
 # What is worth sending again unchanged; the caller's own key makes that safe.
 _RETRYABLE_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 RETRY_AFTER_SECONDS = "1"

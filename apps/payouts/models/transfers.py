@@ -31,7 +31,7 @@ class Transfer(StatefulModel):
     Without, somebody transferred it, and it is available at once. `due_at` is when a sweep looks
     at it again: to make it available, then to give its reserve back. `amount_reversed` can exceed
     `amount` by the fee, where the platform keeps its fee and the seller bears it
-    (docs/adr/0013-who-bears-a-refund-of-a-split-payment.md).
+    (docs/adr/0016-who-bears-a-refund-of-a-split-payment.md).
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "tr"))

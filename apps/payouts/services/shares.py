@@ -94,7 +94,7 @@ def take_back_share(
     `amount` of the `payment_left` (captured less what went back before) goes back because of
     `source`, a refund or lost dispute; hearing of the same source twice changes nothing. The
     caller holds the payment's lock and books what this returns in the same transaction.
-    Source: AC-49d, docs/adr/0013-who-bears-a-refund-of-a-split-payment.md
+    Source: AC-49d, docs/adr/0016-who-bears-a-refund-of-a-split-payment.md
     """
     share = find_share(charge_id)
     if share is None:
