@@ -48,6 +48,8 @@ class PspListener:
             return
         for connection in runner.server.connections if runner.server else []:
             reset(connection.transport)
+        # Let the connections go first: what they asked for is worked on to its end, unheard.
+        await asyncio.sleep(0)
         await runner.cleanup()
 
     async def _open(self) -> None:

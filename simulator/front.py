@@ -3,8 +3,10 @@
 import asyncio
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -31,6 +33,7 @@ class Front:
         self._faults = faults
         self._calls = calls
         self._webhooks = webhooks
+        self._working: set[asyncio.Task[Any]] = set()
 
     async def serve(self, psp: Psp, request: web.Request) -> web.StreamResponse:
         """Answer one call to a PSP, as well as the faults allow."""
@@ -42,11 +45,28 @@ class Front:
             body=await request.read(),
         )
         call, plan = self._log(psp, message)
-        answer = await self._perform(psp, message, plan)
+        with self._at_work():
+            answer = await self._perform(psp, message, plan)
         if answer is None:
             return drop_connection(request)
         call.status = answer.status
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    def abandon(self) -> None:
+        """Drop the calls that faults hold back, so that none of them works after a reset."""
+        for task in self._working:
+            task.cancel()
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("calls are served in tasks")
+        self._working.add(task)
+        try:
+            yield
+        finally:
+            self._working.discard(task)
 
     def _log(self, psp: Psp, message: Message) -> tuple[Call, Plan]:
         subject = psp.subject_of(message)

@@ -80,6 +80,7 @@ class State:
     def reset(self) -> None:
         """Return to the state of the start: empty books, no faults, the receivers of the start."""
         world = self.world
+        self.front.abandon()
         for psp in self.psps.values():
             psp.clear()
         for store in (world.books, world.agenda, world.challenges, world.webhooks):

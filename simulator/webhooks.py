@@ -282,4 +282,4 @@ def _is_reordered(plan: Mapping[FaultKind, Fault]) -> bool:
 
 def _retry_seconds(attempts: int) -> float:
     doublings = min(attempts - 1, _MAX_DOUBLINGS)
-    return min(_FIRST_RETRY_SECONDS * 2**doublings, _MAX_RETRY_SECONDS)
+    return min(_FIRST_RETRY_SECONDS * (1 << doublings), _MAX_RETRY_SECONDS)

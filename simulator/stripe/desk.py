@@ -6,6 +6,7 @@ from typing import Any
 
 from simulator.books import Refund
 from simulator.stripe.account import Account
+from simulator.stripe.charging import Charging
 from simulator.stripe.intents import Intents
 from simulator.stripe.method_objects import show_customer, show_method
 from simulator.stripe.methods import Methods
@@ -29,7 +30,8 @@ class Desk:
     def __init__(self, world: World) -> None:
         self.account = Account(world)
         self.methods = Methods(self.account)
-        self.intents = Intents(self.account, self.methods)
+        self.charging = Charging(self.account, self.methods)
+        self.intents = Intents(self.account, self.methods, self.charging)
         self.setups = Setups(self.account, self.methods)
         self.refunds = Refunds(self.account)
         self.payouts = Payouts(self.account)

@@ -13,24 +13,24 @@ Move = Callable[[Desk, Intent, Mapping[str, str]], None]
 
 def _settle(desk: Desk, intent: Intent, _options: Mapping[str, str]) -> None:
     decline = getattr(intent.charge.instrument, "decline", None) if intent.charge else None
-    desk.intents.settle_debit(intent, decline=decline)
+    desk.charging.settle_debit(intent, decline=decline)
 
 
 def _succeed(desk: Desk, intent: Intent, _options: Mapping[str, str]) -> None:
-    desk.intents.settle_debit(intent, decline=None)
+    desk.charging.settle_debit(intent, decline=None)
 
 
 def _fail(desk: Desk, intent: Intent, _options: Mapping[str, str]) -> None:
-    desk.intents.settle_debit(intent, decline=DEBIT_FAILED)
+    desk.charging.settle_debit(intent, decline=DEBIT_FAILED)
 
 
 def _expire(desk: Desk, intent: Intent, _options: Mapping[str, str]) -> None:
-    desk.intents.expire_authorization(intent)
+    desk.charging.expire_authorization(intent)
 
 
 def _answer_challenge(outcome: ChallengeOutcome) -> Move:
     def move(desk: Desk, intent: Intent, _options: Mapping[str, str]) -> None:
-        desk.intents.finish_challenge(intent, outcome)
+        desk.charging.finish_challenge(intent, outcome)
 
     return move
 

@@ -182,10 +182,6 @@ async def _execute_once(
             keys.release(key)
             raise
         answer = _answer_error(error, work.cause)
-    except asyncio.CancelledError:
-        # The port was closed while the call waited its latency out: nothing was done.
-        keys.release(key)
-        raise
     keys.keep(key, status=answer.status, body=answer.body, request_id=work.cause.request_id or "")
     return answer
 

@@ -2,9 +2,9 @@
 
 from simulator.stripe.account import Account, Cause, find
 from simulator.stripe.authentication import judge
+from simulator.stripe.charging import return_url_of
 from simulator.stripe.errors import CardDeclined, InvalidRequest, unexpected_state
 from simulator.stripe.forms import Params
-from simulator.stripe.intents import return_url_of
 from simulator.stripe.method_objects import show_method
 from simulator.stripe.methods import Methods, check_chargeable
 from simulator.stripe.objects import show_decline, show_setup_intent

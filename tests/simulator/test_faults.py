@@ -217,10 +217,10 @@ def test_nothing_can_be_advanced_that_is_not_there(simulator: RunningSimulator) 
         simulator.advance("pi_nobody", "nonsense")
 
 
-def test_a_call_that_waits_while_the_port_closes_frees_its_key(
+def test_a_call_taken_before_the_port_closed_is_worked_on_unheard(
     simulator: RunningSimulator, client: stripe.StripeClient
 ) -> None:
-    simulator.fault("latency", ms=1_500, count=1)
+    simulator.fault("latency", ms=600, count=1)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(pay, client, key="key-1")
         while not simulator.calls():
@@ -228,7 +228,25 @@ def test_a_call_that_waits_while_the_port_closes_frees_its_key(
         simulator.fault("refuse")
         with pytest.raises(stripe.APIConnectionError):
             waiting.result()
-    simulator.heal()
+    assert simulator.charges("pi_ours") == []
 
+    simulator.heal()
+    time.sleep(0.8)
+
+    assert len(simulator.charges("pi_ours")) == 1
     assert pay(client, key="key-1").status == "succeeded"
     assert len(simulator.charges("pi_ours")) == 1
+
+
+def test_a_reset_drops_the_calls_that_still_wait(simulator: RunningSimulator) -> None:
+    simulator.fault("latency", ms=300)
+    with (
+        connect(simulator.psp_url, read_timeout=0.1) as impatient,
+        pytest.raises(stripe.APIConnectionError),
+    ):
+        pay(impatient)
+
+    simulator.reset()
+    time.sleep(0.4)
+
+    assert simulator.charges() == []
