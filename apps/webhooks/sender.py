@@ -45,8 +45,9 @@ T = TypeVar("T")
 
 MAX_UNDER_WAY = 512
 POLL_SECONDS = 0.1
-# Outcomes wait this long for others, to be written together.
+# Outcomes wait this long for others, to be written together; so do free places, to be filled.
 SETTLE_SECONDS = 0.02
+GATHER_SECONDS = 0.005
 # Enough for a try with all its time-outs, and for writing its outcome.
 LEASE_SECONDS = 3 * TOTAL_SECONDS
 THREADS = 2
@@ -186,6 +187,7 @@ class _Sender:
         pauses = Pauses()
         while not stop.is_set():
             self._has_room.clear()
+            self._under_way += Counter()  # forgets those with none
             room = MAX_UNDER_WAY - self._under_way.total()
             if not room:
                 await self._wait(POLL_SECONDS)
@@ -199,7 +201,8 @@ class _Sender:
             pauses.reset()
             for job in jobs:
                 self._start(job)
-            await self._wait(SETTLE_SECONDS if jobs else POLL_SECONDS)
+            await self._wait(POLL_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS)
 
     def _start(self, job: Job) -> None:
         self._under_way[job.endpoint.id] += 1
@@ -208,8 +211,13 @@ class _Sender:
         task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, job: Job) -> None:
-        self._outcomes.append(await _send(self._transport, job))
-        self._has_outcome.set()
+        try:
+            self._outcomes.append(await _send(self._transport, job))
+            self._has_outcome.set()
+        finally:
+            # Its place is free at once: the lease keeps the row until its outcome is written.
+            self._under_way[job.endpoint.id] -= 1
+            self._has_room.set()
 
     async def _settle_forever(self) -> None:
         pauses = Pauses()
@@ -227,11 +235,6 @@ class _Sender:
                 continue
             pauses.reset()
             del self._outcomes[: len(batch)]
-            # Only now: until it is written, a delivery would be claimed together with its twin.
-            for outcome in batch:
-                self._under_way[outcome.job.endpoint.id] -= 1
-            self._under_way += Counter()
-            self._has_room.set()
 
     async def _wait(self, seconds: float) -> None:
         try:
