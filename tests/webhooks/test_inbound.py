@@ -1,6 +1,9 @@
 """What gateways tell us: kept once before the answer, handled afterwards, never lost."""
 
+import hashlib
+import hmac
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -9,8 +12,10 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from apps.common.fsm import IllegalTransition
+from apps.gateways.registry import get_gateway, reset_gateways
 from apps.webhooks import inbound, views
 from apps.webhooks.errors import UnknownObject
 from apps.webhooks.inbound import (
@@ -84,6 +89,54 @@ def test_ac_070_a_forged_event_is_answered_400_and_not_kept() -> None:
     assert call("evt_psp_1", signature="forged").status_code == 400
 
     assert not InboundEvent.objects.exists()
+
+
+def sign(body: bytes, *, secret: str, age: int = 0) -> str:
+    stamp = str(int(time.time()) - age)
+    digest = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={stamp},v1={digest}"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("defect", "status"),
+    [
+        ("none", 200),
+        ("rotation", 200),
+        ("secret", 400),
+        ("byte", 400),
+        ("old", 400),
+        ("future", 400),
+        ("missing", 400),
+    ],
+)
+def test_ac_070_stripes_signature_is_checked_over_the_raw_bytes(
+    defect: str, status: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "get_gateway", get_gateway)
+    account = settings.GATEWAYS["stripe_main"]
+    settings.GATEWAYS = {
+        "stripe_main": {**account, "api_key": "sk_test_1", "webhook_secret": "whsec_1"}
+    }
+    reset_gateways()
+    subject = {"id": "pi_1", "object": "payment_intent"}
+    event = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded"}
+    body = json.dumps(
+        {**event, "created": 1, "livemode": False, "data": {"object": subject}}
+    ).encode()
+    ages = {"old": 301, "future": -301}
+    secret = "whsec_2" if defect == "secret" else "whsec_1"
+    signature = sign(body, secret=secret, age=ages.get(defect, 0))
+    if defect == "rotation":
+        signature = signature.replace(",v1=", f",v1={'0' * 64},v1=")
+    headers = {} if defect == "missing" else {"Stripe-Signature": signature}
+    sent = body.replace(b"evt_1", b"evt_2") if defect == "byte" else body
+
+    answer = Client().post(ADDRESS, sent, content_type="application/json", headers=headers)
+
+    reset_gateways()
+    assert answer.status_code == status
+    assert InboundEvent.objects.count() == (1 if status == 200 else 0)
 
 
 @pytest.mark.django_db
