@@ -20,4 +20,9 @@ KINDS: Mapping[str, ApprovalKind] = {
         approve="apps.payouts.handlers.on_payout_approved",
         reject="apps.payouts.handlers.on_payout_rejected",
     ),
+    "manual_journal": ApprovalKind(
+        label="Manual journal",
+        permission="backoffice.approve_journal",
+        approve="apps.ledger.handlers.on_manual_journal_approved",
+    ),
 }

@@ -10,4 +10,5 @@ LOADERS: dict[str, str] = {
     "po": "apps.payouts.api.payouts.load_payouts",
     "re": "apps.payments.api.loaders.load_refunds",
     "tr": "apps.payments.api.transfers.load_transfers",
+    "txn": "apps.ledger.api.balance.load_movements",
 }

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from apps.api import openapi, operations
 from apps.customers.api import views as customers
+from apps.ledger.api import balance, ledger
 from apps.outbox.api import events
 from apps.payments.api import charges, intents, orders, refunds, transfers
 from apps.payouts.api import accounts, payouts
@@ -77,6 +78,17 @@ seller_urls: list[URLPattern | URLResolver] = [
     path("v1/payouts/<str:payout_id>/cancel", payouts.PayoutCancel.as_view()),
 ]
 
+ledger_urls: list[URLPattern | URLResolver] = [
+    path("v1/balance", balance.BalanceView.as_view()),
+    path("v1/balance_transactions", balance.MovementList.as_view()),
+    path("v1/balance_transactions/<str:movement_id>", balance.MovementDetail.as_view()),
+    path("v1/ledger/accounts", ledger.AccountList.as_view()),
+    path("v1/ledger/accounts/<str:account_id>", ledger.AccountDetail.as_view()),
+    path("v1/ledger/journals", ledger.JournalList.as_view()),
+    path("v1/ledger/journals/<str:journal_id>", ledger.JournalDetail.as_view()),
+    path("v1/ledger/trial_balance", ledger.TrialBalance.as_view()),
+]
+
 webhook_urls: list[URLPattern | URLResolver] = [
     path("v1/events/<str:event_id>/resend", deliveries.EventResend.as_view()),
     path("v1/webhook_deliveries", deliveries.DeliveryList.as_view()),
@@ -103,6 +115,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *customer_urls,
     *payment_urls,
     *seller_urls,
+    *ledger_urls,
     *webhook_urls,
     *people_urls,
 ]
