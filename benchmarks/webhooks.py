@@ -216,7 +216,7 @@ def _database() -> Iterator[None]:
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         connection.close()
-        connection.close_pool()
+        connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's has one
         connection.settings_dict["OPTIONS"].pop("pool")
         connection.creation.destroy_test_db(name, verbosity=0)
 

@@ -12,7 +12,7 @@ troubles: dict[str, Callable[[], None]] = {}
 lock = threading.Lock()
 
 
-def on_payment_event(event: Event, *, now: datetime) -> None:  # noqa: ARG001
+def on_payment_event(event: Event, *, now: datetime) -> None:
     """Note the event, after the trouble that the test planned for its object."""
     if event.object_id in troubles:
         troubles[event.object_id]()
