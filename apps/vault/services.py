@@ -50,10 +50,22 @@ def draft_method(
     )
 
 
-def describe_method(method_id: str, details: MethodDetails) -> dict[str, Any]:
-    """Return the argument of `vault_write_method` that fills in what a gateway told."""
+def describe_method(
+    method_id: str, details: MethodDetails, *, gateway: str, token: str
+) -> dict[str, Any]:
+    """
+    Return the argument of `vault_write_method` that fills in what a gateway told.
+
+    `token` is what the gateway keeps the method under from now on, "" when that has not changed:
+    a one-time token cannot be charged again.
+    """
     described = asdict(details)
-    return {"id": method_id, "details": {name: described[name] for name in DESCRIBED}}
+    return {
+        "id": method_id,
+        "details": {name: described[name] for name in DESCRIBED},
+        "gateway": gateway,
+        "token": seal(token) if token else "",
+    }
 
 
 def create_method(

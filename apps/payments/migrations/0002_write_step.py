@@ -32,6 +32,11 @@ BEGIN
         END IF;
     END IF;
 
+    -- Before the intent, whose guard looks for its event.
+    IF jsonb_array_length(step->'events') > 0 THEN
+        PERFORM outbox_publish(step->'events');
+    END IF;
+
     IF expected IS NULL THEN
         INSERT INTO payments_paymentintent
         SELECT * FROM jsonb_populate_record(NULL::payments_paymentintent, step->'intent');
@@ -81,10 +86,6 @@ BEGIN
         SELECT * FROM jsonb_populate_recordset(NULL::payments_refund, step->'refunds');
     END IF;
 
-    IF jsonb_array_length(step->'events') > 0 THEN
-        PERFORM outbox_publish(step->'events');
-    END IF;
-
     -- Booked last, so that the ledger's locks are held for the shortest time.
     PERFORM ledger_post_entry(entry) FROM jsonb_array_elements(step->'entries') entry;
 
@@ -109,9 +110,8 @@ END $$;
 """
 
 HISTORY_TRIGGER = """
-CREATE CONSTRAINT TRIGGER payments_intent_has_its_event
+CREATE TRIGGER payments_intent_has_its_event
     AFTER INSERT OR UPDATE ON payments_paymentintent
-    DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION payments_refuse_silent_change();
 """
 

@@ -30,6 +30,11 @@ BEGIN
         END IF;
     END IF;
 
+    -- Before the intent, whose guard looks for its event.
+    IF jsonb_array_length(step->'events') > 0 THEN
+        PERFORM outbox_publish(step->'events');
+    END IF;
+
     IF expected IS NULL THEN
         INSERT INTO payments_paymentintent
         SELECT * FROM jsonb_populate_record(NULL::payments_paymentintent, step->'intent');
@@ -90,10 +95,6 @@ BEGIN
             ledger_updated = new.ledger_updated, wallet_updated = new.wallet_updated
         FROM jsonb_populate_record(NULL::payments_paymentorder, step->'order') new
         WHERE old.id = new.id;
-    END IF;
-
-    IF jsonb_array_length(step->'events') > 0 THEN
-        PERFORM outbox_publish(step->'events');
     END IF;
 
     -- Booked last, so that the ledger's locks are held for the shortest time.

@@ -88,7 +88,14 @@ def _take_facts(step: Step, attempt: PaymentAttempt, result: PaymentResult) -> N
         attempt.fee = result.fee
     if result.method is not None and not attempt.method_details:
         attempt.method_details = asdict(result.method)
-        step.put_method(describe_method(attempt.payment_method_id, result.method))
+        step.put_method(
+            describe_method(
+                attempt.payment_method_id,
+                result.method,
+                gateway=attempt.gateway,
+                token=result.method_token,
+            )
+        )
     step.put(attempt)
 
 

@@ -1,8 +1,8 @@
 """
 `vault_write_method(method)`: how the hot path stores a method together with its first payment.
 
-With a token it inserts the method and its token; with details it fills in what the gateway told,
-unless that is known already.
+Without details it inserts the method and its token; with details it fills in what the gateway told,
+unless that is known already, and puts the gateway's lasting token in place of a one-time one.
 """
 
 from django.db import migrations
@@ -32,6 +32,10 @@ BEGIN
         funding = details->>'funding', country = details->>'country',
         fingerprint = details->>'fingerprint'
     WHERE id = method->>'id' AND last4 = '';
+    IF method->>'token' <> '' THEN
+        UPDATE vault_gatewaytoken SET token = method->>'token'
+         WHERE payment_method_id = method->>'id' AND gateway = method->>'gateway';
+    END IF;
 END $$;
 """
 
