@@ -4,10 +4,11 @@ import argparse
 import asyncio
 import sys
 
+from simulator.adyen.psp import DEFAULT_KEY as ADYEN_KEY
 from simulator.app import run
 from simulator.settings import Settings
 from simulator.state import Options
-from simulator.stripe.psp import DEFAULT_KEY
+from simulator.stripe.psp import DEFAULT_KEY as STRIPE_KEY
 from simulator.webhooks import Endpoint
 
 
@@ -15,8 +16,10 @@ def main() -> None:
     """Read the command line and serve."""
     parser = _make_parser()
     arguments = parser.parse_args()
-    if bool(arguments.stripe_webhook) != bool(arguments.stripe_secret):
-        parser.error("--stripe-webhook and --stripe-secret belong together")
+    for psp in ("stripe", "adyen"):
+        webhook, secret = _webhook_of(arguments, psp)
+        if bool(webhook) != bool(secret):
+            parser.error(f"--{psp}-webhook and --{psp}-secret belong together")
     options = _read_options(arguments)
     asyncio.run(run(options, ready=lambda: _announce(options)))
 
@@ -29,6 +32,9 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--stripe-key", action="append", help="an API key that Stripe accepts")
     parser.add_argument("--stripe-webhook", help="where Stripe's events go")
     parser.add_argument("--stripe-secret", help="what Stripe signs them with")
+    parser.add_argument("--adyen-key", action="append", help="an API key that Adyen accepts")
+    parser.add_argument("--adyen-webhook", help="where Adyen's notifications go")
+    parser.add_argument("--adyen-secret", help="the HMAC key that Adyen signs with, in hex")
     parser.add_argument("--debit-delay", type=float, help="seconds until a SEPA debit settles")
     parser.add_argument("--webhook-delay", type=float, help="seconds until a webhook leaves")
     return parser
@@ -40,18 +46,24 @@ def _read_options(arguments: argparse.Namespace) -> Options:
         if getattr(arguments, name) is not None:
             setattr(settings, name, getattr(arguments, name))
     endpoints = []
-    if arguments.stripe_webhook:
-        endpoints.append(
-            Endpoint(psp="stripe", url=arguments.stripe_webhook, secret=arguments.stripe_secret)
-        )
+    for psp in ("stripe", "adyen"):
+        url, secret = _webhook_of(arguments, psp)
+        if url:
+            endpoints.append(Endpoint(psp=psp, url=url, secret=secret))
     return Options(
         port=arguments.port,
         psp_port=arguments.psp_port,
         seed=arguments.seed,
-        stripe_keys=arguments.stripe_key or (DEFAULT_KEY,),
+        stripe_keys=arguments.stripe_key or (STRIPE_KEY,),
+        adyen_keys=arguments.adyen_key or (ADYEN_KEY,),
         endpoints=endpoints,
         settings=settings,
     )
+
+
+def _webhook_of(arguments: argparse.Namespace, psp: str) -> tuple[str, str]:
+    values = vars(arguments)
+    return values[f"{psp}_webhook"] or "", values[f"{psp}_secret"] or ""
 
 
 def _announce(options: Options) -> None:

@@ -1,7 +1,7 @@
 """
 The cards and bank accounts of the development world, and how their banks behave.
 
-They belong to no PSP: each PSP has its own names for them (`stripe/tokens.py`), so one card
+They belong to no PSP: each PSP has its own names for them (`tokens.py`), so one card
 behaves the same wherever it is charged.
 """
 

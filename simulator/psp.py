@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from simulator.calls import Subject
-from simulator.webhooks import Notice
+from simulator.webhooks import Notice, Signed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,8 +62,8 @@ class Psp(Protocol):
     def refusal(self, status: int) -> Answer:
         """Return the PSP's answer 429 or 500 for a call it did not work on."""
 
-    def sign(self, secret: str, body: bytes) -> Mapping[str, str]:
-        """Return the headers that sign a webhook."""
+    def sign(self, secret: str, body: bytes) -> Signed:
+        """Return the webhook as it is to be sent, signed."""
 
     def advance(self, reference: str, action: str, options: Mapping[str, str]) -> bool:
         """Move payments on as `/_sim/payments/{reference}/advance` asks; False: none known."""

@@ -4,6 +4,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+from simulator.adyen.psp import DEFAULT_KEY as ADYEN_KEY
+from simulator.adyen.psp import Adyen
 from simulator.agenda import Agenda
 from simulator.books import Books
 from simulator.calls import CallLog
@@ -13,7 +15,8 @@ from simulator.front import Front
 from simulator.ids import Ids
 from simulator.psp import Psp
 from simulator.settings import Settings
-from simulator.stripe.psp import DEFAULT_KEY, Stripe
+from simulator.stripe.psp import DEFAULT_KEY as STRIPE_KEY
+from simulator.stripe.psp import Stripe
 from simulator.three_ds import Challenges
 from simulator.webhooks import Endpoint, Signer, Webhooks
 from simulator.world import World
@@ -26,7 +29,8 @@ class Options:
     port: int
     psp_port: int | None = None
     seed: int | None = None
-    stripe_keys: Sequence[str] = (DEFAULT_KEY,)
+    stripe_keys: Sequence[str] = (STRIPE_KEY,)
+    adyen_keys: Sequence[str] = (ADYEN_KEY,)
     endpoints: Sequence[Endpoint] = ()
     settings: Settings
 
@@ -56,8 +60,11 @@ class State:
             challenges=Challenges(ids, options.base_url),
             webhooks=webhooks,
         )
-        stripe = Stripe(self.world, options.stripe_keys)
-        self.psps: dict[str, Psp] = {stripe.name: stripe}
+        psps: list[Psp] = [
+            Stripe(self.world, options.stripe_keys),
+            Adyen(self.world, options.adyen_keys),
+        ]
+        self.psps = {psp.name: psp for psp in psps}
         signers.update({psp.name: psp.sign for psp in self.psps.values()})
         self.front = Front(clock=clock, faults=self.faults, calls=self.calls, webhooks=webhooks)
         webhooks.endpoints = list(options.endpoints)

@@ -45,6 +45,8 @@ class RunningSimulator:
         *,
         stripe_webhook: str = "",
         stripe_secret: str = "",
+        adyen_webhook: str = "",
+        adyen_secret: str = "",
         debit_delay: float | None = None,
         webhook_delay: float | None = None,
         seed: int | None = None,
@@ -52,6 +54,8 @@ class RunningSimulator:
         self._flags = [] if seed is None else ["--seed", str(seed)]
         if stripe_webhook:
             self._flags += ["--stripe-webhook", stripe_webhook, "--stripe-secret", stripe_secret]
+        if adyen_webhook:
+            self._flags += ["--adyen-webhook", adyen_webhook, "--adyen-secret", adyen_secret]
         for name, value in (("debit", debit_delay), ("webhook", webhook_delay)):
             if value is not None:
                 self._flags += [f"--{name}-delay", str(value)]

@@ -35,21 +35,34 @@ _FLUSH_LOOK_SECONDS = 0.03
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """One event, ready to be sent to everyone who listens to its PSP."""
+    """
+    One event, ready to be sent to everyone who listens to its PSP.
+
+    `acknowledgement` is what a receiver must answer for the event to count as received.
+    """
 
     id: str
     psp: str
     type: str
     body: bytes
     references: tuple[str, ...] = ()
+    acknowledgement: bytes = b""
 
     @property
     def facts(self) -> Facts:
         return {"event": (self.type,), "reference": self.references}
 
 
-# Turns (secret, body) into the headers that prove where the body comes from.
-Signer = Callable[[str, bytes], Mapping[str, str]]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signed:
+    """A webhook ready to leave; the signature stands in a header or inside the body."""
+
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# Signs a body with a secret, which proves where the body comes from.
+Signer = Callable[[str, bytes], Signed]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,21 +270,20 @@ class Webhooks:
             self._wait(delivery, _retry_seconds(delivery.attempts))
 
     async def _post(self, session: aiohttp.ClientSession, delivery: Delivery) -> int:
-        """Return the answer's status, 0 when none came."""
+        """Return the answer's status, 0 when none came or it acknowledges nothing."""
         sign = self._signers[delivery.notice.psp]
         secret = delivery.endpoint.secret
-        headers = sign(
-            f"not {secret}" if delivery.is_badly_signed else secret, delivery.notice.body
-        )
+        signed = sign(f"not {secret}" if delivery.is_badly_signed else secret, delivery.notice.body)
         try:
             async with session.post(
                 delivery.endpoint.url,
-                data=delivery.notice.body,
-                headers={"Content-Type": "application/json; charset=utf-8", **headers},
+                data=signed.body,
+                headers={"Content-Type": "application/json; charset=utf-8", **signed.headers},
                 allow_redirects=False,
             ) as answer:
-                await answer.read()
-                return answer.status
+                said = await answer.read()
+                is_taken = said.strip().startswith(delivery.notice.acknowledgement)
+                return answer.status if is_taken else 0
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return 0
 

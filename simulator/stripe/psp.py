@@ -29,6 +29,7 @@ from simulator.stripe.expansion import expand
 from simulator.stripe.forms import Params, nest, parse_fields
 from simulator.stripe.moves import MOVES
 from simulator.stripe.records import Intent
+from simulator.webhooks import Signed
 from simulator.world import World
 
 DEFAULT_KEY = "sk_test_simulator"
@@ -115,12 +116,12 @@ class Stripe:
             currency=currency,
         )
 
-    def sign(self, secret: str, body: bytes) -> Mapping[str, str]:
+    def sign(self, secret: str, body: bytes) -> Signed:
         """Sign as Stripe does, with the machine's time."""
         moment = str(int(time.time()))
         signed = moment.encode() + b"." + body
         signature = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-        return {"Stripe-Signature": f"t={moment},v1={signature}"}
+        return Signed(body=body, headers={"Stripe-Signature": f"t={moment},v1={signature}"})
 
     def advance(self, reference: str, action: str, options: Mapping[str, str]) -> bool:
         """Move every payment on that carries the reference, or has it as its id."""
