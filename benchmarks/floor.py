@@ -59,9 +59,7 @@ def create_floor(url: str, intent_id: str) -> dict[str, int]:
         ids = _ids(connection, intent_id)
         tables = {source.table for source in _sources()} | {"outbox_message", "ledger_balance"}
         for table in sorted(tables):
-            connection.execute(
-                f"CREATE TABLE {SCHEMA}.{table} (LIKE public.{table} INCLUDING ALL)"
-            )
+            connection.execute(f"CREATE TABLE {SCHEMA}.{table} (LIKE public.{table} INCLUDING ALL)")
         connection.execute(f"INSERT INTO {SCHEMA}.ledger_balance SELECT * FROM ledger_balance")
         statements: dict[str, list[sql.Composable]] = {phase: [] for phase in PHASES}
         counts: dict[str, int] = {}
@@ -165,7 +163,7 @@ def _add_updates(
     """Add the updates of rows that an earlier phase inserted, and of the balances."""
     intent = "UPDATE floor.payments_paymentintent SET version = version + 1, status = {} WHERE id ="
     key = " 'pi_' || lpad(n::text, 26, '0');"
-    statements["claim"].append(sql.SQL(intent.format("'processing'") + key))
+    statements["claim"].append(sql.SQL(intent.format("'succeeded'") + key))
     statements["settle"].extend(
         [
             sql.SQL(intent.format("'succeeded'") + key),

@@ -15,11 +15,13 @@ class Event(models.Model):
     the API showed it at that moment; `sequence` counts per object from 1 without gaps.
     """
 
-    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "evt"))
+    id = models.CharField(
+        primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "evt")
+    )
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
     type = models.CharField(max_length=60)
-    object_id = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=40, db_collation="C")
     sequence = models.PositiveIntegerField()
     data = models.JSONField(default=dict)
     object = models.JSONField()
@@ -55,7 +57,7 @@ class Message(models.Model):
     id = models.BigAutoField(primary_key=True)
     # Neither constraint nor index: both rows are written together, and nobody looks from the event.
     event = models.ForeignKey(Event, on_delete=models.PROTECT, db_constraint=False, db_index=False)
-    object_id = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=40, db_collation="C")
     type = models.CharField(max_length=60)
     available_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)

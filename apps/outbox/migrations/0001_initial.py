@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.CharField(
+                        db_collation="C",
                         default=functools.partial(apps.common.ids.new_id, *("evt",), **{}),
                         max_length=40,
                         primary_key=True,
@@ -27,7 +28,7 @@ class Migration(migrations.Migration):
                 ("merchant_id", models.CharField(max_length=40)),
                 ("livemode", models.BooleanField()),
                 ("type", models.CharField(max_length=60)),
-                ("object_id", models.CharField(max_length=40)),
+                ("object_id", models.CharField(db_collation="C", max_length=40)),
                 ("sequence", models.PositiveIntegerField()),
                 ("data", models.JSONField(default=dict)),
                 ("object", models.JSONField()),
@@ -53,7 +54,7 @@ class Migration(migrations.Migration):
             name="Message",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("object_id", models.CharField(max_length=40)),
+                ("object_id", models.CharField(db_collation="C", max_length=40)),
                 ("type", models.CharField(max_length=60)),
                 ("available_at", models.DateTimeField()),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
