@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 from apps.api.models import ApiKey, Merchant
 from apps.backoffice.models import User
+from apps.backoffice.services.people import roles
 
 pytestmark = pytest.mark.django_db
 
@@ -24,10 +25,13 @@ def test_the_file_holds_what_a_program_needs_and_only_its_owner_reads_it(tmp_pat
 
     assert made["secret_key"].startswith("sk_test_")
     assert made["publishable_key"].startswith("pk_test_")
-    assert [person["role"] for person in made["staff"]] == ["admin"]
-    assert User.objects.get(email=made["staff"][0]["email"]).check_password(
-        made["staff"][0]["password"]
-    )
+    assert [person["role"] for person in made["staff"]] == ["admin", *roles()]
+    for person in made["staff"]:
+        user = User.objects.get(email=person["email"])
+        assert user.check_password(person["password"])
+        assert user.is_superuser == (person["role"] == "admin")
+        assert user.totpdevice_set.get().confirmed
+        assert person["totp_secret"]
     assert (tmp_path / "credentials.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -38,7 +42,7 @@ def test_a_second_start_keeps_everything(tmp_path: Path) -> None:
     assert first == second
     assert Merchant.objects.count() == 1
     assert ApiKey.objects.count() == 2
-    assert User.objects.count() == 1
+    assert User.objects.count() == 1 + len(roles())
 
 
 def test_a_lost_file_gets_new_keys_for_the_same_merchant(tmp_path: Path) -> None:
@@ -47,7 +51,8 @@ def test_a_lost_file_gets_new_keys_for_the_same_merchant(tmp_path: Path) -> None
 
     assert first["secret_key"] != second["secret_key"]
     assert Merchant.objects.count() == 1
-    assert User.objects.get().check_password(second["staff"][0]["password"])
+    admin = second["staff"][0]
+    assert User.objects.get(email=admin["email"]).check_password(admin["password"])
 
 
 def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ from apps.api.authentication import digest_of
 from apps.api.models import ApiKey, ApiKeyKind, Merchant
 from apps.api.services import create_api_key, create_merchant
 from apps.backoffice.models import User
+from apps.backoffice.services.people import create_staff, roles, setup_roles
 
 MERCHANT_NAME = "Demo shop"
-ADMIN_EMAIL = "admin@demo.example"
+# Not a role of the table: a superuser, whom the four-eyes rules bind all the same.
+ADMIN_ROLE = "admin"
 
 _OWNER_ONLY = 0o600
-_PASSWORD_BYTES = 12
+_PASSWORD_BYTES = 15
 
 
 class Command(BaseCommand):
@@ -42,7 +44,7 @@ class Command(BaseCommand):
             "publishable_key": _keep_key(
                 merchant, ApiKeyKind.PUBLISHABLE, kept.get("publishable_key", "")
             ),
-            "staff": [_keep_admin(kept.get("staff", []))],
+            "staff": _keep_staff(kept.get("staff", [])),
         }
         _write(credentials, made)
         self.stdout.write(f"{merchant.name}: {merchant.id}")
@@ -66,18 +68,29 @@ def _keep_key(merchant: Merchant, kind: ApiKeyKind, secret: str) -> str:
     return made
 
 
-def _keep_admin(staff: list[dict[str, str]]) -> dict[str, str]:
-    """Return the log-in when it still works, else the same person with a new password."""
-    user = User.objects.filter(email=ADMIN_EMAIL).first()
-    kept = next((person for person in staff if person["email"] == ADMIN_EMAIL), None)
+def _keep_staff(known: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return one person per role, and one with every right; log-ins that still work are kept."""
+    setup_roles()
+    by_email = {person["email"]: person for person in known}
+    people = [_keep_person(by_email, role=role) for role in roles()]
+    admin = _keep_person(by_email, role=ADMIN_ROLE, groups=next(iter(roles())))
+    User.objects.filter(email=admin["email"]).update(is_superuser=True)
+    return [admin, *people]
+
+
+def _keep_person(
+    known: dict[str, dict[str, str]], *, role: str, groups: str = ""
+) -> dict[str, str]:
+    email = f"{role.replace('_', '.')}@demo.example"
+    kept = known.get(email)
+    user = User.objects.filter(email=email).first()
     if user and kept and user.check_password(kept["password"]):
         return kept
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
-    if user is None:
-        user = User.objects.create_superuser(ADMIN_EMAIL, name="Ada Admin")
-    user.set_password(password)
-    user.save(update_fields=["password"])
-    return {"role": "admin", "email": ADMIN_EMAIL, "password": password, "totp_secret": ""}
+    _, totp_secret = create_staff(
+        email=email, role=groups or role, password=password, name=role.replace("_", " ").title()
+    )
+    return {"role": role, "email": email, "password": password, "totp_secret": totp_secret}
 
 
 def _read(path: Path) -> dict[str, Any]:
