@@ -248,6 +248,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 # Five wrong passwords from one address close the log-in for half an hour, even to the right one.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.5
+# What the log-in form calls it; the default is the model's field, which the form does not send.
+AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "admin/backoffice/locked_out.html"
@@ -266,6 +268,21 @@ UNFOLD = {
     "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "COLORS": {
+        "primary": {
+            "50": "oklch(96.2% .018 272.3)",
+            "100": "oklch(93% .034 272.8)",
+            "200": "oklch(87% .065 274)",
+            "300": "oklch(78.5% .115 274.7)",
+            "400": "oklch(67.3% .182 276.9)",
+            "500": "oklch(58.5% .233 277.1)",
+            "600": "oklch(51.1% .262 277)",
+            "700": "oklch(45.7% .24 277)",
+            "800": "oklch(39.8% .195 277.4)",
+            "900": "oklch(35.9% .144 278.7)",
+            "950": "oklch(25.7% .09 281.3)",
+        }
+    },
     "ENVIRONMENT": "apps.backoffice.environment.environment_label",
     "STYLES": ["apps.backoffice.environment.stylesheet"],
     "SCRIPTS": ["apps.backoffice.environment.script"],

@@ -70,7 +70,7 @@ def furnish(gateway: FakeGateway) -> House:
         approval=request_approval(
             scope=SCOPE,
             kind="reset_second_factor",
-            subject_id=str(person.pk),
+            subject_id=person.email,
             reason="The phone is lost.",
             origin=Origin(actor="staff:somebody@shop.example"),
             now=now,

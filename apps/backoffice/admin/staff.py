@@ -168,7 +168,7 @@ class ResetSecondFactorDialog(_StaffDialog):
             has_second_factor(self.subject)
             and not Approval.objects.filter(
                 kind=RESET_SECOND_FACTOR,
-                subject_id=str(self.subject.pk),
+                subject_id=self.subject.email,
                 status=ApprovalStatus.PENDING,
             ).exists()
         )
@@ -178,8 +178,7 @@ class ResetSecondFactorDialog(_StaffDialog):
         request_approval(
             scope=Scope("", livemode=True),
             kind=RESET_SECOND_FACTOR,
-            subject_id=str(self.subject.pk),
-            payload={"email": self.subject.email},
+            subject_id=self.subject.email,
             reason=answers["reason"],
             origin=origin,
             now=now,

@@ -5,13 +5,18 @@ from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django_otp.models import Device, ThrottlingMixin
+from django_otp.models import Device, DeviceManager, ThrottlingMixin
 
 
 class RecoveryDevice(ThrottlingMixin, Device):
     """Recovery codes of one person; the database knows their digests only, each works once."""
 
+    user = models.ForeignKey(
+        "backoffice.User", on_delete=models.CASCADE, related_name="recovery_devices"
+    )
     digests: Any = ArrayField(models.CharField(max_length=64), default=list)
+
+    objects: ClassVar[models.Manager["RecoveryDevice"]] = DeviceManager()
 
     class Meta:
         constraints: ClassVar[Any] = [

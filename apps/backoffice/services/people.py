@@ -147,7 +147,7 @@ def let_in(*, user: User) -> None:
 
 def on_second_factor_reset(approval: Approval, *, origin: Origin, now: datetime) -> None:  # noqa: ARG001
     """Forget a person's second factor: what an approval of this kind does."""
-    reset_second_factor(user=User.objects.get(pk=approval.subject_id))
+    reset_second_factor(user=User.objects.get(email=approval.subject_id))
 
 
 def has_second_factor(user: User) -> bool:

@@ -284,21 +284,22 @@ def _took(attempt: PaymentAttempt) -> str:
 def _refunds(records: PaymentRecords) -> Table:
     rows = [
         (
-            link(reverse("admin:payments_refund_change", args=[refund.id]), refund.id),
+            stacked(
+                link(reverse("admin:payments_refund_change", args=[refund.id]), refund.id),
+                words(refund.failure_reason or refund.reason),
+            ),
             refund_chip(refund.status),
-            words(refund.reason or refund.failure_reason or NOTHING),
-            actor_in_words(refund.actor),
-            moment(refund.created_at),
+            stacked(actor_in_words(refund.actor), moment(refund.created_at)),
             money(refund.amount, refund.currency),
         )
         for refund in records.refunds
     ]
     return Table(
         "Refunds",
-        ("Refund", "Status", "Reason", "Asked by", "Created", "Amount"),
+        ("Refund", "Status", "Asked by", "Amount"),
         rows,
         empty="Nothing went back.",
-        numbers=(5,),
+        numbers=(3,),
     )
 
 

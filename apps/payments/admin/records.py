@@ -64,5 +64,5 @@ def _postings(attempts: list[str], refunds: list[str]) -> list[Posting]:
     return list(
         Posting.objects.filter(entry_id__in=entries)
         .select_related("account", "entry")
-        .order_by("entry_id", "leg")[:LIMIT]
+        .order_by("entry__booked_at", "entry_id", "leg")[:LIMIT]
     )

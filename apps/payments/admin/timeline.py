@@ -75,7 +75,10 @@ _SENTENCES: dict[str, tuple[Tone, Sentence]] = {
 
 def payment_timeline(intent: PaymentIntent, events: Sequence[Event]) -> Timeline:
     """Return what happened to the payment, newest first; a gap in its history is an alarm."""
-    own = [event for event in events if event.object_id == intent.id]
+    own = sorted(
+        (event for event in events if event.object_id == intent.id),
+        key=lambda event: event.sequence,
+    )
     is_whole = [event.sequence for event in own] == list(range(1, intent.version + 1))
     return Timeline(
         title="Timeline",

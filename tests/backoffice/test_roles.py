@@ -1,0 +1,163 @@
+"""Who may see and do what: the committed table of roles, asked of every page and dialog."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.services.people import UnknownPermission, setup_roles
+from config.roles import ROLES
+from tests.backoffice.house import House, furnish
+from tests.fake_gateway import FakeGateway
+
+pytestmark = pytest.mark.django_db
+
+EnterAs = Callable[[str], Client]
+FORBIDDEN, OK, UNPROCESSABLE = 403, 200, 422
+
+# Role -> what it may see (models) and do (dialogs). The other way round than config/roles.py
+# says it, so that a slip there does not pass here.
+MATRIX: dict[str, tuple[str, str]] = {
+    "support_agent": ("approval customer paymentintent paymentmethod refund", "refund"),
+    "support_lead": (
+        "approval customer event paymentintent paymentmethod refund",
+        "cancel capture refund",
+    ),
+    "finance": (
+        "account approval customer event journalentry paymentintent paymentmethod refund",
+        "refund",
+    ),
+    "finance_lead": (
+        "account approval customer event journalentry paymentintent paymentmethod refund",
+        "cancel capture refund",
+    ),
+    "risk": ("approval customer event paymentintent paymentmethod refund", ""),
+    "risk_lead": ("approval customer event paymentintent paymentmethod refund", "cancel"),
+    "ops": ("event inboundevent message paymentintent refund", "discard replay"),
+    "auditor": (
+        "account apikey approval customer event inboundevent journalentry message paymentintent"
+        " paymentmethod refund staffaction user",
+        "",
+    ),
+    "developer": (
+        "apikey event inboundevent message paymentintent refund",
+        "create replay-webhook revoke roll",
+    ),
+    "admin": ("approval staffaction user", "invite let-in reset-second-factor role shut-out"),
+}
+
+
+@pytest.fixture
+def house(db: None, gateway: FakeGateway) -> House:
+    return furnish(gateway)
+
+
+def screens() -> dict[str, ObjectAdmin]:
+    registered: Any = admin.site._registry
+    return {model._meta.model_name: screen for model, screen in registered.items()}
+
+
+def rows(house: House) -> dict[str, Any]:
+    return {
+        "paymentintent": house.paid,
+        "apikey": house.key,
+        "message": house.dead_letter,
+        "inboundevent": house.webhook,
+        "user": house.person,
+        "approval": house.approval,
+    }
+
+
+def test_the_table_names_every_role() -> None:
+    assert sorted(MATRIX) == sorted(ROLES)
+
+
+@pytest.mark.parametrize("role", sorted(MATRIX))
+def test_a_role_sees_its_lists_and_no_others(house: House, enter_as: EnterAs, role: str) -> None:
+    client = enter_as(role)
+
+    seen = {
+        model
+        for model, screen in screens().items()
+        if client.get(reverse(f"admin:{screen.opts.app_label}_{model}_changelist")).status_code
+        == OK
+    }
+
+    assert sorted(seen) == MATRIX[role][0].split()
+
+
+@pytest.mark.parametrize("role", sorted(MATRIX))
+def test_a_role_opens_and_sends_its_dialogs_and_no_others(
+    house: House, enter_as: EnterAs, role: str
+) -> None:
+    client = enter_as(role)
+    allowed = set()
+
+    for model, screen in screens().items():
+        name = f"admin:{screen.opts.app_label}_{model}"
+        urls = [(kind.name, reverse(f"{name}_list_dialog", args=[kind.name]))
+                for kind in screen.list_dialogs]  # fmt: skip
+        urls += [(kind.name, reverse(f"{name}_dialog", args=[rows(house)[model].pk, kind.name]))
+                 for kind in screen.dialogs]  # fmt: skip
+        for dialog, url in urls:
+            opened, sent = client.get(url).status_code, client.post(url).status_code
+            assert (opened, sent) in {(OK, UNPROCESSABLE), (FORBIDDEN, FORBIDDEN)}, url
+            if opened == OK and model != "approval":
+                is_second = dialog == "replay" and role == "developer"
+                allowed.add("replay-webhook" if is_second else dialog)
+
+    assert sorted(allowed) == MATRIX[role][1].split()
+
+
+@pytest.mark.parametrize("role", sorted(MATRIX))
+def test_the_sidebar_and_the_first_page_offer_only_what_opens(
+    house: House, enter_as: EnterAs, role: str
+) -> None:
+    client = enter_as(role)
+
+    page = client.get(reverse("admin:index"))
+
+    links = [
+        item["link"] for group in page.context["sidebar_navigation"] for item in group["items"]
+    ]
+    links += [item["url"] for item in page.context["cards"]]
+    assert {client.get(link).status_code for link in links} == {OK}
+
+
+def test_who_may_not_see_people_sees_masked_addresses(house: House, enter_as: EnterAs) -> None:
+    url = reverse("admin:customers_customer_changelist")
+
+    assert "ada@payer.example" in enter_as("support_agent").get(url).content.decode()
+    masked = enter_as("auditor").get(url).content.decode()
+    assert "a•••@payer.example" in masked
+    assert "ada@payer.example" not in masked
+
+
+def test_setting_roles_up_twice_changes_nothing_and_a_stray_role_loses_its_rights() -> None:
+    call_command("setup_roles", verbosity=0)
+    stray = Group.objects.create(name="retired")
+    stray.permissions.set(Group.objects.get(name="finance").permissions.all())
+
+    assert setup_roles() == len(ROLES)
+
+    assert Group.objects.count() == len(ROLES) + 1
+    assert stray.permissions.count() == 0
+    assert Group.objects.get(name="finance").permissions.count() == len(set(ROLES["finance"]))
+
+
+def test_a_role_with_an_unknown_permission_is_refused_as_a_whole(settings: Any) -> None:
+    settings.BACKOFFICE_ROLES = "tests.backoffice.test_roles.BROKEN"
+
+    with pytest.raises(UnknownPermission, match=r"clerk: payments\.view_moon"):
+        setup_roles()
+
+    assert not Group.objects.exists()
+
+
+BROKEN = {"auditor": ("payments.view_refund",), "clerk": ("payments.view_moon",)}

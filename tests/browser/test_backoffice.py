@@ -1,0 +1,171 @@
+"""The back-office as a person uses it: log in with both factors, find a payment, refund it."""
+
+import base64
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django_otp.oath import totp
+from playwright.sync_api import Browser, Page, expect
+
+from apps.backoffice.services import create_staff, setup_roles
+from apps.gateways.base import RefundState
+from apps.payments.models import PaymentIntent, Refund
+from apps.payments.states import RefundStatus
+from tests.backoffice.house import House, furnish
+from tests.fake_gateway import FakeGateway, use_gateways
+
+PASSWORD = "correct horse battery"
+# Set to keep the pictures that the documentation shows.
+SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def sync_calls_beside_playwright(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Playwright's loop runs in this thread, which Django takes for a mistake.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
+@pytest.fixture
+def gateway(settings: Any) -> Iterator[FakeGateway]:
+    fake = FakeGateway()
+    with use_gateways(settings, fake):
+        yield fake
+
+
+@pytest.fixture
+def house(gateway: FakeGateway) -> House:
+    setup_roles()
+    return furnish(gateway)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    yield page
+    context.close()
+    # A refused script or style says so here: the pages keep to their own policy.
+    assert [said for said in complaints if "Content Security Policy" in said] == []
+
+
+def log_in(page: Page, base: str, *, role: str) -> None:
+    """Give both factors, as a person with a phone does."""
+    _, secret = create_staff(email=f"{role}@shop.example", role=role, password=PASSWORD)
+    page.goto(f"{base}/admin/")
+    picture(page, "log-in")
+    page.fill("input[name=username]", f"{role}@shop.example")
+    page.fill("input[name=password]", PASSWORD)
+    with page.expect_navigation():
+        page.click("#login-form button[type=submit]")
+    expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
+    picture(page, "second-factor")
+    page.fill("input[name=code]", code_of(secret))
+    with page.expect_navigation():
+        page.click("#second-factor-form button[type=submit]")
+
+
+def code_of(secret: str) -> str:
+    """Return the six digits that an authenticator app shows for this secret."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    return f"{totp(key):06d}"
+
+
+def picture(page: Page, name: str, *, full: bool = False) -> None:
+    """Keep a picture when somebody asked for them."""
+    if SCREENSHOTS:
+        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=full)
+
+
+def test_support_finds_a_payment_refunds_it_and_sees_that_it_happened(
+    live_server: Any, page: Page, house: House
+) -> None:
+    log_in(page, live_server.url, role="support_lead")
+    expect(page.get_by_text("Work that waits")).to_be_visible()
+    picture(page, "today")
+
+    page.click("nav >> text=Payments >> nth=-1")
+    expect(page.locator("#result_list")).to_contain_text(house.paid.id)
+    picture(page, "payments")
+    page.fill("#searchbar", house.paid.id)
+    page.press("#searchbar", "Enter")
+    expect(page.locator("#result_list tbody")).to_have_count(1)
+    page.click(f"text={house.paid.id}")
+    expect(page.locator(".bo-heading")).to_contain_text("10.50")
+    picture(page, "payment", full=True)
+
+    page.click("text=Refund…")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Can be refunded")
+    expect(dialog.locator("input[name=amount]")).to_have_value("10.00")
+    dialog.locator("input[name=amount]").fill("4.00")
+    dialog.locator("textarea[name=reason]").fill("The parcel came late.")
+    picture(page, "refund")
+    with page.expect_navigation():
+        dialog.get_by_role("button", name="Refund").click()
+
+    expect(page.locator("body")).to_contain_text("4.00\u00a0EUR is on its way back to the payer")
+    expect(page.locator(".bo-timeline li").first).to_contain_text("4.00\u00a0EUR refunded")
+    expect(page.locator(".bo-timeline li").first).to_contain_text("support_lead@shop.example")
+    picture(page, "refunded", full=True)
+    assert PaymentIntent.objects.get(pk=house.paid.id).amount_refunded == 450
+
+
+def test_a_refund_without_an_answer_is_unknown_and_never_failed(
+    live_server: Any, page: Page, house: House, gateway: FakeGateway
+) -> None:
+    gateway.refund_state = RefundState.PENDING
+    log_in(page, live_server.url, role="support_agent")
+    page.goto(f"{live_server.url}/admin/payments/paymentintent/{house.paid.id}/change/")
+
+    page.click("text=Refund…")
+    dialog = page.get_by_role("dialog")
+    dialog.locator("textarea[name=reason]").fill("They changed their mind.")
+    with page.expect_navigation():
+        dialog.get_by_role("button", name="Refund").click()
+
+    expect(page.locator("body")).to_contain_text("Unknown, we are checking")
+    expect(page.locator("body")).not_to_contain_text(re.compile("failed", re.IGNORECASE))
+    assert Refund.objects.filter(status=RefundStatus.PENDING).count() == 1
+
+
+def test_a_dialog_takes_the_focus_and_closes_with_escape(
+    live_server: Any, page: Page, house: House
+) -> None:
+    log_in(page, live_server.url, role="support_lead")
+    page.goto(f"{live_server.url}/admin/payments/paymentintent/{house.held.id}/change/")
+
+    page.click("text=Capture…")
+    expect(page.get_by_role("dialog").locator("input[name=amount]")).to_be_focused()
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("text=Capture…")).to_be_focused()
+
+
+def test_pictures_of_the_other_screens(live_server: Any, page: Page, house: House) -> None:
+    if not SCREENSHOTS:
+        pytest.skip("SCREENSHOTS names no folder")
+    log_in(page, live_server.url, role="auditor")
+    for name, path in {
+        "trial-balance": "ledger/account/",
+        "journal": "ledger/journalentry/",
+        "events": "outbox/event/",
+        "outbox": "outbox/message/",
+        "webhooks": "webhooks/inboundevent/",
+        "api-keys": "api/apikey/",
+        "staff": "backoffice/user/",
+        "approvals": "backoffice/approval/?status__exact=pending",
+        "approval": f"backoffice/approval/{house.approval.id}/change/",
+        "customer": f"customers/customer/{house.customer.id}/change/",
+    }.items():
+        page.goto(f"{live_server.url}/admin/{path}")
+        picture(page, name)
