@@ -107,6 +107,16 @@ def to_minor(text: str, currency: str) -> int:
     return int(amount)
 
 
+def smallest_charge(currency: str) -> int:
+    """Return the least that can be charged in `currency`, in minor units."""
+    return _MINIMUM_AMOUNTS.get(currency.upper(), 1)
+
+
+def charge_step(currency: str) -> int:
+    """Return of what amounts in `currency` are whole multiples, in minor units (AC-41, AC-42)."""
+    return _GRANULARITY.get(currency.upper(), 1)
+
+
 def check_charge_amount(amount: int, currency: str) -> None:
     """
     Refuse what no gateway would charge.
@@ -121,11 +131,11 @@ def check_charge_amount(amount: int, currency: str) -> None:
     currency = currency.upper()
     if currency not in CURRENCIES:
         raise CurrencyInvalid(param="currency", currency=currency[:10])
-    minimum = _MINIMUM_AMOUNTS.get(currency, 1)
+    minimum = smallest_charge(currency)
     if amount < minimum:
         raise AmountTooSmall(param="amount", amount=amount, currency=currency, minimum=minimum)
     if amount > MAXIMUM_AMOUNT:
         raise AmountTooLarge(param="amount", amount=amount, maximum=MAXIMUM_AMOUNT)
-    step = _GRANULARITY.get(currency, 1)
+    step = charge_step(currency)
     if amount % step:
         raise AmountGranularity(param="amount", amount=amount, currency=currency, step=step)

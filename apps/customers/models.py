@@ -30,6 +30,12 @@ class Customer(models.Model):
     metadata = models.JSONField(default=dict)
     preferred_locales = models.JSONField(default=list)
     default_payment_method_id = models.CharField(max_length=40, blank=True)
+    # Periods are counted on this wall clock; a test clock stands in for the real time.
+    time_zone = models.CharField(max_length=60, default="UTC")
+    test_clock_id = models.CharField(max_length=40, blank=True)
+    # Minor units of `currency`: below zero is the customer's credit, above is what they owe.
+    balance = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3, blank=True)
     created_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=0)

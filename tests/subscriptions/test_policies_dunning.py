@@ -11,7 +11,7 @@ FIRST = datetime(2025, 1, 31, 10, tzinfo=UTC)
 
 
 def schedule(terms: DunningTerms, first: datetime, zone: str = "UTC") -> list[str]:
-    found = []
+    found: list[str] = []
     for slot in range(10):
         at = slot_at(terms, first_failed_at=first, slot=slot, time_zone=zone)
         if at is None:

@@ -55,14 +55,17 @@ def test_usage_becomes_a_quantity(how: Aggregation, quantity: str) -> None:
     assert aggregate([], how) == 0
 
 
-def test_a_percentage_is_taken_off_each_charge_and_no_credit() -> None:
-    assert discount_lines([1005, -300, 200], CouponTerms(Decimal(10))) == [101, 0, 20]
+def test_a_percentage_is_taken_off_each_line_and_off_what_is_given_back() -> None:
+    assert discount_lines([1005, -300, 200], CouponTerms(Decimal(10))) == [101, -30, 20]
 
 
 def test_an_amount_is_spread_without_losing_a_unit() -> None:
     assert discount_lines([1000, 1000, 1000], CouponTerms(amount_off=100)) == [34, 33, 33]
     assert discount_lines([300, -50], CouponTerms(amount_off=1000)) == [300, 0]
     assert discount_lines([0, -50], CouponTerms(amount_off=1000)) == [0, 0]
+    assert discount_lines([500, 300], CouponTerms(amount_off=100), prorated=[True, False]) == [
+        0, 100,
+    ]  # fmt: skip
 
 
 def test_tax_is_rounded_half_away_from_zero() -> None:

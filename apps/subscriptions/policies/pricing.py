@@ -89,17 +89,24 @@ class CouponTerms:
     amount_off: int = 0
 
 
-def discount_lines(amounts: Sequence[int], coupon: CouponTerms) -> list[int]:
+def discount_lines(
+    amounts: Sequence[int], coupon: CouponTerms, *, prorated: Sequence[bool] = ()
+) -> list[int]:
     """
-    Return what the coupon takes off each line; credits are left alone.
+    Return what the coupon takes off each line.
 
-    A percentage is rounded per line. An amount is spread over the lines so that no unit is lost,
-    and never takes off more than they are worth.
+    A percentage is rounded per line and also lessens what a change gives back, for no more was
+    paid. An amount is spread over the charges so that no unit is lost, never takes off more than
+    they are worth, and leaves prorated lines alone, as at Stripe.
     """
-    charges = [max(0, amount) for amount in amounts]
     if coupon.percent_off is not None:
         share = Fraction(coupon.percent_off) / PERCENT
-        return [round_half_up(charge * share) for charge in charges]
+        return [round_half_up(amount * share) for amount in amounts]
+    flags = prorated or [False] * len(amounts)
+    charges = [
+        0 if is_prorated else max(0, amount)
+        for amount, is_prorated in zip(amounts, flags, strict=True)
+    ]
     total = sum(charges)
     if not total:
         return [0] * len(charges)
