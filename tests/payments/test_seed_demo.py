@@ -25,11 +25,11 @@ def test_the_file_holds_what_a_program_needs_and_only_its_owner_reads_it(tmp_pat
 
     assert made["secret_key"].startswith("sk_test_")
     assert made["publishable_key"].startswith("pk_test_")
-    assert [person["role"] for person in made["staff"]] == ["admin", *roles()]
+    assert [person["role"] for person in made["staff"]] == ["superuser", *roles()]
     for person in made["staff"]:
         user = User.objects.get(email=person["email"])
         assert user.check_password(person["password"])
-        assert user.is_superuser == (person["role"] == "admin")
+        assert user.is_superuser == (person["role"] == "superuser")
         assert user.totpdevice_set.get().confirmed
         assert person["totp_secret"]
     assert (tmp_path / "credentials.json").stat().st_mode & 0o777 == 0o600

@@ -17,7 +17,7 @@ from apps.backoffice.services.people import create_staff, roles, setup_roles
 
 MERCHANT_NAME = "Demo shop"
 # Not a role of the table: a superuser, whom the four-eyes rules bind all the same.
-ADMIN_ROLE = "admin"
+ADMIN_ROLE = "superuser"
 
 _OWNER_ONLY = 0o600
 _PASSWORD_BYTES = 15
