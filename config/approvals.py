@@ -9,6 +9,12 @@ from collections.abc import Mapping
 from apps.backoffice.policies import ApprovalKind
 
 KINDS: Mapping[str, ApprovalKind] = {
+    "refund": ApprovalKind(
+        label="Refund above the limit",
+        permission="backoffice.approve_refund",
+        approve="apps.payments.services.approvals.on_refund_approved",
+        reject="apps.payments.services.approvals.on_refund_rejected",
+    ),
     "reset_second_factor": ApprovalKind(
         label="Reset of a second factor",
         permission="backoffice.manage_staff",

@@ -27,6 +27,15 @@ _APPROVE_ALL = (
     "backoffice.approve_journal",
 )
 
+# How much a role gives back alone, in major units; above it a second person decides (AC-49f). Who
+# has no role here, a superuser too, always needs one.
+REFUND_LIMITS: Mapping[str, int] = {
+    "support_agent": 100,
+    "support_lead": 1_000,
+    "finance": 1_000,
+    "finance_lead": 10_000,
+}
+
 ROLES: Mapping[str, tuple[str, ...]] = {
     "support_agent": (*_PAYMENTS, *_APPROVALS, *_PII, *_REFUND),
     "support_lead": (

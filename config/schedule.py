@@ -22,6 +22,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.payouts.services.payouts.sweep_payouts", every=1.0),
     Sweep(run="apps.payouts.services.shares.release_shares", every=10.0, continuous=True),
     Sweep(run="apps.payouts.services.schedules.run_schedules", every=60.0, continuous=True),
+    Sweep(run="apps.backoffice.services.approvals.expire_approvals", every=60.0),
     Sweep(run="apps.api.services.expire_idempotency_keys", every=60.0, continuous=True),
 )
 

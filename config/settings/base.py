@@ -258,6 +258,7 @@ AXES_VERBOSE = False
 # Maps by path: the code that reads them lies below the apps that they name.
 APPROVAL_KINDS = "config.approvals.KINDS"
 BACKOFFICE_ROLES = "config.roles.ROLES"
+BACKOFFICE_REFUND_LIMITS = "config.roles.REFUND_LIMITS"
 BACKOFFICE_CARDS = "config.backoffice.CARDS"
 BACKOFFICE_FIGURES = "config.backoffice.FIGURES"
 BACKOFFICE_PAGES = "config.backoffice.PAGES"

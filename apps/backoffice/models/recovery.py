@@ -11,9 +11,7 @@ from django_otp.models import Device, DeviceManager, ThrottlingMixin
 class RecoveryDevice(ThrottlingMixin, Device):
     """Recovery codes of one person; the database knows their digests only, each works once."""
 
-    user = models.ForeignKey(
-        "backoffice.User", on_delete=models.CASCADE, related_name="recovery_devices"
-    )
+    user = models.ForeignKey("backoffice.User", on_delete=models.CASCADE, related_name="+")
     digests: Any = ArrayField(models.CharField(max_length=64), default=list)
 
     objects: ClassVar[models.Manager["RecoveryDevice"]] = DeviceManager()

@@ -8,10 +8,11 @@ from django import forms
 
 from apps.backoffice.kit.dialogs import AmountField, Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import money
+from apps.backoffice.selectors import refund_limit
 from apps.common.origin import Origin, Scope
 from apps.payments.models import PaymentIntent
+from apps.payments.services.approvals import refund_by_staff
 from apps.payments.services.intents import cancel_intent, capture_intent
-from apps.payments.services.refunds import request_refund, run_refund
 from apps.payments.states import IntentStatus, RefundStatus
 
 # Stripe's reasons for a refund and for a cancellation, in words.
@@ -87,6 +88,11 @@ class RefundDialog(_PaymentDialog):
         """Return whether anything is left to give back."""
         return self.subject.amount_refundable > 0
 
+    def explanation(self) -> str:
+        """Say how much this person gives back alone."""
+        limit = self.money(refund_limit(self.user, self.subject.currency))
+        return f"Above {limit} a second person has to approve it."
+
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return the four sums that matter."""
         payment = self.subject
@@ -98,17 +104,23 @@ class RefundDialog(_PaymentDialog):
         ]
 
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
-        """Reserve the money, then ask the gateway; a missing answer is no failure."""
-        refund = request_refund(
+        """Give the money back, or ask a second person; a missing answer is no failure."""
+        refund = refund_by_staff(
             scope=scope_of(self.subject),
             intent_id=self.subject.id,
             amount=answers["amount"],
             reason=answers["cause"],
+            note=answers["reason"],
+            limit=refund_limit(self.user, self.subject.currency),
             origin=origin,
             now=now,
         )
-        refund = run_refund(refund_id=refund.id, origin=origin, now=now)
         amount = self.money(refund.amount)
+        if refund.status == RefundStatus.REQUIRES_APPROVAL:
+            return Outcome(
+                message=f"{amount} is above your limit: a second person has to approve it"
+                f" ({refund.id})."
+            )
         if refund.status == RefundStatus.SUCCEEDED:
             return Outcome(message=f"{amount} is on its way back to the payer ({refund.id}).")
         if refund.status == RefundStatus.PENDING:

@@ -45,6 +45,7 @@ def request_refund(
     amount: int | None = None,
     reason: str = "",
     metadata: Mapping[str, str] | None = None,
+    needs_approval: bool = False,
     origin: Origin,
     now: datetime,
     remember: Callable[[str], None] | None = None,
@@ -53,6 +54,7 @@ def request_refund(
     Reserve part of a captured payment for a refund; `run_refund` then sends it back.
 
     `amount` is minor units of the intent's currency; without it everything left goes back.
+    With `needs_approval` it waits for a second person first (`services.approvals`).
     `remember` notes the refund's id as recovery point of the caller's key, in this transaction.
 
     :raises ResourceMissing: no such intent
@@ -74,12 +76,13 @@ def request_refund(
             version=1,
             intent_id=intent.id,
             attempt_id=attempt.id,
+            status=RefundStatus.REQUIRES_APPROVAL if needs_approval else RefundStatus.PENDING,
             amount=wanted,
             currency=intent.currency,
             reason=reason,
             metadata=dict(metadata or {}),
             actor=origin.actor,
-            due_at=now + LEASE,
+            due_at=None if needs_approval else now + LEASE,
             created_at=now,
         )
         step = Step(intent, origin=origin, now=now)
@@ -264,6 +267,21 @@ def cancel_refund(*, scope: Scope, refund_id: str, origin: Origin, now: datetime
     return refund
 
 
+def release_refund(*, refund_id: str, origin: Origin, now: datetime) -> Refund:
+    """
+    Let a refund that waited for approval go to its gateway; the sweeper sends it at once.
+
+    :raises IllegalTransition: it does not wait for approval any more
+    """
+    with transaction.atomic():
+        refund = Refund.objects.select_for_update().get(pk=refund_id)
+        refund.apply("approve")
+        refund.due_at = now
+        refund.save()
+        _publish_update(refund, origin=origin, now=now)
+    return refund
+
+
 def update_refund(
     *, scope: Scope, refund_id: str, metadata: Mapping[str, str], origin: Origin, now: datetime
 ) -> Refund:
@@ -278,21 +296,26 @@ def update_refund(
         refund.metadata = dict(metadata)
         refund.version += 1
         refund.save(update_fields=["metadata", "version"])
-        publish(
-            EventDraft(
-                merchant_id=refund.merchant_id,
-                livemode=refund.livemode,
-                type="refund.updated",
-                object_id=refund.id,
-                sequence=refund.version,
-                object=render_refund(refund),
-                actor=origin.actor,
-                request_id=origin.request_id,
-                idempotency_key=origin.idempotency_key,
-                created_at=now,
-            )
-        )
+        _publish_update(refund, origin=origin, now=now)
     return refund
+
+
+def _publish_update(refund: Refund, *, origin: Origin, now: datetime) -> None:
+    """Tell about a change of the refund alone; the intent has none."""
+    publish(
+        EventDraft(
+            merchant_id=refund.merchant_id,
+            livemode=refund.livemode,
+            type="refund.updated",
+            object_id=refund.id,
+            sequence=refund.version,
+            object=render_refund(refund),
+            actor=origin.actor,
+            request_id=origin.request_id,
+            idempotency_key=origin.idempotency_key,
+            created_at=now,
+        )
+    )
 
 
 def _show(step: Step, refund: Refund, type_: str) -> None:

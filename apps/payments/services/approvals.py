@@ -1,0 +1,93 @@
+"""Refunds by staff: alone up to a limit, with a second person above it (AC-49f)."""
+
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+
+from apps.backoffice.models import Approval
+from apps.backoffice.services import request_approval
+from apps.common.origin import Origin, Scope
+from apps.payments.models import Refund
+from apps.payments.selectors import get_refund
+from apps.payments.services.refunds import (
+    cancel_refund,
+    release_refund,
+    request_refund,
+    run_refund,
+)
+from apps.payments.states import RefundStatus
+
+# The kind in config/approvals.py.
+REFUND_ABOVE_LIMIT: Final = "refund"
+
+
+def refund_by_staff(
+    *,
+    scope: Scope,
+    intent_id: str,
+    amount: int,
+    reason: str,
+    note: str,
+    limit: int,
+    origin: Origin,
+    now: datetime,
+) -> Refund:
+    """
+    Refund `amount` minor units for a member of staff who may do up to `limit` alone.
+
+    Above the limit the money is reserved and a second person is asked; nothing leaves before their
+    yes, and their no, or 72 hours of silence, releases it.
+
+    :raises UncapturedNotRefundable: the money is only held
+    :raises PaymentNotRefundable: nothing was captured
+    :raises RefundExceedsCaptured: more than is left
+    """
+    if amount <= limit:
+        refund = request_refund(
+            scope=scope,
+            intent_id=intent_id,
+            amount=amount,
+            reason=reason,
+            origin=origin,
+            now=now,
+        )
+        return run_refund(refund_id=refund.id, origin=origin, now=now)
+    with transaction.atomic():
+        refund = request_refund(
+            scope=scope,
+            intent_id=intent_id,
+            amount=amount,
+            reason=reason,
+            needs_approval=True,
+            origin=origin,
+            now=now,
+        )
+        request_approval(
+            scope=scope,
+            kind=REFUND_ABOVE_LIMIT,
+            subject_id=refund.id,
+            payload={"payment_intent": intent_id},
+            amount=amount,
+            currency=refund.currency,
+            reason=note,
+            origin=origin,
+            now=now,
+        )
+    return refund
+
+
+def on_refund_approved(approval: Approval, *, origin: Origin, now: datetime) -> None:
+    """
+    Let the refund go to its gateway.
+
+    :raises IllegalTransition: it was canceled meanwhile
+    """
+    release_refund(refund_id=approval.subject_id, origin=origin, now=now)
+
+
+def on_refund_rejected(approval: Approval, *, origin: Origin, now: datetime) -> None:
+    """Give the reserved money free again; a refund that was canceled meanwhile stays so."""
+    refund = get_refund(approval.scope, approval.subject_id)
+    if refund.status == RefundStatus.REQUIRES_APPROVAL:
+        cancel_refund(scope=approval.scope, refund_id=refund.id, origin=origin, now=now)
