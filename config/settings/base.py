@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "apps.vault",
     "apps.webhooks",
     "apps.payouts",
+    "apps.fraud",
     "apps.payments",
     "apps.subscriptions",
 ]
@@ -100,8 +101,8 @@ WHITENOISE_USE_FINDERS = True
 # --- Database -------------------------------------------------------------------------------
 # A pool instead of persistent connections: a request gives its connection back before it talks to
 # a gateway, so 128 threads need 8 connections. Without a pool every request would connect anew.
-# Server-side binding makes psycopg prepare statements, which halves PostgreSQL's share of a payment;
-# from the second use on, since migrations send several commands in one text, and those only once.
+# Server-side binding makes psycopg prepare statements, which halves PostgreSQL's share of a
+# payment; from the second use on, since a migration sends several commands in one text, once.
 DATABASE_POOL_MAX = env.int("DATABASE_POOL_MAX", default=8)
 DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres:///payments")}
 # A unix socket stands in the URL with its slashes quoted: postgres://user@%2Frun%2Fpg/payments
@@ -184,6 +185,11 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# --- E-mail ---------------------------------------------------------------------------------
+# consolemail://, smtp://user:password@host:25 or smtp+tls://...
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="billing@example.com")
+
 # --- Operations -----------------------------------------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 READINESS_CHECKS = {
@@ -201,6 +207,7 @@ GATEWAYS = {
         "kind": env.str(f"GATEWAYS_{name.upper()}_KIND", default=name.split("_")[0]),
         "api_base": env.str(f"GATEWAYS_{name.upper()}_API_BASE", default=""),
         "api_key": env.str(f"GATEWAYS_{name.upper()}_API_KEY", default=""),
+        "merchant_account": env.str(f"GATEWAYS_{name.upper()}_MERCHANT_ACCOUNT", default=""),
         "webhook_secret": env.str(f"GATEWAYS_{name.upper()}_WEBHOOK_SECRET", default=""),
         "connect_timeout": env.float(f"GATEWAYS_{name.upper()}_CONNECT_TIMEOUT", default=0.5),
         "read_timeout": env.float(f"GATEWAYS_{name.upper()}_READ_TIMEOUT", default=3.0),
@@ -219,6 +226,13 @@ PAYOUT_CANCEL_WINDOW_SECONDS = env.int("PAYOUT_CANCEL_WINDOW_SECONDS", default=1
 # Whether the platform gives its fee back when a split payment is refunded; if not, the seller
 # bears it.
 REFUND_RETURNS_PLATFORM_FEE = env.bool("REFUND_RETURNS_PLATFORM_FEE", default=True)
+
+# --- Risk -----------------------------------------------------------------------------------
+# What is done when counts or the model are missing: "open" goes by the rules that can still be
+# asked, "closed" sends every such payment to a review.
+FRAUD_FAIL_MODE = env.str("FRAUD_FAIL_MODE", default="open")
+# Names cards, addresses and e-mails in counters and records, which hold none of them in clear.
+FRAUD_HASH_KEY = env.str("FRAUD_HASH_KEY", default="") or SECRET_KEY
 
 # --- Vault ----------------------------------------------------------------------------------
 # Newest first: the first key encrypts, all of them decrypt.

@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 import pytest
 from django.utils import timezone
-from simulator.testing import RunningSimulator
 
 from apps.api.models import Merchant
 from apps.api.services import create_api_key
@@ -16,6 +15,7 @@ from apps.ledger.selectors import list_trial_balance
 from apps.payments.history import find_differences
 from apps.payments.models import PaymentIntent
 from apps.payments.services.sweeps import sweep_attempts
+from simulator.testing import RunningSimulator
 from tests.live.environment import platform_environment
 from tests.live.running import RunningWeb
 

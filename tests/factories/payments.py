@@ -31,7 +31,7 @@ def confirmed_intent(
     amount: int = 1000,
     currency: str = "EUR",
     now: datetime | None = None,
-    token: str = "pm_card_visa",
+    token: str = "pm_card_visa",  # noqa: S107 - a test token
     inline: bool = True,
     **fields: Any,
 ) -> PaymentIntent:

@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 import stripe
-from simulator.testing import RunningSimulator
 
+from simulator.testing import RunningSimulator
 from tests.live.running import RunningWeb
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
