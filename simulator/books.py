@@ -101,6 +101,45 @@ class Refund:
     failure_movement: "Movement | None" = None
 
 
+@dataclass(kw_only=True, slots=True)
+class Dispute:
+    """A payer's complaint at the bank; `status` is the PSP's own word."""
+
+    id: str
+    psp: str
+    charge: Charge
+    amount: int
+    created: int
+    reason: str
+    network_code: str
+    status: str
+    due_by: int = 0
+    submissions: int = 0
+    evidence: dict[str, str] = field(default_factory=dict)
+    movements: "list[Movement]" = field(default_factory=list)
+
+    @property
+    def currency(self) -> str:
+        return self.charge.currency
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `/_sim/disputes` shows."""
+        return {
+            "id": self.id,
+            "psp": self.psp,
+            "reference": self.charge.reference,
+            "charge": self.charge.id,
+            "amount": self.amount,
+            "currency": self.currency,
+            "reason": self.reason,
+            "status": self.status,
+            "due_by": self.due_by,
+            "submissions": self.submissions,
+            "evidence": self.evidence,
+            "created": self.created,
+        }
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Movement:
     """One line of a PSP's account with the merchant; the source of its settlement reports."""
@@ -135,13 +174,14 @@ class CaptureTooLarge(Exception):
 
 @dataclass(slots=True)
 class Books:
-    """Charges, refunds and movements since the start or the last reset."""
+    """Charges, refunds, disputes and movements since the start or the last reset."""
 
     clock: Clock
     ids: Ids
     settings: Settings
     charges: dict[str, Charge] = field(default_factory=dict)
     refunds: dict[str, Refund] = field(default_factory=dict)
+    disputes: dict[str, Dispute] = field(default_factory=dict)
     movements: dict[str, Movement] = field(default_factory=dict)
     _by_reference: defaultdict[str, list[Charge]] = field(default_factory=lambda: defaultdict(list))
     _refunds_by_charge: defaultdict[str, list[Refund]] = field(
@@ -232,7 +272,7 @@ class Books:
 
     def clear(self) -> None:
         """Begin with empty books."""
-        for book in (self.charges, self.refunds, self.movements):
+        for book in (self.charges, self.refunds, self.disputes, self.movements):
             book.clear()
         self._by_reference.clear()
         self._refunds_by_charge.clear()

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from simulator.faults import InvalidFault
+from simulator.psp import Psp
 from simulator.settings import Settings
 from simulator.state import State
 from simulator.webhooks import Endpoint
@@ -37,6 +38,9 @@ class Control:
             web.get("/_sim/webhooks", self.list_webhooks),
             web.post("/_sim/webhooks/flush", self.flush_webhooks),
             web.post("/_sim/payments/{reference}/advance", self.advance_payment),
+            web.post("/_sim/disputes", self.open_dispute),
+            web.get("/_sim/disputes", self.list_disputes),
+            web.post("/_sim/disputes/{dispute}/advance", self.advance_dispute),
             web.get("/_sim/settings", self.show_settings),
             web.post("/_sim/settings", self.change_settings),
             web.post("/_sim/clock", self.advance_clock),
@@ -130,6 +134,48 @@ class Control:
         if not moved:
             raise web.HTTPNotFound(text=f"no payment with the reference {reference}")
         return _answer({"reference": reference, "action": action, "psps": moved})
+
+    async def open_dispute(self, request: web.Request) -> web.Response:
+        """Let the payer's bank dispute the payment with that reference of the platform's."""
+        wish = await _read_object(request)
+        reference = str(wish.pop("reference", ""))
+        before = set(self._state.world.books.disputes)
+        options = {name: str(value) for name, value in wish.items()}
+        for psp in self._psps_able_to("dispute"):
+            psp.advance(reference, "dispute", options)
+        opened = [
+            dispute.describe()
+            for dispute in self._state.world.books.disputes.values()
+            if dispute.id not in before
+        ]
+        if not opened:
+            raise _bad_request(f"no captured payment without a dispute has the id {reference!r}")
+        return _answer(opened[0])
+
+    async def list_disputes(self, request: web.Request) -> web.Response:
+        """Show the disputes, oldest first, of all payments without a reference."""
+        reference = request.query.get("reference", "")
+        disputes = self._state.world.books.disputes.values()
+        shown = [each.describe() for each in disputes]
+        return _answer({"data": [d for d in shown if reference in {"", d["reference"]}]})
+
+    async def advance_dispute(self, request: web.Request) -> web.Response:
+        """Make the next thing happen to a dispute: escalate, win, lose and so on."""
+        wish = await _read_object(request)
+        options = {name: str(value) for name, value in wish.items()}
+        action = f"dispute_{options.pop('action', '')}"
+        able = self._psps_able_to(action)
+        if not able:
+            raise _bad_request("action is one of escalate, win, lose, close, prevent, appeal")
+        dispute = self._state.world.books.disputes.get(request.match_info["dispute"])
+        if dispute is None:
+            raise web.HTTPNotFound(text="no such dispute")
+        for psp in able:
+            psp.advance(dispute.charge.payment, action, {**options, "dispute": dispute.id})
+        return _answer(dispute.describe())
+
+    def _psps_able_to(self, action: str) -> list[Psp]:
+        return [psp for psp in self._state.psps.values() if action in psp.actions]
 
     async def show_settings(self, _request: web.Request) -> web.Response:
         """Show the delays and lifetimes."""

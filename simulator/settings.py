@@ -18,6 +18,9 @@ class Settings:
     # Money taken today may be paid out two days later.
     available_after: float = 2.0 * _DAY_SECONDS
     payout_delay: float = 3.0
+    # Payers complain weeks later; a developer does not wait that long.
+    dispute_delay: float = 3.0
+    dispute_deadline: float = 7.0 * _DAY_SECONDS
     # Webhooks leave shortly after the answer, so they usually come second, but nothing says so.
     webhook_delay: float = 0.02
     # How far the payment search lags behind; at Stripe up to a minute.

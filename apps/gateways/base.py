@@ -5,7 +5,7 @@ Amounts are minor units with an upper-case ISO 4217 currency. Every method may r
 errors of `apps.gateways.errors` and nothing else. Adapters know neither Django nor the database.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -196,6 +196,78 @@ class PayoutResult:
     arrives_on: date | None = None
 
 
+class DisputeState(StrEnum):
+    """Where a dispute stands at the gateway; CLOSED is an inquiry that did not escalate."""
+
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+    PREVENTED = "prevented"
+
+
+class DisputeStage(StrEnum):
+    """How far a dispute has gone; an inquiry moves no money."""
+
+    INQUIRY = "inquiry"
+    CHARGEBACK = "chargeback"
+    PRE_ARBITRATION = "pre_arbitration"
+    ARBITRATION = "arbitration"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DisputeMovement:
+    """
+    Money that a dispute moved on our account at the gateway.
+
+    `amount` is negative when it was withdrawn; `fee` is negative when it was given back.
+    """
+
+    reference: str
+    amount: int
+    fee: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DisputeResult:
+    """
+    What a gateway knows of a dispute now.
+
+    `reason` is Stripe's word for it, `network_reason_code` the card scheme's. `due_at` is when the
+    gateway stops taking evidence; None when it waits for none. `submissions` counts the evidence
+    that it passed on.
+    """
+
+    state: DisputeState
+    stage: DisputeStage
+    reference: str
+    amount: int
+    currency: str
+    reason: str
+    opened_at: datetime
+    payment_reference: str = ""
+    charge_reference: str = ""
+    network: str = ""
+    network_reason_code: str = ""
+    due_at: datetime | None = None
+    submissions: int = 0
+    is_charge_refundable: bool = False
+    movements: tuple[DisputeMovement, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FraudWarning:
+    """The card's bank reports a payment as fraudulent; a dispute may follow."""
+
+    reference: str
+    kind: str
+    is_actionable: bool
+    payment_reference: str = ""
+    charge_reference: str = ""
+
+
 class EventKind(StrEnum):
     """What an inbound webhook is about; it wakes us up, the state is read from the gateway."""
 
@@ -244,7 +316,10 @@ class Timeouts:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayAccount:
     """
-    What an adapter needs to work for one account; `api_base` "" is the gateway's own address.
+    What an adapter needs to work for one account.
+
+    `api_base` "" is the gateway's own address; `merchant_account` names ours where one API key may
+    serve several.
 
     All `webhook_secrets` are accepted, so that a secret can be replaced without losing an event.
     """
@@ -252,6 +327,7 @@ class GatewayAccount:
     name: str
     api_key: str = field(repr=False)
     api_base: str = ""
+    merchant_account: str = ""
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     timeouts: Timeouts = Timeouts()
 
@@ -296,6 +372,23 @@ class Gateway(Protocol):
 
     def find_payout(self, payout_id: str) -> PayoutResult | None:
         """Return the payout that holds our reference, None when the gateway has none."""
+
+    def retrieve_dispute(self, reference: str) -> DisputeResult:
+        """Return the dispute with this gateway id."""
+
+    def list_disputes(self, *, since: datetime) -> Iterator[DisputeResult]:
+        """Return the disputes opened since then, newest first."""
+
+    def submit_evidence(
+        self, reference: str, *, evidence: Mapping[str, str], key: str
+    ) -> DisputeResult:
+        """Send the evidence to the bank, for good: most banks read it once only."""
+
+    def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
+        """Give the dispute up; it is lost then."""
+
+    def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
+        """Return the early fraud warning with this gateway id."""
 
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str

@@ -13,11 +13,13 @@ from simulator.stripe.idempotency import IdempotencyKeys
 from simulator.stripe.records import (
     Customer,
     Event,
+    FraudWarning,
     Intent,
     PaymentMethod,
     Payout,
     SetupIntent,
     StripeCharge,
+    StripeDispute,
 )
 from simulator.webhooks import Notice
 from simulator.world import World
@@ -57,6 +59,8 @@ class Account:
         self.refunds: dict[str, Refund] = {}
         self.movements: dict[str, Movement] = {}
         self.payouts: dict[str, Payout] = {}
+        self.disputes: dict[str, StripeDispute] = {}
+        self.fraud_warnings: dict[str, FraudWarning] = {}
         self.events: deque[Event] = deque(maxlen=_MAX_EVENTS)
         self._by_metadata: defaultdict[tuple[str, str], dict[str, Intent]] = defaultdict(dict)
 
@@ -134,6 +138,8 @@ class Account:
             self.refunds,
             self.movements,
             self.payouts,
+            self.disputes,
+            self.fraud_warnings,
         )
 
 

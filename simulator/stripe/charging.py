@@ -7,6 +7,7 @@ from simulator.books import ChargeStatus
 from simulator.instruments import AUTHENTICATION_REQUIRED, BLOCKED_AS_FRAUD, BankAccount, Decline
 from simulator.stripe.account import PSP, Account, Cause
 from simulator.stripe.authentication import CHALLENGED, judge
+from simulator.stripe.disputes import Disputes
 from simulator.stripe.errors import CardDeclined, InvalidRequest, unexpected_state
 from simulator.stripe.forms import Params
 from simulator.stripe.method_objects import show_method
@@ -32,8 +33,9 @@ _MESSAGE_NOT_AUTHENTICATED = (
 class Charging:
     """What happens between an intent's confirmation and its end."""
 
-    def __init__(self, account: Account, methods: Methods) -> None:
+    def __init__(self, account: Account, methods: Methods, disputes: Disputes) -> None:
         self._account = account
+        self._disputes = disputes
         self._methods = methods
 
     def take(self, intent: Intent, params: Params, cause: Cause) -> None:
@@ -74,6 +76,7 @@ class Charging:
         intent.status = IntentStatus.SUCCEEDED
         self._account.publish(cause, charge_event, show_charge(charge), charge=charge)
         self.tell(intent, "payment_intent.succeeded", cause)
+        self._disputes.watch(charge)
 
     def settle_debit(self, intent: Intent, *, decline: Decline | None) -> None:
         """Hear from the bank how a debit ended; later words about it change nothing."""

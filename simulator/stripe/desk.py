@@ -7,6 +7,8 @@ from typing import Any
 from simulator.books import Refund
 from simulator.stripe.account import Account
 from simulator.stripe.charging import Charging
+from simulator.stripe.dispute_objects import show_dispute, show_fraud_warning
+from simulator.stripe.disputes import Disputes
 from simulator.stripe.intents import Intents
 from simulator.stripe.method_objects import show_customer, show_method
 from simulator.stripe.methods import Methods
@@ -20,7 +22,7 @@ from simulator.stripe.objects import (
     show_setup_intent,
 )
 from simulator.stripe.payouts import Payouts
-from simulator.stripe.records import Event, Intent, StripeCharge
+from simulator.stripe.records import Event, Intent, StripeCharge, StripeDispute
 from simulator.stripe.refunds import Refunds
 from simulator.stripe.setups import Setups
 from simulator.world import World
@@ -30,7 +32,8 @@ class Desk:
     def __init__(self, world: World) -> None:
         self.account = Account(world)
         self.methods = Methods(self.account)
-        self.charging = Charging(self.account, self.methods)
+        self.disputes = Disputes(self.account)
+        self.charging = Charging(self.account, self.methods, self.disputes)
         self.intents = Intents(self.account, self.methods, self.charging)
         self.setups = Setups(self.account, self.methods)
         self.refunds = Refunds(self.account)
@@ -47,6 +50,8 @@ class Desk:
             "pyr": (account.refunds, show_refund),
             "txn": (account.movements, self.show_movement),
             "po": (account.payouts, show_payout),
+            "du": (account.disputes, self.show_dispute),
+            "issfr": (account.fraud_warnings, show_fraud_warning),
         }
 
     def look_up(self, reference: str) -> dict[str, Any] | None:
@@ -57,6 +62,9 @@ class Desk:
 
     def show_movement(self, movement: Any) -> dict[str, Any]:
         return show_movement(movement, now=self.account.world.clock.now())
+
+    def show_dispute(self, dispute: StripeDispute) -> dict[str, Any]:
+        return show_dispute(dispute, now=self.account.world.clock.now())
 
     def show_balance(self) -> dict[str, Any]:
         movements = self.account.movements.values()

@@ -6,6 +6,7 @@ from typing import Any
 
 from simulator.stripe.account import Cause, find
 from simulator.stripe.desk import Desk, show_event
+from simulator.stripe.dispute_objects import show_fraud_warning
 from simulator.stripe.forms import Params
 from simulator.stripe.lists import PAGE_PARAMS, SEARCH_PARAMS, show_page, show_search
 from simulator.stripe.method_objects import show_customer, show_method
@@ -94,8 +95,14 @@ REFUND_LIST = PAGE_PARAMS | {"payment_intent", "charge"}
 CHARGE_LIST = PAGE_PARAMS | {"payment_intent", "customer"}
 MOVEMENT_LIST = PAGE_PARAMS | {"type", "source", "currency"}
 PAYOUT_CREATE = frozenset(
-    {"amount", "currency", "description", "statement_descriptor", "metadata", "expand"}
-)
+    {
+        "amount", "currency", "destination", "description", "statement_descriptor", "metadata",
+        "expand",
+    }
+)  # fmt: skip
+PAYOUT_LIST = PAGE_PARAMS | {"status"}
+DISPUTE_LIST = PAGE_PARAMS | {"payment_intent", "charge"}
+DISPUTE_UPDATE = frozenset({"evidence", "submit", "metadata", "expand"})
 EVENT_LIST = PAGE_PARAMS | {"type"}
 CUSTOMER_METHOD_LIST = (PAGE_PARAMS - {"created"}) | {"type"}
 METHOD_LIST = CUSTOMER_METHOD_LIST | {"customer"}
@@ -281,8 +288,44 @@ def _create_payout(work: Work) -> dict[str, Any]:
     return show_payout(work.desk.payouts.create(work.params, work.cause))
 
 
+def _list_payouts(work: Work) -> dict[str, Any]:
+    status = work.params.text("status")
+    payouts = [
+        payout
+        for payout in work.desk.account.payouts.values()
+        if not status or payout.status == status
+    ]
+    return show_page(work.params, payouts, show_payout, url=work.path)
+
+
 def _get_payout(work: Work) -> dict[str, Any]:
     return show_payout(work.desk.payouts.get(work.id))
+
+
+def _get_dispute(work: Work) -> dict[str, Any]:
+    return work.desk.show_dispute(work.desk.disputes.get(work.id))
+
+
+def _list_disputes(work: Work) -> dict[str, Any]:
+    params = work.params
+    disputes = work.desk.disputes.of(
+        charge_id=params.text("charge"), intent_id=params.text("payment_intent")
+    )
+    return show_page(params, disputes, work.desk.show_dispute, url=work.path)
+
+
+def _update_dispute(work: Work) -> dict[str, Any]:
+    desk = work.desk
+    return desk.show_dispute(desk.disputes.update(work.id, work.params, work.cause))
+
+
+def _close_dispute(work: Work) -> dict[str, Any]:
+    return work.desk.show_dispute(work.desk.disputes.close(work.id, work.cause))
+
+
+def _get_fraud_warning(work: Work) -> dict[str, Any]:
+    warnings = work.desk.account.fraud_warnings
+    return show_fraud_warning(find(warnings, work.id, "early_fraud_warning"))
 
 
 def _get_event(work: Work) -> dict[str, Any]:
@@ -330,7 +373,13 @@ ENDPOINTS = (
     Endpoint("GET", "balance_transactions/*", _EXPAND, _get_movement),
     Endpoint("GET", "balance", _EXPAND, _get_balance),
     Endpoint("POST", "payouts", PAYOUT_CREATE, _create_payout),
+    Endpoint("GET", "payouts", PAYOUT_LIST, _list_payouts),
     Endpoint("GET", "payouts/*", _EXPAND, _get_payout),
+    Endpoint("GET", "disputes", DISPUTE_LIST, _list_disputes),
+    Endpoint("GET", "disputes/*", _EXPAND, _get_dispute),
+    Endpoint("POST", "disputes/*", DISPUTE_UPDATE, _update_dispute),
+    Endpoint("POST", "disputes/*/close", _EXPAND, _close_dispute),
+    Endpoint("GET", "radar/early_fraud_warnings/*", _EXPAND, _get_fraud_warning),
     Endpoint("GET", "events", EVENT_LIST, _list_events),
     Endpoint("GET", "events/*", _EXPAND, _get_event),
 )
@@ -344,7 +393,9 @@ def find_endpoint(method: str, path: str) -> tuple[Endpoint, str] | None:
     exact = _BY_SHAPE.get((method, steps))
     if exact is not None and "*" not in steps:
         return exact, ""
-    if len(steps) < 2 or not steps[1]:  # noqa: PLR2004 - the id is the second step
-        return None
-    endpoint = _BY_SHAPE.get((method, (steps[0], "*", *steps[2:])))
-    return None if endpoint is None else (endpoint, steps[1])
+    # The id is the second step; below a folder such as `radar/` the third.
+    for place, step in enumerate(steps[1:3], start=1):
+        endpoint = _BY_SHAPE.get((method, (*steps[:place], "*", *steps[place + 1 :])))
+        if endpoint is not None and step:
+            return endpoint, step
+    return None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from simulator.books import Refund
 from simulator.instruments import DEBIT_FAILED
 from simulator.stripe.desk import Desk
-from simulator.stripe.records import Intent, StripeCharge
+from simulator.stripe.records import Intent, StripeCharge, StripeDispute
 from simulator.three_ds import ChallengeOutcome
 
 Move = Callable[[Desk, Intent, Mapping[str, str]], None]
@@ -50,6 +50,36 @@ def _refunds_of(desk: Desk, charge: StripeCharge | None, wanted: str) -> list[Re
     return [each for each in refunds if not wanted or wanted in {each.id, each.reference}]
 
 
+def _open_dispute(desk: Desk, intent: Intent, options: Mapping[str, str]) -> None:
+    if intent.charge is None:
+        return
+    amount = options.get("amount")
+    desk.disputes.open(
+        intent.charge,
+        reason=options.get("reason", "fraudulent"),
+        is_inquiry=options.get("stage") == "inquiry",
+        amount=int(amount) if amount else None,
+    )
+
+
+def _warn(desk: Desk, intent: Intent, _options: Mapping[str, str]) -> None:
+    if intent.charge is not None:
+        desk.disputes.warn(intent.charge)
+
+
+def _move_dispute(move: Callable[[Desk, StripeDispute, Mapping[str, str]], None]) -> Move:
+    def act(desk: Desk, intent: Intent, options: Mapping[str, str]) -> None:
+        for dispute in list(desk.disputes.of(charge_id="", intent_id=intent.id)):
+            if options.get("dispute") in {None, dispute.id}:
+                move(desk, dispute, options)
+
+    return act
+
+
+def _win(desk: Desk, dispute: StripeDispute, options: Mapping[str, str]) -> None:
+    desk.disputes.win(dispute, returns_fee=options.get("returns_fee") == "True")
+
+
 MOVES: Mapping[str, Move] = {
     "settle": _settle,
     "succeed": _succeed,
@@ -60,4 +90,13 @@ MOVES: Mapping[str, Move] = {
     "cancel_authentication": _answer_challenge(ChallengeOutcome.CANCEL),
     "settle_refund": _settle_refunds,
     "fail_refund": _fail_refunds,
+    "warn_of_fraud": _warn,
+    "dispute": _open_dispute,
+    "dispute_escalate": _move_dispute(lambda desk, each, _: desk.disputes.escalate(each)),
+    "dispute_win": _move_dispute(_win),
+    "dispute_lose": _move_dispute(lambda desk, each, _: desk.disputes.lose(each)),
+    "dispute_close": _move_dispute(lambda desk, each, _: desk.disputes.close_inquiry(each)),
+    "dispute_prevent": _move_dispute(lambda desk, each, _: desk.disputes.prevent(each)),
+    "dispute_report_lost": _move_dispute(lambda desk, each, _: desk.disputes.report_lost(each)),
+    "dispute_appeal": _move_dispute(lambda desk, each, _: desk.disputes.appeal(each)),
 }

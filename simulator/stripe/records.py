@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from simulator.books import Charge, Movement
+from simulator.books import Charge, Dispute, Movement
 from simulator.instruments import BankAccount, Card, Instrument
 
 
@@ -73,8 +73,9 @@ class StripeCharge(Charge):
     description: str | None
     statement_descriptor_suffix: str | None
     authenticated: Authenticated | None
-    # The dispute's object, once disputes are played.
     is_disputed: bool = False
+    # Money that a dispute holds cannot be refunded, too; an inquiry holds none.
+    is_charged_back: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -136,10 +137,26 @@ class Payout:
     amount: int
     currency: str
     movement: Movement
+    destination: str | None = None
     status: str = "pending"
+    failure_code: str | None = None
     description: str | None = None
     statement_descriptor: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True, slots=True)
+class StripeDispute(Dispute):
+    charge: StripeCharge
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FraudWarning:
+    """The payer's bank says that the charge was a fraud."""
+
+    id: str
+    charge: StripeCharge
+    created: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

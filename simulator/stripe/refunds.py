@@ -106,6 +106,11 @@ class Refunds:
     def _enter(
         self, charge: StripeCharge, amount: int | None, reason: str, params: Params
     ) -> Refund:
+        if charge.is_charged_back:
+            raise InvalidRequest(
+                f"Charge {charge.id} has been charged back; cannot issue a refund.",
+                code="charge_disputed",
+            )
         if charge.amount_refundable == 0:
             raise InvalidRequest(
                 f"Charge {charge.id} has already been refunded.", code="charge_already_refunded"

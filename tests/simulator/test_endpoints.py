@@ -33,6 +33,8 @@ from tests.simulator.payments import make_customer, pay
         (endpoints.CHARGE_LIST, sdk.ChargeListParams),
         (endpoints.MOVEMENT_LIST, sdk.BalanceTransactionListParams),
         (endpoints.PAYOUT_CREATE, sdk.PayoutCreateParams),
+        (endpoints.DISPUTE_LIST, sdk.DisputeListParams),
+        (endpoints.DISPUTE_UPDATE, sdk.DisputeUpdateParams),
         (endpoints.EVENT_LIST, sdk.EventListParams),
     ],
 )
@@ -136,3 +138,34 @@ def test_the_balance_becomes_available_and_is_paid_out(
     kinds = [each.type for each in client.v1.balance_transactions.list().data]
     assert kinds == ["payout", "charge"]
     assert len(client.v1.balance_transactions.list({"type": "charge"}).data) == 1
+
+
+@pytest.mark.parametrize(
+    ("destination", "first", "last"),
+    [
+        ("ba_seller", "paid", "paid"),
+        ("ba_closed", "failed", "failed"),
+        ("ba_returned", "paid", "failed"),
+    ],
+)
+def test_a_payout_ends_as_its_bank_account_says(
+    simulator: RunningSimulator,
+    client: stripe.StripeClient,
+    destination: str,
+    first: str,
+    last: str,
+) -> None:
+    pay(client)
+    simulator.advance_clock(2 * 86_400)
+    payout = client.v1.payouts.create(
+        {"amount": 900, "currency": "eur", "destination": destination}
+    )
+
+    simulator.advance_clock(4)
+    then = client.v1.payouts.retrieve(payout.id)
+    simulator.advance_clock(4)
+    now = client.v1.payouts.retrieve(payout.id)
+
+    assert (then.status, now.status) == (first, last)
+    assert now.failure_code == ("account_closed" if last == "failed" else None)
+    assert [each.id for each in client.v1.payouts.list({"status": last}).data] == [payout.id]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from apps.gateways.base import (
+    DisputeResult,
+    FraudWarning,
     GatewayAccount,
     GatewayEvent,
     PaymentRequest,
@@ -23,6 +25,8 @@ from apps.gateways.stripe.translate import (
     Object,
     Unreadable,
     read_decline,
+    read_dispute,
+    read_fraud_warning,
     read_id,
     read_method,
     read_page,
@@ -157,6 +161,31 @@ class StripeGateway:
             if result.payout_id == payout_id:
                 return result
         return None
+
+    def retrieve_dispute(self, reference: str) -> DisputeResult:
+        """Read the dispute with its movements of money."""
+        return _read(read_dispute, self._calls.get(_path("disputes", reference)))
+
+    def list_disputes(self, *, since: datetime) -> Iterator[DisputeResult]:
+        """Walk the account's disputes; this list does not lag behind."""
+        for dispute in self._list("/v1/disputes", {"created": {"gte": int(since.timestamp())}}):
+            yield _read(read_dispute, dispute)
+
+    def submit_evidence(
+        self, reference: str, *, evidence: Mapping[str, str], key: str
+    ) -> DisputeResult:
+        """Hand the evidence in; Stripe takes no second submission."""
+        params = {"evidence": dict(evidence), "submit": True}
+        return _read(read_dispute, self._post(_path("disputes", reference), params, key=key))
+
+    def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
+        """Close the dispute, which loses it."""
+        return _read(read_dispute, self._post(_path("disputes", reference, "close"), {}, key=key))
+
+    def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
+        """Read the early fraud warning."""
+        warning = self._calls.get(_path("radar/early_fraud_warnings", reference))
+        return _read(read_fraud_warning, warning)
 
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str

@@ -6,6 +6,11 @@ from typing import Any, TypeVar
 
 from apps.gateways.base import (
     Decline,
+    DisputeMovement,
+    DisputeResult,
+    DisputeStage,
+    DisputeState,
+    FraudWarning,
     MethodDetails,
     PaymentResult,
     PaymentState,
@@ -18,7 +23,7 @@ from apps.gateways.base import (
 from apps.gateways.declines import STRIPE_REASONS, classify_decline
 
 Object = Mapping[str, Any]
-_State = TypeVar("_State", PaymentState, RefundState, PayoutState)
+_State = TypeVar("_State", PaymentState, RefundState, PayoutState, DisputeState)
 
 
 class Unreadable(Exception):
@@ -51,6 +56,19 @@ _PAYOUT_STATES = {
     "paid": PayoutState.PAID,
     "failed": PayoutState.FAILED,
     "canceled": PayoutState.CANCELED,
+}
+
+_DISPUTE_STATES = {
+    "warning_needs_response": DisputeState.NEEDS_RESPONSE,
+    "warning_under_review": DisputeState.UNDER_REVIEW,
+    "warning_closed": DisputeState.CLOSED,
+    "needs_response": DisputeState.NEEDS_RESPONSE,
+    "under_review": DisputeState.UNDER_REVIEW,
+    "appeal_needs_response": DisputeState.NEEDS_RESPONSE,
+    "appeal_under_review": DisputeState.UNDER_REVIEW,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+    "prevented": DisputeState.PREVENTED,
 }
 
 
@@ -134,6 +152,76 @@ def read_payout(payout: Object) -> PayoutResult:
         payout_id=_optional_text(_nested(payout, "metadata"), "payout"),
         failure_code=_optional_text(payout, "failure_code"),
         arrives_on=datetime.fromtimestamp(arrival, tz=UTC).date() if arrival else None,
+    )
+
+
+def read_dispute(dispute: Object) -> DisputeResult:
+    """
+    Return what a dispute says.
+
+    :raises Unreadable: a field is missing or of another type
+    """
+    _check_is(dispute, "dispute")
+    card = _nested(_nested(dispute, "payment_method_details"), "card")
+    details = _nested(dispute, "evidence_details")
+    due_by = details.get("due_by")
+    return DisputeResult(
+        state=_one_of(dispute, "status", _DISPUTE_STATES),
+        stage=_dispute_stage(_text(dispute, "status"), _optional_text(card, "case_type")),
+        reference=_text(dispute, "id"),
+        amount=_number(dispute, "amount"),
+        currency=_text(dispute, "currency").upper(),
+        reason=_optional_text(dispute, "reason") or "general",
+        opened_at=datetime.fromtimestamp(_number(dispute, "created"), tz=UTC),
+        payment_reference=_reference(dispute, "payment_intent"),
+        charge_reference=_reference(dispute, "charge"),
+        network=_optional_text(card, "brand"),
+        network_reason_code=_optional_text(card, "network_reason_code"),
+        due_at=datetime.fromtimestamp(due_by, tz=UTC) if due_by else None,
+        submissions=details.get("submission_count") or 0,
+        is_charge_refundable=dispute.get("is_charge_refundable") is True,
+        movements=tuple(_dispute_movement(each) for each in _objects(dispute)),
+    )
+
+
+def read_fraud_warning(warning: Object) -> FraudWarning:
+    """
+    Return what an early fraud warning says.
+
+    :raises Unreadable: a field is missing or of another type
+    """
+    _check_is(warning, "radar.early_fraud_warning")
+    return FraudWarning(
+        reference=_text(warning, "id"),
+        kind=_text(warning, "fraud_type"),
+        is_actionable=warning.get("actionable") is True,
+        payment_reference=_reference(warning, "payment_intent"),
+        charge_reference=_reference(warning, "charge"),
+    )
+
+
+def _dispute_stage(status: str, case_type: str) -> DisputeStage:
+    # After a dispute was decided only the status tells that the bank came back.
+    if status.startswith("appeal_"):
+        return DisputeStage.PRE_ARBITRATION
+    if status.startswith("warning_") or case_type == "inquiry":
+        return DisputeStage.INQUIRY
+    return DisputeStage.CHARGEBACK
+
+
+def _objects(dispute: Object) -> list[Object]:
+    movements = dispute.get("balance_transactions")
+    if not isinstance(movements, list) or not all(isinstance(m, Mapping) for m in movements):
+        raise Unreadable("balance_transactions is no list of objects")
+    return movements
+
+
+def _dispute_movement(movement: Object) -> DisputeMovement:
+    return DisputeMovement(
+        reference=_text(movement, "id"),
+        amount=_number(movement, "amount"),
+        fee=_number(movement, "fee"),
+        currency=_text(movement, "currency").upper(),
     )
 
 
