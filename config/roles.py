@@ -16,7 +16,13 @@ _PAYMENTS = (
 _HISTORY = ("outbox.view_event",)
 _APPROVALS = ("backoffice.view_approval",)
 _LEDGER = ("ledger.view_account", "ledger.view_journalentry")
-_PIPELINE = ("outbox.view_event", "outbox.view_message", "webhooks.view_inboundevent")
+_PIPELINE = (
+    "outbox.view_event",
+    "outbox.view_message",
+    "webhooks.view_inboundevent",
+    "webhooks.view_webhookendpoint",
+    "webhooks.view_delivery",
+)
 _KEYS = ("api.view_apikey",)
 _AUDIT = ("backoffice.view_staffaction", "backoffice.view_user")
 
@@ -67,6 +73,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "payments.view_refund",
         *_PIPELINE,
         "backoffice.replay_webhook",
+        "backoffice.manage_webhook",
         "backoffice.replay_message",
         "backoffice.discard_message",
     ),
@@ -78,6 +85,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_KEYS,
         "backoffice.manage_api_key",
         "backoffice.replay_webhook",
+        "backoffice.manage_webhook",
     ),
     "admin": (*_AUDIT, *_APPROVALS, "backoffice.manage_staff"),
 }

@@ -16,8 +16,8 @@ from apps.gateways.base import DeclineClass
 from apps.outbox.models import Event, Message
 from apps.payments.models import PaymentIntent, Refund
 from apps.payments.services.refunds import request_refund, run_refund
-from apps.webhooks.models import InboundEvent
-from apps.webhooks.states import InboundStatus
+from apps.webhooks.models import Delivery, DeliveryAttempt, InboundEvent, WebhookEndpoint
+from apps.webhooks.states import DeliveryStatus, EndpointStatus, InboundStatus
 from tests.factories.backoffice import staff
 from tests.factories.payments import SCOPE, TESTER, confirmed_intent, held_intent, stored_method
 from tests.fake_gateway import FakeGateway, decline
@@ -34,6 +34,8 @@ class House:
     event: Event
     dead_letter: Message
     webhook: InboundEvent
+    endpoint: WebhookEndpoint
+    delivery: Delivery
     approval: Approval
     person: User
 
@@ -57,6 +59,7 @@ def furnish(gateway: FakeGateway) -> House:
     gateway.script.append(decline("insufficient_funds", DeclineClass.RETRYABLE))
     failed = confirmed_intent(amount=2000, currency="JPY")
     person = staff(email="rae@shop.example")
+    delivery = failed_delivery(now)
     return House(
         paid=paid,
         held=held_intent(amount=12_340),
@@ -67,6 +70,8 @@ def furnish(gateway: FakeGateway) -> House:
         event=Event.objects.latest("id"),
         dead_letter=dead_letter(now),
         webhook=dead_webhook(now),
+        endpoint=delivery.endpoint,
+        delivery=delivery,
         approval=request_approval(
             scope=SCOPE,
             kind="reset_second_factor",
@@ -105,6 +110,44 @@ def dead_webhook(now: datetime) -> InboundEvent:
         attempts=12,
         last_error="UnknownObject: pi_gateway_1",
     )
+
+
+def failed_delivery(now: datetime) -> Delivery:
+    """Return a delivery that was given up, with one of its tries."""
+    endpoint = WebhookEndpoint.objects.create(
+        merchant_id=SCOPE.merchant_id,
+        livemode=False,
+        url="https://shop.example/hooks",
+        enabled_events=["*"],
+        dialect="own",
+        api_version="2026-11-01",
+        status=EndpointStatus.ENABLED,
+        secret="whsec_of_the_test",
+        created_at=now,
+        verified_at=now,
+    )
+    delivery = Delivery.objects.create(
+        merchant_id=SCOPE.merchant_id,
+        livemode=False,
+        endpoint=endpoint,
+        event=Event.objects.earliest("id"),
+        status=DeliveryStatus.FAILED,
+        attempts=10,
+        scheduled_at=now,
+        next_attempt_at=now,
+        last_status_code=500,
+        created_at=now,
+        finished_at=now,
+    )
+    DeliveryAttempt.objects.create(
+        delivery=delivery,
+        number=1,
+        attempted_at=now,
+        duration_ms=31,
+        status_code=500,
+        answer="out of order",
+    )
+    return delivery
 
 
 def audited() -> StaffAction:

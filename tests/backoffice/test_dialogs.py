@@ -17,8 +17,8 @@ from apps.gateways.errors import GatewayUnknown
 from apps.outbox.models import Event, Message
 from apps.payments.models import PaymentIntent, Refund
 from apps.payments.states import IntentStatus, RefundStatus
-from apps.webhooks.models import InboundEvent
-from apps.webhooks.states import InboundStatus
+from apps.webhooks.models import Delivery, InboundEvent, WebhookEndpoint
+from apps.webhooks.states import DeliveryStatus, InboundStatus
 from tests.backoffice.house import House, audited, furnish
 from tests.factories.backoffice import staff
 from tests.fake_gateway import FakeGateway
@@ -217,6 +217,35 @@ def test_a_dead_webhook_is_processed_again(house: House, enter_as: EnterAs) -> N
 
     event = InboundEvent.objects.get(pk=house.webhook.pk)
     assert (event.status, event.attempts) == (InboundStatus.RECEIVED, 0)
+
+
+def test_a_delivery_is_sent_again(house: House, enter_as: EnterAs) -> None:
+    form = {"nonce": str(uuid.uuid4()), "reason": "The shop is back."}
+
+    enter_as("ops").post(dialog_url(house.delivery, "resend"), form)
+
+    delivery = Delivery.objects.get(pk=house.delivery.pk)
+    assert (delivery.status, delivery.attempts) == (DeliveryStatus.PENDING, 0)
+
+
+def test_an_endpoint_is_disabled_and_enabled_again(house: House, enter_as: EnterAs) -> None:
+    client = enter_as("ops")
+
+    for name, status in (("disable", "disabled"), ("enable", "enabled")):
+        form = {"nonce": str(uuid.uuid4()), "reason": "They asked."}
+        client.post(dialog_url(house.endpoint, name), form)
+        assert WebhookEndpoint.objects.get(pk=house.endpoint.pk).status == status
+
+
+def test_a_new_secret_of_an_endpoint_is_shown_once(house: House, enter_as: EnterAs) -> None:
+    form = {"nonce": str(uuid.uuid4()), "reason": "It leaked."}
+
+    shown = enter_as("developer").post(dialog_url(house.endpoint, "rotate"), form)
+
+    secret = WebhookEndpoint.objects.get(pk=house.endpoint.pk).secret
+    assert shown.context["outcome"].secret == secret
+    assert secret.startswith("whsec_")
+    assert secret not in str([*StaffAction.objects.values(), *DialogClaim.objects.values()])
 
 
 def test_an_api_key_is_shown_once_and_kept_nowhere(house: House, enter_as: EnterAs) -> None:

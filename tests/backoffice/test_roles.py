@@ -39,15 +39,18 @@ MATRIX: dict[str, tuple[str, str]] = {
     ),
     "risk": ("approval customer event paymentintent paymentmethod refund", ""),
     "risk_lead": ("approval customer event paymentintent paymentmethod refund", "cancel"),
-    "ops": ("event inboundevent message paymentintent refund", "discard replay"),
+    "ops": (
+        "delivery event inboundevent message paymentintent refund webhookendpoint",
+        "disable discard enable replay resend rotate",
+    ),
     "auditor": (
-        "account apikey approval customer event inboundevent journalentry message paymentintent"
-        " paymentmethod refund staffaction user",
+        "account apikey approval customer delivery event inboundevent journalentry message"
+        " paymentintent paymentmethod refund staffaction user webhookendpoint",
         "",
     ),
     "developer": (
-        "apikey event inboundevent message paymentintent refund",
-        "create replay-webhook revoke roll",
+        "apikey delivery event inboundevent message paymentintent refund webhookendpoint",
+        "create disable enable replay-webhook resend revoke roll rotate",
     ),
     "admin": ("approval staffaction user", "invite let-in reset-second-factor role shut-out"),
 }
@@ -71,6 +74,8 @@ def rows(house: House) -> dict[str, Any]:
         "inboundevent": house.webhook,
         "user": house.person,
         "approval": house.approval,
+        "webhookendpoint": house.endpoint,
+        "delivery": house.delivery,
     }
 
 
