@@ -6,6 +6,10 @@ from simulator.stripe.forms import Params
 from simulator.stripe.objects import show_payout
 from simulator.stripe.records import Payout
 
+# Bank accounts which behave as banks sometimes do: closed, or closed as it turns out later.
+CLOSED_ACCOUNT = "ba_closed"
+RETURNING_ACCOUNT = "ba_returned"
+
 
 class Payouts:
     """The payouts of one account."""
@@ -48,6 +52,7 @@ class Payouts:
             amount=amount,
             currency=currency,
             movement=movement,
+            destination=params.text("destination") or None,
             description=params.text("description") or None,
             statement_descriptor=params.text("statement_descriptor") or None,
             metadata=params.metadata(),
@@ -67,12 +72,39 @@ class Payouts:
         return find(self._account.payouts, reference, "payout")
 
     def arrive(self, payout: Payout) -> None:
-        """Hear that the money reached the bank."""
-        if payout.status != "paid":
-            payout.status = "paid"
-            self._account.happen(
-                lambda cause: self._account.publish(cause, "payout.paid", show_payout(payout))
-            )
+        """Hear from the bank: the money reached it, or it does not know the account."""
+        if payout.status != "pending":
+            return
+        if payout.destination == CLOSED_ACCOUNT:
+            self.fail(payout)
+            return
+        payout.status = "paid"
+        self._tell(payout, "payout.paid")
+        if payout.destination == RETURNING_ACCOUNT:
+            delay = self._account.world.settings.payout_delay
+            self._account.world.agenda.after(delay, lambda: self.fail(payout))
+
+    def fail(self, payout: Payout) -> None:
+        """Get the money back, even if the bank had said that it arrived."""
+        if payout.status == "failed":
+            return
+        payout.status, payout.failure_code = "failed", "account_closed"
+        account = self._account
+        movement = account.world.books.move(
+            psp=PSP,
+            kind="payout_failure",
+            source=payout.id,
+            amount=payout.amount,
+            fee=0,
+            currency=payout.currency,
+        )
+        account.movements[movement.id] = movement
+        self._tell(payout, "payout.failed")
+
+    def _tell(self, payout: Payout, event: str) -> None:
+        self._account.happen(
+            lambda cause: self._account.publish(cause, event, show_payout(payout))
+        )
 
     def _available(self, currency: str) -> int:
         now = self._account.now

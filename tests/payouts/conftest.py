@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from tests.fake_gateway import FakeGateway, use_gateways
+from tests.live.conftest import simulator
+
+__all__ = ["simulator"]  # a fixture for those who want real HTTP
 
 
 @pytest.fixture
