@@ -139,7 +139,9 @@ class Webhooks:
             for endpoint in self.endpoints
             if endpoint.wants(notice)
         ]
-        plans = {notice.id: self._strike(notice) for notice, _endpoint in wanted}
+        # A fault strikes an event once, however many listen to it.
+        struck = {notice.id: notice for notice, _endpoint in wanted}
+        plans = {name: self._strike(notice) for name, notice in struck.items()}
         deliveries: list[Delivery] = []
         for notice, endpoint in wanted:
             deliveries += self._enqueue(notice, endpoint, plans[notice.id], len(deliveries))

@@ -30,6 +30,11 @@ _CAPABILITIES: Mapping[str, Mapping[str, Capabilities]] = {
         "card": Capabilities(three_d_secure=True),
         "sepa_debit": _SEPA_DEBIT,
     },
+    "adyen": {
+        # Several captures of one hold have to be asked for at Adyen's support.
+        "card": Capabilities(three_d_secure=True),
+        "sepa_debit": _SEPA_DEBIT,
+    },
 }
 
 

@@ -14,6 +14,7 @@ from apps.gateways.base import Gateway, GatewayAccount, Timeouts
 # By path, so that the SDK of a gateway nobody uses is never loaded.
 _ADAPTERS = {
     "stripe": "apps.gateways.stripe.adapter.StripeGateway",
+    "adyen": "apps.gateways.adyen.build.build_adyen",
 }
 
 _gateways: dict[str, Gateway] = {}
@@ -78,6 +79,7 @@ def read_account(name: str, account: Mapping[str, Any]) -> GatewayAccount:
         name=name,
         api_key=account["api_key"],
         api_base=account["api_base"],
+        merchant_account=account.get("merchant_account", ""),
         webhook_secrets=tuple(account["webhook_secret"].replace(",", " ").split()),
         timeouts=Timeouts(
             connect=account["connect_timeout"],

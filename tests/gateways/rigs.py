@@ -3,15 +3,21 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from django.utils import timezone
+
+from apps.gateways.adyen.adapter import AdyenGateway
 from apps.gateways.base import DeclineClass, Gateway, GatewayAccount, Timeouts
 from apps.gateways.stripe.adapter import StripeGateway
-
-WEBHOOK_SECRET = "whsec_contract_suite"
+from tests.gateways.memory_journal import MemoryJournal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rig:
-    """One kind of gateway as the contract suite drives it; `psp` is its name in the simulator."""
+    """
+    One kind of gateway as the contract suite drives it; `psp` is its name in the simulator.
+
+    `tells_later`: it says "received" and tells the outcome in a webhook.
+    """
 
     psp: str
     adapter: Callable[[GatewayAccount], Gateway]
@@ -23,6 +29,10 @@ class Rig:
     off_session_challenged_card: str
     failing_checks: Mapping[str, str]
     declines: Mapping[str, tuple[str, DeclineClass]]
+    webhook_secret: str = field(default="whsec_contract_suite", repr=False)
+    merchant_account: str = ""
+    tells_fees: bool = True
+    tells_later: bool = False
 
     def build(self, api_base: str, timeouts: Timeouts) -> Gateway:
         return self.adapter(
@@ -30,7 +40,8 @@ class Rig:
                 name=f"{self.psp}_main",
                 api_key=self.api_key,
                 api_base=api_base,
-                webhook_secrets=(WEBHOOK_SECRET,),
+                merchant_account=self.merchant_account,
+                webhook_secrets=(self.webhook_secret,),
                 timeouts=timeouts,
             )
         )
@@ -56,4 +67,28 @@ STRIPE = Rig(
     },
 )
 
-RIGS = [STRIPE]
+ADYEN = Rig(
+    psp="adyen",
+    adapter=lambda account: AdyenGateway(account, journal=MemoryJournal(), clock=timezone.now),
+    api_key="adyen_test_simulator",
+    merchant_account="DevelopmentMerchant",
+    webhook_secret="0123456789abcdef" * 4,
+    card="tok_visa",
+    one_time_card="tok_visa",
+    challenged_card="tok_threeDSecure2Required",
+    frictionless_card="tok_threeDSecureOptional",
+    off_session_challenged_card="tok_authenticationRequired",
+    failing_checks={"cvc_check": "tok_cvcCheckFail", "avs_line1_check": "tok_avsFail"},
+    declines={
+        "tok_chargeDeclined": ("refused", DeclineClass.RETRYABLE),
+        "tok_chargeDeclinedInsufficientFunds": ("not_enough_balance", DeclineClass.RETRYABLE),
+        "tok_chargeDeclinedStolenCard": ("blocked_card", DeclineClass.TERMINAL),
+        "tok_chargeDeclinedExpiredCard": ("expired_card", DeclineClass.TERMINAL),
+        "tok_chargeDeclinedProcessingError": ("acquirer_error", DeclineClass.RETRYABLE),
+        "tok_riskLevelHighest": ("fraud", DeclineClass.FRAUD),
+    },
+    tells_fees=False,
+    tells_later=True,
+)
+
+RIGS = [STRIPE, ADYEN]

@@ -3,10 +3,13 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+# What Adyen wants to read; others do not care.
+_ACKNOWLEDGEMENT = b"[accepted]"
 
 # How long a webhook may take to come.
 _PATIENCE_SECONDS = 5.0
@@ -40,17 +43,24 @@ class WebhookReceiver:
 
 
 @contextlib.contextmanager
-def receive_webhooks() -> Iterator[WebhookReceiver]:
+def receive_webhooks(
+    on_delivery: Callable[[Delivery], None] | None = None,
+) -> Iterator[WebhookReceiver]:
+    """Listen; `on_delivery` sees each webhook before it is answered."""
     deliveries: list[Delivery] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            deliveries.append(Delivery(body, headers))
+            delivery = Delivery(body, headers)
+            if on_delivery is not None:
+                on_delivery(delivery)
+            deliveries.append(delivery)
             self.send_response(200)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(_ACKNOWLEDGEMENT)))
             self.end_headers()
+            self.wfile.write(_ACKNOWLEDGEMENT)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Keep the test's output clean."""

@@ -1,0 +1,322 @@
+"""
+The port's operations as calls to Adyen's Checkout API.
+
+Adyen answers captures, cancels and refunds with "received" and tells the outcome in notifications,
+so every answer and every notification goes into the journal, and a state is read from there.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from apps.gateways.adyen.client import AdyenCalls
+from apps.gateways.adyen.facts import (
+    Unreadable,
+    capture_mode,
+    read_answer,
+    read_refund_answer,
+)
+from apps.gateways.adyen.fold import (
+    amount_refundable,
+    fold_payment,
+    fold_refund,
+    is_refund_fact,
+)
+from apps.gateways.adyen.journal import Journal, collect_facts
+from apps.gateways.adyen.methods import read_stored, read_stored_list, split_token
+from apps.gateways.adyen.webhooks import read_notification
+from apps.gateways.base import (
+    DisputeResult,
+    FraudWarning,
+    GatewayAccount,
+    GatewayEvent,
+    PaymentRequest,
+    PaymentResult,
+    PaymentState,
+    PayoutRequest,
+    PayoutResult,
+    RefundRequest,
+    RefundResult,
+    StoredMethod,
+)
+from apps.gateways.errors import GatewayRejected, GatewayUnknown
+
+_Read = TypeVar("_Read")
+
+
+class AdyenGateway:
+    """One merchant account at Adyen."""
+
+    kind = "adyen"
+
+    def __init__(
+        self, account: GatewayAccount, *, journal: Journal, clock: Callable[[], datetime]
+    ) -> None:
+        self.name = account.name
+        self._calls = AdyenCalls(account)
+        self._journal = journal
+        self._clock = clock
+        self._merchant_account = account.merchant_account
+        self._webhook_secrets = account.webhook_secrets
+        self._livemode = "-live" in account.api_base
+
+    def create_payment(self, request: PaymentRequest) -> PaymentResult:
+        """
+        Ask for a payment; the same key again brings the first answer.
+
+        Source: Adyen's pages "Payments" and "API idempotency"
+        """
+        answer = self._calls.pay(_payment_params(request), key=request.attempt_id)
+        fact = _read(lambda: read_answer(answer, request, now=self._clock()))
+        self._journal.note([fact])
+        return self._payment(request.attempt_id)
+
+    def retrieve_payment(self, reference: str) -> PaymentResult:
+        """Return what Adyen has told so far."""
+        return self._payment(reference)
+
+    def find_payment(self, attempt_id: str) -> PaymentResult | None:
+        """
+        Return the payment if Adyen has told about it.
+
+        A notification may take a minute, longer when Adyen is in trouble. So None means "never
+        received" only for an attempt that is older than that; the caller waits.
+        """
+        facts = collect_facts(self._journal, attempt_id)
+        return fold_payment(facts) if facts else None
+
+    def capture_payment(
+        self, reference: str, *, amount: int, currency: str, key: str
+    ) -> PaymentResult:
+        """
+        Ask for a capture; it is taken when a notification says so.
+
+        What cannot succeed by what we know is refused here: Adyen would only say so much later.
+        """
+        known = self._payment(reference)
+        if known.state == PaymentState.CAPTURED and known.amount_captured == amount:
+            return known
+        if known.state != PaymentState.AUTHORIZED:
+            raise GatewayRejected(f"refused here: the payment is {known.state}")
+        if amount > known.amount:
+            raise GatewayRejected(f"refused here: {amount} is more than {known.amount}")
+        params = {"amount": _amount(amount, currency), "reference": known.attempt_id}
+        self._calls.capture(known.reference, params, key=key)
+        return self._payment(reference)
+
+    def void_payment(self, reference: str, *, key: str) -> PaymentResult:
+        """Ask for the release of what is held, or the end of a payment that nobody paid yet."""
+        known = self._payment(reference)
+        if known.state in {PaymentState.CAPTURED, PaymentState.DECLINED}:
+            raise GatewayRejected(f"refused here: the payment is {known.state}")
+        params = {"reference": known.attempt_id}
+        if known.reference == known.attempt_id:
+            params["paymentReference"] = known.attempt_id
+            self._calls.cancel_by_our_reference(params, key=key)
+        elif known.state != PaymentState.VOIDED:
+            self._calls.cancel(known.reference, params, key=key)
+        return self._payment(reference)
+
+    def create_refund(self, request: RefundRequest) -> RefundResult:
+        """Ask for a refund; a notification tells whether it went through."""
+        known = self.find_refund(request.refund_id, payment_reference=request.reference)
+        if known is not None:
+            return known
+        left = amount_refundable(collect_facts(self._journal, request.reference))
+        if request.amount > left:
+            raise GatewayRejected(f"refused here: {request.amount} is more than {left}")
+        params = {
+            "amount": _amount(request.amount, request.currency),
+            "reference": request.refund_id,
+        }
+        answer = self._calls.refund(request.reference, params, key=request.refund_id)
+        fact = _read(lambda: read_refund_answer(answer, request, now=self._clock()))
+        self._journal.note([fact])
+        return self.retrieve_refund(fact.reference)
+
+    def retrieve_refund(self, reference: str) -> RefundResult:
+        """Return what Adyen has told so far."""
+        facts = [each for each in self._journal.find({reference}) if each.reference == reference]
+        if not facts:
+            raise GatewayRejected("nothing was told about such a refund")
+        return fold_refund(facts)
+
+    def find_refund(self, refund_id: str, *, payment_reference: str) -> RefundResult | None:
+        """Return the refund if Adyen has told about it; see `find_payment` on when it has not."""
+        del payment_reference
+        facts = [each for each in self._journal.find({refund_id}) if is_refund_fact(each)]
+        return fold_refund(facts) if facts else None
+
+    def create_payout(self, request: PayoutRequest) -> PayoutResult:
+        """Adyen pays out through a platform of its own, which this account has not."""
+        raise GatewayRejected(_no_payout(request.payout_id), code="not_supported")
+
+    def retrieve_payout(self, reference: str) -> PayoutResult:
+        """There are no payouts here."""
+        raise GatewayRejected(_no_payout(reference), code="not_supported")
+
+    def find_payout(self, payout_id: str) -> PayoutResult | None:
+        """There are no payouts here."""
+        del payout_id
+        return None
+
+    def retrieve_dispute(self, reference: str) -> DisputeResult:
+        """There are no disputes here: they are answered in Adyen's own pages."""
+        raise GatewayRejected(_no_dispute(reference), code="not_supported")
+
+    def list_disputes(self, *, since: datetime) -> Iterator[DisputeResult]:
+        """There are no disputes here."""
+        del since
+        return iter(())
+
+    def submit_evidence(
+        self, reference: str, *, evidence: Mapping[str, str], key: str
+    ) -> DisputeResult:
+        """There are no disputes here."""
+        del evidence, key
+        raise GatewayRejected(_no_dispute(reference), code="not_supported")
+
+    def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
+        """There are no disputes here."""
+        del key
+        raise GatewayRejected(_no_dispute(reference), code="not_supported")
+
+    def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
+        """There are no disputes here."""
+        raise GatewayRejected(_no_dispute(reference), code="not_supported")
+
+    def store_method(
+        self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
+    ) -> StoredMethod:
+        """Keep the card or account; the key stands for the shopper until there is a customer."""
+        params = {
+            "paymentMethod": _new_method(type, token, holder=str(billing_details.get("name", ""))),
+            "shopperReference": key,
+            "recurringProcessingModel": "UnscheduledCardOnFile",
+        }
+        answer = self._calls.store(params, key=key)
+        return _read(lambda: read_stored(answer))
+
+    def attach_method(self, token: str, *, customer_reference: str, key: str) -> StoredMethod:
+        """
+        Return the method; Adyen knows no attaching.
+
+        Whose it is stands in our vault; the shopper's reference stays what it was stored under.
+        """
+        del customer_reference, key
+        shopper, _ = split_token(token)
+        kept = _read(lambda: read_stored_list(self._calls.list_stored(shopper)))
+        for method in kept:
+            if method.token == token:
+                return method
+        raise GatewayRejected("no such stored payment method", code="not_found")
+
+    def detach_method(self, token: str, *, key: str) -> None:
+        """Delete what is stored; a deletion needs no key."""
+        del key
+        shopper, stored = split_token(token)
+        self._calls.delete_stored(stored, shopper=shopper)
+
+    def create_customer(self, *, customer_id: str, email: str, name: str, key: str) -> str:
+        """Return our own id: Adyen has no customers, only references of shoppers."""
+        del email, name, key
+        return customer_id
+
+    def parse_webhook(
+        self, *, body: bytes, headers: Mapping[str, str], now: datetime
+    ) -> list[GatewayEvent]:
+        """
+        Verify all items, keep what they say, return them as events.
+
+        Adyen sends no time stamp, so an old notification can be sent again; as the journal keeps
+        each fact once, that tells nothing new.
+        """
+        del headers, now
+        items = read_notification(
+            body,
+            secrets=self._webhook_secrets,
+            merchant_account=self._merchant_account,
+            livemode=self._livemode,
+        )
+        self._journal.note([fact for fact, _ in items])
+        return [event for _, event in items]
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._calls.close()
+
+    def _payment(self, reference: str) -> PaymentResult:
+        facts = collect_facts(self._journal, reference)
+        if not facts:
+            raise GatewayRejected("nothing was told about such a payment")
+        return fold_payment(facts)
+
+
+def _payment_params(request: PaymentRequest) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "amount": _amount(request.amount, request.currency),
+        "reference": request.attempt_id,
+        # What the proof of "charged once" is read by.
+        "merchantOrderReference": request.intent_id,
+        "metadata": {"capture": capture_mode(request)},
+        "shopperInteraction": "ContAuth" if request.off_session else "Ecommerce",
+        "channel": "Web",
+        **_method_params(request),
+    }
+    if request.capture:
+        params["captureDelayHours"] = 0
+    else:
+        params["additionalData"] = {"manualCapture": "true"}
+    if request.return_url:
+        params["returnUrl"] = request.return_url
+    if request.statement_descriptor:
+        params["shopperStatement"] = request.statement_descriptor
+    if request.request_three_d_secure in {"any", "challenge"}:
+        params["authenticationData"] = {"attemptAuthentication": "always"}
+    return params
+
+
+def _method_params(request: PaymentRequest) -> dict[str, Any]:
+    if "/" in request.token:
+        shopper, stored = split_token(request.token)
+        type_ = "scheme" if request.method_type == "card" else "sepadirectdebit"
+        return {
+            "paymentMethod": {"type": type_, "storedPaymentMethodId": stored},
+            "shopperReference": shopper,
+            "recurringProcessingModel": "UnscheduledCardOnFile",
+        }
+    return {
+        "paymentMethod": _new_method(request.method_type, request.token),
+        # What was encrypted for one use is kept, so that the payer need not type it again.
+        "shopperReference": request.customer_reference or request.attempt_id,
+        "storePaymentMethod": True,
+        "recurringProcessingModel": "UnscheduledCardOnFile",
+    }
+
+
+def _new_method(type_: str, token: str, *, holder: str = "") -> dict[str, str]:
+    if type_ == "card":
+        return {"type": "scheme", "encryptedCard": token}
+    if type_ == "sepa_debit":
+        named = {"ownerName": holder} if holder else {}
+        return {"type": "sepadirectdebit", "iban": token, **named}
+    raise GatewayRejected(f"refused here: no methods of type {type_}", code="type_unknown")
+
+
+def _amount(value: int, currency: str) -> dict[str, Any]:
+    return {"value": value, "currency": currency.upper()}
+
+
+def _read(read: Callable[[], _Read]) -> _Read:
+    try:
+        return read()
+    except Unreadable as defect:
+        raise GatewayUnknown(f"the answer makes no sense: {defect}") from defect
+
+
+def _no_dispute(reference: str) -> str:
+    return f"refused here: disputes are answered in Adyen's own pages, not {reference}"
+
+
+def _no_payout(reference: str) -> str:
+    return f"refused here: this account pays nobody out, so not {reference}"
