@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.api.models import Merchant
 from apps.api.services import create_api_key, create_merchant
+from apps.fraud.rulesets import forget_rules
 from tests.flush import flush_append_only_tables
 from tests.simulator_fixture import running_simulator, simulator
 
@@ -54,6 +55,12 @@ class ApiClient:
     def _headers(self, extra: dict[str, str]) -> dict[str, str]:
         named = {name.replace("_", "-"): value for name, value in extra.items()}
         return {"Authorization": f"Bearer {self.secret_key}", **named}
+
+
+@pytest.fixture(autouse=True)
+def fresh_rules() -> None:
+    """Forget the rules of risk that another test has left in this process's memory."""
+    forget_rules()
 
 
 @pytest.fixture

@@ -58,6 +58,8 @@ def render_intent(intent: PaymentIntent) -> dict[str, Any]:
 def _next_action(intent: PaymentIntent) -> dict[str, Any] | None:
     if intent.next_action is None:
         return None
+    if intent.next_action["type"] == "review":
+        return {"type": "review"}
     return {
         "type": "redirect_to_url",
         "redirect_to_url": {

@@ -104,6 +104,25 @@ def describe_decline(decline: Decline, *, charge: str) -> dict[str, Any]:
     }
 
 
+def describe_block() -> dict[str, Any]:
+    """
+    Return `last_payment_error` for a payment that risk blocked.
+
+    The words tell nothing about the reason: they may reach a fraudster.
+    """
+    return {
+        "type": "card_error",
+        "code": "fraud_block",
+        "decline_code": "fraudulent",
+        "advice_code": "do_not_try_again",
+        "network_decline_code": None,
+        "message": "The payment was declined.",
+        "charge": None,
+        "error_class": str(ErrorClass.FRAUD),
+        "retryable": False,
+    }
+
+
 def describe_failure(error_class: ErrorClass, *, code: str, message: str) -> dict[str, Any]:
     """Return `last_payment_error` for an attempt that broke before the bank was asked."""
     return {

@@ -15,18 +15,26 @@ from apps.vault.tokens import unseal
 load_method = RowLoader(PaymentMethod, "id = %s AND merchant_id = %s AND livemode = %s")
 
 _CHARGEABLE = """
-SELECT m.id, m.type, m.customer_id, m.detached_at IS NOT NULL, t.gateway, t.token, c.reference
+SELECT m.id, m.type, m.customer_id, m.detached_at IS NOT NULL, t.gateway, t.token, c.reference,
+       m.fingerprint, m.brand, m.country, m.funding,
+       coalesce(nullif(m.billing_details->>'email', ''), owner.email, '')
 FROM vault_paymentmethod m
 LEFT JOIN vault_gatewaytoken t ON t.payment_method_id = m.id
+LEFT JOIN customers_customer owner ON owner.id = m.customer_id
 LEFT JOIN vault_gatewaycustomer c ON c.customer_id = m.customer_id AND c.gateway = t.gateway
 WHERE m.id = %s AND m.merchant_id = %s AND m.livemode = %s
 """
+
+
+_CARD_DETAILS = ("fingerprint", "brand", "country", "funding")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChargeableMethod:
     """
     What charging a payment method takes: its token, and the customer's id, per gateway.
+
+    `card_details` is what is known of the card; risk judges a payment by them.
 
     `draft` holds the rows of a method that is not stored yet: whoever charges it hands them to
     `vault_write_method` in the same transaction.
@@ -37,6 +45,8 @@ class ChargeableMethod:
     customer_id: str = ""
     tokens: dict[str, str] = field(repr=False)
     customer_references: dict[str, str] = field(default_factory=dict)
+    card_details: dict[str, str] = field(default_factory=dict)
+    email: str = field(default="", repr=False)
     draft: dict[str, Any] | None = field(default=None, repr=False)
 
 
@@ -73,4 +83,6 @@ def get_chargeable_method(scope: Scope, method_id: str) -> ChargeableMethod:
         customer_id=customer_id or "",
         tokens={row[4]: unseal(row[5]) for row in rows if row[4]},
         customer_references={row[4]: row[6] for row in rows if row[6]},
+        card_details=dict(zip(_CARD_DETAILS, rows[0][7:11], strict=True)),
+        email=rows[0][11],
     )

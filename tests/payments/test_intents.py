@@ -82,7 +82,7 @@ def test_confirmed_payment_is_charged_booked_and_told(gateway: FakeGateway) -> N
 def test_create_and_confirm_take_one_statement_each_way(
     gateway: FakeGateway, django_assert_num_queries: object
 ) -> None:
-    created_intent()  # warms the caches of the process
+    confirmed_intent()  # warms the caches of the process, among them the rules of risk
 
     with django_assert_num_queries(1):  # type: ignore[operator]
         intent = created_intent()

@@ -42,6 +42,10 @@ class PaymentAttempt(StatefulModel):
     gateway = models.CharField(max_length=40)
     route = models.JSONField(default=list)
     void_reason = models.CharField(max_length=30, blank=True)
+    # What risk asked for: the money is only held until a person has closed the review, and the
+    # payer proves who they are in the way the gateway understands ("any").
+    is_held_for_review = models.BooleanField(default=False)
+    request_three_d_secure = models.CharField(max_length=20, blank=True)
     payment_method_id = models.CharField(max_length=40, blank=True)
     method_type = models.CharField(max_length=20, default="card")
     amount = models.BigIntegerField()

@@ -164,6 +164,12 @@ class PaymentIntent(StatefulModel):
         self.latest_charge_id = charge
         self.next_action = None
 
+    @transition(status, source=_WAITING, target=S.PROCESSING)
+    def wait_for_review(self, *, charge: str, **_facts: Any) -> None:
+        """The money is held at the gateway until a person has looked at the payment."""
+        self.latest_charge_id = charge
+        self.next_action = {"type": "review"}
+
     @transition(status, source=[S.REQUIRES_CAPTURE], target=S.PROCESSING)
     def start_capture(self, **_facts: Any) -> None:
         """Ask the gateway to take what it holds."""
@@ -266,6 +272,8 @@ class PaymentIntent(StatefulModel):
         "payment_intent.requires_action": require_action,
         "payment_intent.pending": wait,
         "payment_intent.amount_capturable_updated": hold,
+        "payment_intent.held_for_review": wait_for_review,
+        "payment_intent.review_approved": wait,
         "payment_intent.capture_requested": start_capture,
         "payment_intent.void_requested": note,
         "payment_intent.succeeded": succeed,

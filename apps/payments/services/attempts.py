@@ -104,12 +104,13 @@ def build_request(
         currency=attempt.currency,
         token=method.tokens[attempt.gateway],
         method_type=method.type,
-        capture=intent.capture_method == "automatic",
+        capture=intent.capture_method == "automatic" and not attempt.is_held_for_review,
         off_session=intent.off_session,
         customer_reference=method.customer_references.get(attempt.gateway, ""),
         return_url=intent.return_url,
         description=intent.description,
         statement_descriptor=intent.statement_descriptor,
+        request_three_d_secure=attempt.request_three_d_secure,
     )
 
 

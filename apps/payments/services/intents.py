@@ -33,6 +33,7 @@ from apps.payments.policies import INTENT_LIFETIME, LEASE
 from apps.payments.selectors import get_attempt, get_intent
 from apps.payments.services.attempts import resolve_attempt, run_attempt, run_operation
 from apps.payments.services.results import ABANDONED
+from apps.payments.services.screening import screen_attempt
 from apps.payments.services.step import MAX_TRIES, Reply, Step
 from apps.payments.states import IntentStatus, Operation
 from apps.payouts.selectors import get_seller
@@ -56,6 +57,7 @@ class Confirmation:
     payment_method: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     inline: bool = True
+    allow_duplicate: bool = False
 
 
 def create_intent(
@@ -90,7 +92,7 @@ def create_intent(
         step.write(reply=reply)
         return intent
     attempt, method = _start_attempt(step, confirmation, scope=scope)
-    step.write(reply=reply, recovery_point=attempt.id if confirmation.inline else "")
+    step.write(reply=reply, recovery_point=_recovery_point(attempt, confirmation))
     return _run(intent, attempt, method, confirmation, origin=origin, now=now, reply=reply)
 
 
@@ -191,7 +193,7 @@ def confirm_intent(
         intent = _intent_to_confirm(scope, intent_id, origin=origin, now=now)
         step = Step(intent, origin=origin, now=now)
         attempt, method = _start_attempt(step, confirmation, scope=scope)
-        if step.write(reply=reply, recovery_point=attempt.id if confirmation.inline else ""):
+        if step.write(reply=reply, recovery_point=_recovery_point(attempt, confirmation)):
             return _run(intent, attempt, method, confirmation, origin=origin, now=now, reply=reply)
     raise ConcurrentChange(intent=intent_id)
 
@@ -265,6 +267,7 @@ def _start_attempt(
         payment_method_id=method.id,
         **confirmation.changes,
     )
+    screen_attempt(step, attempt, method, allow_duplicate=confirmation.allow_duplicate)
     return attempt, method
 
 
@@ -285,6 +288,11 @@ def _method_to_charge(
     return method
 
 
+def _recovery_point(attempt: PaymentAttempt, confirmation: Confirmation) -> str:
+    """Return what a retry finds if we die; "" when the answer is known with this very write."""
+    return attempt.id if confirmation.inline and attempt.is_open else ""
+
+
 def _run(
     intent: PaymentIntent,
     attempt: PaymentAttempt,
@@ -295,7 +303,7 @@ def _run(
     now: datetime,
     reply: Reply | None,
 ) -> PaymentIntent:
-    if not confirmation.inline:
+    if not confirmation.inline or not attempt.is_open:
         return intent
     return run_attempt(
         intent=intent, attempt=attempt, method=method, origin=origin, now=now, reply=reply

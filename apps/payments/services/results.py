@@ -182,7 +182,10 @@ def _settle_authorized(step: Step, attempt: PaymentAttempt, result: PaymentResul
         attempt.authorize_late(amount=result.amount)
     attempt.kept = wanted
     step.book(recipes.authorised(_fact(step, attempt, amount=result.amount)))
-    if wanted and step.intent.capture_method == "manual":
+    if wanted and attempt.is_held_for_review:
+        rest_on_hold(step, attempt)
+        step.event("payment_intent.held_for_review", attempt=attempt.id, charge=attempt.charge_id)
+    elif wanted and step.intent.capture_method == "manual":
         rest_on_hold(step, attempt)
         step.event(
             "payment_intent.amount_capturable_updated",

@@ -96,6 +96,8 @@ def _reroute(step: Step, attempt: PaymentAttempt, error: GatewayError) -> Paymen
         method_type=attempt.method_type,
         amount=attempt.amount,
         currency=attempt.currency,
+        is_held_for_review=attempt.is_held_for_review,
+        request_three_d_secure=attempt.request_three_d_secure,
         due_at=step.now + LEASE,
         created_at=step.now,
     )

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from django.db import connection, models
 
 from apps.common.origin import Origin
+from apps.fraud.objects import render_review
+from apps.fraud.services.assessments import Assessment
 from apps.ledger.drafts import EntryDraft
 from apps.outbox.services import EventDraft
 from apps.payments.models import PaymentAttempt, PaymentIntent, PaymentOrder, Refund
@@ -64,6 +66,7 @@ class Step:
         self._entries: list[EntryDraft] = []
         self._methods: list[dict[str, Any]] = []
         self._shares: list[Transfer] = []
+        self._assessment: Assessment | None = None
         self._order_status = self._status_of_order()
 
     @property
@@ -93,6 +96,13 @@ class Step:
         """Insert a seller's share of the payment."""
         self._shares.append(share)
         self.object_event("transfer.created", share.id, share.version, render_transfer(share))
+
+    def put_assessment(self, assessment: Assessment) -> None:
+        """Keep what risk said about the attempt that this step starts."""
+        self._assessment = assessment
+        review = assessment.review
+        if review is not None:
+            self.object_event("review.opened", review.id, review.version, render_review(review))
 
     def put_method(self, method: dict[str, Any]) -> None:
         """Hand the vault a method to store or to describe (`vault_write_method`)."""
@@ -124,6 +134,7 @@ class Step:
             "methods": self._methods,
             "shares": [to_row(share) for share in self._shares],
             "order": order,
+            "assessment": self._assessment_rows(),
             "events": [draft.row() for draft in self._events],
             "entries": [entry.row() for entry in self._entries],
         }
@@ -133,6 +144,15 @@ class Step:
         if reply is not None and claim is not None and outcome.get("written") is not False:
             reply.settle(outcome.get("standing"))
         return bool(outcome["written"])
+
+    def _assessment_rows(self) -> dict[str, Any] | None:
+        if self._assessment is None:
+            return None
+        review = self._assessment.review
+        return {
+            "decision": to_row(self._assessment.decision),
+            "review": None if review is None else to_row(review),
+        }
 
     def _status_of_order(self) -> OrderStatus | None:
         """Return the status of the payment order that runs as this intent, if one does."""

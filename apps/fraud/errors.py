@@ -1,0 +1,55 @@
+"""Refusals of risk."""
+
+from typing import ClassVar
+
+from apps.common.errors import DomainError
+
+
+class RuleInvalid(DomainError):
+    """The expression cannot be a rule."""
+
+    code: ClassVar[str] = "rule_invalid"
+    status: ClassVar[int] = 400
+
+
+class RuleNotPublishable(DomainError):
+    """Only a draft or shadow rule can go live, and only a version that was live can come back."""
+
+    code: ClassVar[str] = "rule_not_publishable"
+    template: ClassVar[str] = "{rule} is {status}."
+
+
+class ListAliasTaken(DomainError):
+    code: ClassVar[str] = "value_list_alias_taken"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "There is a value list with the alias '{alias}' already."
+
+
+class ListInUse(DomainError):
+    code: ClassVar[str] = "value_list_in_use"
+    template: ClassVar[str] = "{value_list} is used by {rule}."
+
+
+class ListFull(DomainError):
+    code: ClassVar[str] = "value_list_full"
+    template: ClassVar[str] = "{value_list} holds {limit} values, which is the most."
+
+
+class ListItemExists(DomainError):
+    code: ClassVar[str] = "value_list_item_exists"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The list has this value already: {item}."
+
+
+class ReviewClosed(DomainError):
+    """Somebody decided before."""
+
+    code: ClassVar[str] = "review_closed"
+    template: ClassVar[str] = "{review} is closed: {status}."
+
+
+class TooFewFrauds(DomainError):
+    """The history has too few known frauds to learn from."""
+
+    code: ClassVar[str] = "too_few_frauds"
+    template: ClassVar[str] = "There are {frauds} known frauds; training takes {needed}."

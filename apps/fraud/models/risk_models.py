@@ -1,0 +1,65 @@
+"""The registry of trained models."""
+
+import gzip
+import json
+from functools import partial
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from apps.common.fsm import StatefulModel, StatusField, transition
+from apps.common.ids import new_id
+from apps.fraud.states import ModelStatus
+
+S = ModelStatus
+
+
+class RiskModel(StatefulModel):
+    """
+    A trained model: its artifact is JSON, zipped, named by its digest; no code is in it.
+
+    Processes load the champion (which acts) or else the shadow model (which is only recorded).
+    """
+
+    id = models.CharField(
+        primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "rmod")
+    )
+    version = models.CharField(max_length=40, unique=True)
+    sha256 = models.CharField(max_length=64)
+    status = StatusField(default=S.CANDIDATE, choices=S.choices)
+    artifact = models.BinaryField()
+    metrics = models.JSONField(default=dict)
+    card = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "fraud_riskmodel"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_champion", fields=["status"], condition=Q(status=S.CHAMPION)
+            ),
+            models.UniqueConstraint(
+                name="one_shadow_model", fields=["status"], condition=Q(status=S.SHADOW)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.version
+
+    def read_artifact(self) -> dict[str, Any]:
+        """Return the artifact as training exported it."""
+        content: dict[str, Any] = json.loads(gzip.decompress(self.artifact))
+        return content
+
+    @transition(status, source=[S.CANDIDATE, S.CHAMPION, S.RETIRED], target=S.SHADOW)
+    def shadow(self) -> None:
+        """Record the model's scores, without effect."""
+
+    @transition(status, source=[S.CANDIDATE, S.SHADOW, S.RETIRED], target=S.CHAMPION)
+    def crown(self) -> None:
+        """Let the model's score act."""
+
+    @transition(status, source=[S.CANDIDATE, S.SHADOW, S.CHAMPION], target=S.RETIRED)
+    def retire(self) -> None:
+        """Take the model out of use."""

@@ -1,0 +1,175 @@
+"""
+The rules, lists and model in force, kept in each process's memory.
+
+A process looks at one small row every two seconds and loads again only when its version moved, so
+that rules cost a payment no statement.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+from django.db.models import Q
+
+from apps.common.origin import Scope
+from apps.fraud.errors import RuleInvalid
+from apps.fraud.models import RiskModel, Rule, ValueList, ValueListItem
+from apps.fraud.policies import PRESETS
+from apps.fraud.rules import ORDER, CompiledRule, compile_expression
+from apps.fraud.scoring.trees import ModelUnreadable, TreeModel
+from apps.fraud.states import Action, ModelStatus, RuleStatus
+
+logger = logging.getLogger(__name__)
+
+# For how long a process may go on with rules that were changed meanwhile.
+LOOK_EVERY_SECONDS: Final = 2.0
+
+# More values than this are not loaded; `create_item` refuses them before.
+MAX_ITEMS: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedList:
+    """A list's values, in lower case unless case matters, with the time each expires."""
+
+    item_type: str
+    values: Mapping[str, datetime | None]
+
+    def holds(self, value: str, *, now: datetime) -> bool:
+        """Return whether the value is on the list and has not expired."""
+        key = value if self.item_type == "case_sensitive_string" else value.lower()
+        if not key or key not in self.values:
+            return False
+        expires_at = self.values[key]
+        return expires_at is None or now < expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRules:
+    """Everything that an assessment of one merchant and mode goes by."""
+
+    version: int
+    rules: tuple[CompiledRule, ...] = ()
+    lists: Mapping[str, LoadedList] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """The model in use; only a champion's score acts."""
+
+    model: TreeModel
+    is_champion: bool
+
+
+class _Memory:
+    """What this process knows; replaced as a whole, so that threads never see half of a change."""
+
+    def __init__(self) -> None:
+        self.rules: dict[Scope, LoadedRules] = {}
+        self.looked_at: dict[Scope, float] = {}
+        self.model: LoadedModel | None = None
+        self.model_id: tuple[str, str] | None = None
+
+
+_memory = _Memory()
+
+
+def forget_rules() -> None:
+    """Load everything anew at the next assessment; tests begin with this."""
+    _memory.__init__()  # type: ignore[misc]  # the same object, as others hold it
+
+
+_LOOK: Final = """
+SELECT
+    (SELECT version FROM fraud_ruleset WHERE merchant_id = %s AND livemode = %s),
+    m.id, m.status
+FROM (SELECT 1) one
+LEFT JOIN fraud_riskmodel m ON m.status IN ('champion', 'shadow')
+ORDER BY m.status = 'champion' DESC NULLS LAST LIMIT 1
+"""
+
+
+def rules_in_force(scope: Scope) -> tuple[LoadedRules, LoadedModel | None]:
+    """Return what this merchant's payments are judged by, at most two seconds old."""
+    at = time.monotonic()
+    known = _memory.rules.get(scope)
+    if known is not None and at - _memory.looked_at[scope] < LOOK_EVERY_SECONDS:
+        return known, _memory.model
+    _memory.looked_at[scope] = at
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK, [scope.merchant_id, scope.livemode])
+        version, model_id, status = cursor.fetchone()
+    if known is None or known.version != (version or 0):
+        known = _memory.rules[scope] = _load_rules(scope, version or 0)
+    found = (model_id, status) if model_id else None
+    if found != _memory.model_id:
+        _memory.model, _memory.model_id = _load_model(model_id), found
+    return known, _memory.model
+
+
+def _load_model(model_id: str | None) -> LoadedModel | None:
+    row = RiskModel.objects.filter(pk=model_id).first() if model_id else None
+    if row is None:
+        return None
+    try:
+        return LoadedModel(TreeModel(row.read_artifact()), row.status == ModelStatus.CHAMPION)
+    except ModelUnreadable as error:
+        logger.error("model %s cannot be used: %s", row.version, error)  # noqa: TRY400 - no trace
+        return None
+
+
+def _load_rules(scope: Scope, version: int) -> LoadedRules:
+    lists = _load_lists(scope)
+    rows = Rule.objects.filter(
+        merchant_id=scope.merchant_id,
+        livemode=scope.livemode,
+        status__in=[RuleStatus.LIVE, RuleStatus.SHADOW],
+    )
+    compiled = [*_presets(is_live=scope.livemode)]
+    for row in sorted(rows, key=lambda row: (row.position, row.id)):
+        try:
+            program = compile_expression(row.expression, lists=lists)
+        except RuleInvalid as error:
+            # It was sound when it was saved, so an attribute or a list is gone since.
+            logger.error("rule %s is skipped: %s", row.id, error)  # noqa: TRY400 - no trace
+            continue
+        compiled.append(
+            CompiledRule(
+                id=row.family,
+                version=row.version,
+                action=Action(row.action),
+                is_live=row.status == RuleStatus.LIVE,
+                program=program,
+            )
+        )
+    compiled.sort(key=lambda rule: ORDER[rule.action])
+    return LoadedRules(version=version, rules=tuple(compiled), lists=lists)
+
+
+def _presets(*, is_live: bool) -> list[CompiledRule]:
+    return [
+        CompiledRule(
+            id=name,
+            version=1,
+            action=action,
+            is_live=is_live,
+            program=compile_expression(expression, lists=()),
+        )
+        for name, (action, expression) in PRESETS.items()
+    ]
+
+
+def _load_lists(scope: Scope) -> dict[str, LoadedList]:
+    heads = list(ValueList.objects.filter(merchant_id=scope.merchant_id, livemode=scope.livemode))
+    values: dict[str, dict[str, datetime | None]] = {head.id: {} for head in heads}
+    items = ValueListItem.objects.filter(
+        Q(value_list__merchant_id=scope.merchant_id, value_list__livemode=scope.livemode)
+    ).values_list("value_list_id", "value", "expires_at")
+    exact = {head.id for head in heads if head.item_type == "case_sensitive_string"}
+    for list_id, value, expires_at in items[:MAX_ITEMS].iterator(chunk_size=5_000):
+        values[list_id][value if list_id in exact else value.lower()] = expires_at
+    return {head.alias: LoadedList(head.item_type, values[head.id]) for head in heads}
