@@ -19,6 +19,7 @@ from apps.backoffice.kit.display import (
     moment,
     stacked,
 )
+from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Text
 from apps.customers.models import Customer
@@ -29,7 +30,7 @@ class CustomerAdmin(ObjectAdmin):
     """Payers known by name; who may not see people sees masked addresses."""
 
     search_help_text = "Id or e-mail"
-    list_filter = ("livemode", "created_at")
+    list_filter = ("livemode", created_filter("cus"))
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the columns for this reader."""

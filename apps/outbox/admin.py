@@ -21,6 +21,7 @@ from apps.backoffice.kit.display import (
     moment,
     stacked,
 )
+from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Text
 from apps.common.origin import Origin
@@ -35,7 +36,7 @@ class EventAdmin(ObjectAdmin):
     search_help_text = "Id of the event or of its object"
     list_defers = ("object", "data", "previous_attributes")
     list_display = ("what", "about", "number", "who", "at")
-    list_filter = ("livemode", "created_at")
+    list_filter = ("livemode", created_filter("evt"))
 
     @admin.display(description="Event")
     def what(self, event: Event) -> SafeString:

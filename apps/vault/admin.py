@@ -18,6 +18,7 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Text
 from apps.vault.models import PaymentMethod
@@ -29,7 +30,7 @@ class PaymentMethodAdmin(ObjectAdmin):
 
     search_help_text = "Id of the method or of the customer"
     list_display = ("what", "owner", "state", "at")
-    list_filter = ("livemode", "created_at")
+    list_filter = ("livemode", created_filter("pm"))
 
     @admin.display(description="Payment method")
     def what(self, method: PaymentMethod) -> SafeString:

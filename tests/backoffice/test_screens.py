@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.backoffice.kit.objects import ObjectAdmin
+from apps.common.ids import id_at
+from apps.customers.models import Customer
 from tests.backoffice.house import House, furnish
 from tests.fake_gateway import FakeGateway
 
@@ -173,3 +177,20 @@ def test_money_is_shown_with_the_decimals_of_its_currency(
     assert "10.50\u00a0EUR" in text
     assert "2,000\u00a0JPY" in text
     assert "123.40\u00a0EUR" in text
+
+
+def test_the_list_is_narrowed_by_time_without_a_column_of_dates(
+    house: House, superuser_client: Client
+) -> None:
+    long_ago = timezone.now() - timedelta(days=400)
+    url = reverse("admin:customers_customer_changelist")
+    Customer.objects.create(
+        id=id_at("cus", long_ago), merchant_id="mer_test", livemode=False, created_at=long_ago
+    )
+
+    everybody = superuser_client.get(url).context["cl"].result_list
+    today = superuser_client.get(url, {"created": "1"}).context["cl"].result_list
+    odd = superuser_client.get(url, {"created": "x"}).context["cl"].result_list
+
+    assert len(everybody) == len(odd) == 2
+    assert [row.id for row in today] == [house.customer.id]

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, stacked
+from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.backoffice.models import StaffAction
@@ -19,7 +20,7 @@ class StaffActionAdmin(ObjectAdmin):
 
     search_help_text = "Id of the object, or e-mail of the person"
     list_display = ("what", "done", "who", "address", "why", "when")
-    list_filter = ("succeeded", "at")
+    list_filter = ("succeeded", created_filter("act"))
 
     @admin.display(description="Action")
     def what(self, action: StaffAction) -> SafeString:

@@ -21,6 +21,7 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.customers.models import Customer
@@ -41,7 +42,7 @@ class PaymentIntentAdmin(ObjectAdmin):
 
     search_help_text = "Id, e-mail, customer or gateway reference"
     list_display = ("who", "money", "state", "method", "gateway", "mode", "at")
-    list_filter = ("status", "capture_method", "livemode", "created_at")
+    list_filter = ("status", "capture_method", "livemode", created_filter("pi"))
     tabs = (
         ("All", ""),
         ("Succeeded", "status__exact=succeeded"),

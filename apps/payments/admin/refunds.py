@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import NOTHING, identifier, moment, money, stacked, words
+from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Text, Timeline
 from apps.outbox.models import Event
@@ -24,7 +25,7 @@ class RefundAdmin(ObjectAdmin):
 
     search_help_text = "Refund, payment or gateway reference"
     list_display = ("what", "amount_back", "state", "why", "asked_by", "at")
-    list_filter = ("status", "livemode", "created_at")
+    list_filter = ("status", "livemode", created_filter("re"))
     tabs = (
         ("All", ""),
         ("Under way", "status__exact=pending"),

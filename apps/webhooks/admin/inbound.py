@@ -68,7 +68,7 @@ class InboundEventAdmin(ObjectAdmin):
     search_help_text = "Id of the event or of the payment at the gateway"
     list_defers = ("body", "headers")
     list_display = ("what", "gateway", "state", "tries", "error", "received")
-    list_filter = ("status", "received_at")
+    list_filter = ("status",)
     tabs = (
         ("All", ""),
         ("Waiting", "status__exact=received"),

@@ -1,0 +1,46 @@
+"""Filters that an index answers."""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.common.ids import first_id
+
+_DAYS: Final = {"1": "Today", "7": "Last 7 days", "30": "Last 30 days", "365": "Last year"}
+
+
+class CreatedFilter(SimpleListFilter):
+    """
+    Rows since a day, by their ids, which sort by time: no column of dates needs an index.
+
+    Made by `created_filter`, which knows the prefix of the ids.
+    """
+
+    title = "created"
+    parameter_name = "created"
+    prefix: ClassVar[str]
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return list(_DAYS.items())
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows since the day that was chosen; something else chooses nothing."""
+        chosen = self.value()
+        if chosen not in _DAYS:
+            return queryset
+        return queryset.filter(pk__gte=first_id(self.prefix, _days_ago(int(chosen) - 1)))
+
+
+def created_filter(prefix: str) -> type[CreatedFilter]:
+    """Return the filter for a model whose ids begin with `prefix`."""
+    return type(f"CreatedFilterOf{prefix.title()}", (CreatedFilter,), {"prefix": prefix})
+
+
+def _days_ago(days: int) -> datetime:
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=days)
