@@ -9,11 +9,20 @@ from collections.abc import Mapping, Sequence
 
 # Event of ours -> `on_<event>(event: Event, *, now: datetime)`, called in this order.
 # "dispute.*" stands for every type that begins with "dispute.".
-HANDLERS: Mapping[str, Sequence[str]] = {}
+HANDLERS: Mapping[str, Sequence[str]] = {
+    "customer.updated": ["apps.subscriptions.handlers.on_customer_updated"],
+    "customer.subscription.trial_will_end": ["apps.subscriptions.handlers.on_trial_will_end"],
+    "dunning.exhausted": ["apps.subscriptions.handlers.on_payment_trouble"],
+    "invoice.payment_action_required": ["apps.subscriptions.handlers.on_payment_trouble"],
+    "invoice.payment_failed": ["apps.subscriptions.handlers.on_payment_trouble"],
+}
 
 # Queues of other readers, which take every event: `queue(event_ids: list[str])`, called in the
 # relay's transaction, so it writes rows of its own and does nothing else.
-QUEUES: Sequence[str] = ("apps.webhooks.services.deliveries.queue_deliveries",)
+QUEUES: Sequence[str] = (
+    "apps.webhooks.services.deliveries.queue_deliveries",
+    "apps.subscriptions.services.collection.queue_news",
+)
 
 # Kind of a gateway's event -> `on_gateway_<kind>(*, gateway: str, event: GatewayEvent, now)`.
 # It raises `apps.webhooks.errors.UnknownObject` when the object is not ours yet.

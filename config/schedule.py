@@ -22,6 +22,9 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.payouts.services.payouts.sweep_payouts", every=1.0),
     Sweep(run="apps.payouts.services.shares.release_shares", every=10.0, continuous=True),
     Sweep(run="apps.payouts.services.schedules.run_schedules", every=60.0, continuous=True),
+    Sweep(run="apps.subscriptions.tasks.run_billing", every=5.0, continuous=True),
+    Sweep(run="apps.subscriptions.tasks.run_dunning", every=5.0, continuous=True),
+    Sweep(run="apps.subscriptions.services.clocks.run_clocks", every=0.5, continuous=True),
     Sweep(run="apps.backoffice.services.approvals.expire_approvals", every=60.0),
     Sweep(run="apps.api.services.expire_idempotency_keys", every=60.0, continuous=True),
 )
@@ -38,6 +41,18 @@ LANES: Sequence[Lane] = (
         work="apps.webhooks.inbound.process_inbound",
         slots=8,
         every=POLL_SECONDS,
+    ),
+    Lane(
+        claim="apps.subscriptions.services.collection.claim_collections",
+        work="apps.subscriptions.services.collection.collect",
+        slots=4,
+        every=1.0,
+    ),
+    Lane(
+        claim="apps.subscriptions.services.collection.claim_news",
+        work="apps.subscriptions.services.collection.settle_news",
+        slots=2,
+        every=0.5,
     ),
 )
 

@@ -274,6 +274,7 @@ class InvoicePayment(models.Model):
     At most one per invoice is open, which is what makes a click and the clock at the same moment
     one charge (AC-33). `tries_settled` is how many of the intent's attempts the invoice knows the
     end of: a worker that takes over sees whether there is one to record before it tries again.
+    `settle_at` is set while there are news of the intent.
     """
 
     id = models.CharField(
@@ -288,6 +289,7 @@ class InvoicePayment(models.Model):
     )
     amount = models.BigIntegerField()
     tries_settled = models.PositiveSmallIntegerField(default=0)
+    settle_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -302,6 +304,13 @@ class InvoicePayment(models.Model):
                 fields=["invoice"],
                 condition=Q(status=InvoicePaymentStatus.PAID),
             ),
+        ]
+        indexes = [
+            models.Index(
+                name="invoice_payment_news",
+                fields=["settle_at"],
+                condition=Q(settle_at__isnull=False),
+            )
         ]
 
     def __str__(self) -> str:

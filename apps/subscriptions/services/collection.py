@@ -2,9 +2,11 @@
 Charge invoices: one intent at a time per invoice, whoever asks for it.
 
 Three steps: under the lock the intent is made ready, then it is confirmed at the gateway without
-any lock, then the outcome is recorded under the lock again. The intent's events end in the same
-`settle_payment`; hearing an outcome twice changes nothing. Locks are taken in one order:
-subscription, invoice, customer.
+any lock, then the outcome is recorded under the lock again. News of the intent from elsewhere
+(the payer, a webhook) end in the same `settle_payment`: the relay of events rings for the few
+intents that pay invoices, one statement per batch. Hearing an outcome twice changes nothing.
+
+Locks are taken in one order: subscription, invoice, customer.
 """
 
 from dataclasses import dataclass
@@ -72,6 +74,31 @@ RETURNING id
 """
 
 
+_RING = """
+UPDATE subscriptions_invoicepayment payment SET settle_at = statement_timestamp()
+  FROM outbox_event event
+ WHERE event.id = ANY (%s) AND event.type LIKE 'payment\\_intent.%%'
+   AND payment.intent_id = event.object_id
+"""
+_CLAIM_NEWS = """
+UPDATE subscriptions_invoicepayment
+   SET settle_at = statement_timestamp() + make_interval(secs => %s)
+ WHERE id IN (
+    SELECT id FROM subscriptions_invoicepayment WHERE settle_at <= statement_timestamp()
+    ORDER BY settle_at LIMIT %s FOR UPDATE SKIP LOCKED
+)
+RETURNING intent_id, settle_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An intent of which there are news; `leased_until` proves that they are ours to record."""
+
+    intent_id: str
+    leased_until: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """What is to be confirmed; without a method there is only an outcome to record."""
@@ -86,6 +113,27 @@ def claim_collections(limit: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [COLLECTION_LEASE.total_seconds(), limit])
         return [row[0] for row in cursor.fetchall()]
+
+
+def queue_news(event_ids: list[str]) -> None:
+    """Ring for those of the events that are news of an invoice's intent (a queue of MAP 2)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RING, [event_ids])
+
+
+def claim_news(limit: int) -> list[News]:
+    """Take up to `limit` intents of which there are news; each goes to `settle_news`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM_NEWS, [COLLECTION_LEASE.total_seconds(), limit])
+        return [News(*row) for row in cursor.fetchall()]
+
+
+def settle_news(news: News, *, now: datetime) -> None:
+    """Record how the intent stands; a ring that came meanwhile stays for another look."""
+    settle_payment(intent_id=news.intent_id, origin=CLOCK, now=now)
+    InvoicePayment.objects.filter(intent_id=news.intent_id, settle_at=news.leased_until).update(
+        settle_at=None
+    )
 
 
 def collect(invoice_id: str, *, now: datetime) -> None:
@@ -278,7 +326,8 @@ def settle_payment(
     with transaction.atomic():
         payment = InvoicePayment.objects.get(intent_id=intent_id)
         invoice = lock_with_subscription(payment.invoice_id)
-        payment = InvoicePayment.objects.get(pk=payment.pk)
+        # The lock keeps the relay from ringing while we look: the next ring is for later news.
+        payment = InvoicePayment.objects.select_for_update().get(pk=payment.pk)
         times = times_of(invoice.test_clock_id, now)
         unit = Unit(origin=origin, times=times)
         intent = get_intent(Scope(invoice.merchant_id, invoice.livemode), intent_id)

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from apps.common.origin import CLOCK
+from apps.common.origin import CLOCK, Origin
 from apps.subscriptions.models import CollectionTry, Invoice, Subscription
 from apps.subscriptions.policies.dunning import DunningTerms, has_access, retry_at
 from apps.subscriptions.selectors import Times, dunning_terms_of, method_to_charge, times_of
 from apps.subscriptions.services.bills import COLLECTION_LEASE
-from apps.subscriptions.services.collection import lock_with_subscription
+from apps.subscriptions.services.collection import collect_invoice, lock_with_subscription
 from apps.subscriptions.services.setbacks import (
     give_up,
     has_schedule,
@@ -88,21 +88,19 @@ def _last_method(invoice: Invoice) -> str:
     return tries.values_list("payment_method_id", flat=True).first() or ""
 
 
-def retry_with_new_method(*, customer_id: str, now: datetime) -> list[str]:
+def charge_overdue(*, customer_id: str, origin: Origin, now: datetime) -> None:
     """
-    Queue the customer's overdue invoices for one immediate retry, oldest first (AC-32, AC-36).
+    Charge the customer's overdue invoices with a new card, oldest first (AC-32, AC-36).
 
     Only those whose method to charge is another than the one tried last: hearing of the same new
-    card twice retries once. The caller charges what is returned, in that order.
+    card twice retries once. No slot of the schedule is taken.
     """
     overdue = Invoice.objects.filter(
         customer_id=customer_id, status=InvoiceStatus.OPEN, first_failed_at__isnull=False
     ).order_by("created_at", "pk")
-    return [
-        invoice_id
-        for invoice_id in overdue.values_list("pk", flat=True)
-        if _queue_retry(invoice_id, now=now)
-    ]
+    for invoice_id in list(overdue.values_list("pk", flat=True)[:BATCH]):
+        if _queue_retry(invoice_id, now=now):
+            collect_invoice(invoice_id=invoice_id, origin=origin, now=now)
 
 
 def _queue_retry(invoice_id: str, *, now: datetime) -> bool:

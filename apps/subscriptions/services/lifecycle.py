@@ -155,9 +155,10 @@ def end(
 def stop_collecting(unit: Unit, subscription: Row) -> None:
     """Take the subscription's open invoices out of the queues."""
     queued = Invoice.objects.select_for_update(of=("self",)).select_related("customer")
-    for invoice in queued.filter(
-        subscription_id=subscription.pk, status=InvoiceStatus.OPEN
-    ).order_by("pk"):
+    for row in queued.filter(subscription_id=subscription.pk, status=InvoiceStatus.OPEN).order_by(
+        "pk"
+    ):
+        invoice = unit.held(row)
         invoice.collect_at = None
         invoice.next_payment_attempt = None
         invoice.auto_advance = False

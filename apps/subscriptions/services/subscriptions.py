@@ -65,6 +65,7 @@ from apps.subscriptions.services.changes import (
     preview_plan,
 )
 from apps.subscriptions.services.collection import collect_invoice, open_intent, release_payment
+from apps.subscriptions.services.dunning import charge_overdue
 from apps.subscriptions.services.lifecycle import end, record, set_due, show_contract, write_bills
 from apps.subscriptions.services.setbacks import record_invoice
 from apps.subscriptions.services.unit import Unit
@@ -407,6 +408,8 @@ def update_subscription(
         unit.write()
     for bill in bills:
         collect_invoice(invoice_id=bill.invoice.id, origin=origin, now=now)
+    if "default_payment_method_id" in change.fields:
+        charge_overdue(customer_id=subscription.customer_id, origin=origin, now=now)
     return Subscription.objects.get(pk=subscription_id)
 
 

@@ -9,7 +9,7 @@ transaction. Events come first: PostgreSQL refuses a status that changed without
 import json
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.db import connection, models
 
@@ -19,6 +19,8 @@ from apps.ledger.services.posting import post_entries
 from apps.outbox.services import EventDraft, publish
 from apps.subscriptions.models.recorded import Recorded, to_json
 from apps.subscriptions.selectors import Times
+
+M = TypeVar("M", bound=models.Model)
 
 # Rows per statement: bounds the JSON that PostgreSQL has to hold.
 ROWS_PER_STATEMENT = 1000
@@ -53,6 +55,11 @@ class Unit:
         for row in rows:
             if row.pk not in self._inserts.get(type(row), {}):
                 self._updates.setdefault(type(row), {})[row.pk] = row
+
+    def held(self, row: M) -> M:
+        """Return the unit's own instance of this row, which may have changed, or the row itself."""
+        known = self._updates.get(type(row), {}).get(row.pk)
+        return cast("M", known) if known is not None else row
 
     def record(self, row: Recorded, type_: str, show: Show) -> None:
         """Keep the fact: count the version, store what changed and how the object looks now."""
