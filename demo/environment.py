@@ -29,6 +29,7 @@ def keep_secrets(path: Path) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(_SECRET_BYTES),
         "FIELD_ENCRYPTION_KEYS": secrets.token_urlsafe(_SECRET_BYTES),
         "GATEWAYS_STRIPE_MAIN_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(_SECRET_BYTES)}",
+        "GATEWAYS_ADYEN_MAIN_WEBHOOK_SECRET": secrets.token_hex(_SECRET_BYTES),
     }
     if not made.keys() <= kept.keys():
         write_variables(path, {**made, **kept})
@@ -43,10 +44,15 @@ def build_environment(
     defaults = {
         "DJANGO_SETTINGS_MODULE": "config.settings.local",
         "PUBLIC_BASE_URL": base_url,
-        "GATEWAYS": "stripe_main",
+        "GATEWAYS": "stripe_main,adyen_main",
+        "TOKENISER_GATEWAYS": "stripe_main,adyen_main",
         "GATEWAYS_STRIPE_MAIN_KIND": "stripe",
         "GATEWAYS_STRIPE_MAIN_API_BASE": f"http://{LOOPBACK}:{psp_port}",
         "GATEWAYS_STRIPE_MAIN_API_KEY": "sk_test_simulator",
+        "GATEWAYS_ADYEN_MAIN_KIND": "adyen",
+        "GATEWAYS_ADYEN_MAIN_API_BASE": f"http://{LOOPBACK}:{psp_port}",
+        "GATEWAYS_ADYEN_MAIN_API_KEY": "adyen_test_simulator",
+        "GATEWAYS_ADYEN_MAIN_MERCHANT_ACCOUNT": "DevelopmentMerchant",
         # A proxy of the machine is for the world outside.
         "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), LOOPBACK, "localhost"])),
         **kept,

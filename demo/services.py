@@ -25,13 +25,15 @@ class Services:
     def prepare(self, *, credentials: Path) -> Process:
         return self._process("prepare", "-m", "demo.prepare", str(credentials))
 
-    def simulator(self, *, port: int, psp_port: int, webhook_url: str) -> Process:
+    def simulator(self, *, port: int, psp_port: int, webhooks_url: str) -> Process:
         """Return the PSPs of the development world; flags, so that a restart knows them again."""
         return self._process(
             "simulator",
             *("-m", "simulator", "--port", str(port), "--psp-port", str(psp_port)),
-            *("--stripe-webhook", webhook_url),
+            *("--stripe-webhook", f"{webhooks_url}/stripe/stripe_main"),
             *("--stripe-secret", self._environment["GATEWAYS_STRIPE_MAIN_WEBHOOK_SECRET"]),
+            *("--adyen-webhook", f"{webhooks_url}/adyen/adyen_main"),
+            *("--adyen-secret", self._environment["GATEWAYS_ADYEN_MAIN_WEBHOOK_SECRET"]),
         )
 
     def web(self, *, port: int) -> Process:

@@ -79,7 +79,7 @@ class World:
         simulator = services.simulator(
             port=simulator_port,
             psp_port=psp_port,
-            webhook_url=f"{self.base_url}/webhooks/stripe/stripe_main",
+            webhooks_url=f"{self.base_url}/webhooks",
         )
         self.supervisor.start(simulator)
         self._await(f"{self.simulator_url}/_sim/health", simulator, "The PSP simulator")

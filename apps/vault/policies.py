@@ -1,9 +1,21 @@
 """Decisions of the vault that need no database."""
 
 import re
+from collections.abc import Sequence
 
 # Our own ids are ULIDs behind the prefix; what gateways hand out never looks like that.
 _OWN_ID = re.compile(r"pm_[0-9a-hjkmnp-tv-z]{26}\Z")
+
+
+def choose_takers(token: str, *, takers: Sequence[str], preferred: str) -> list[str]:
+    """
+    Return the gateways that a token from the payer's page can be charged at.
+
+    A one-time token (`tok_`) goes to all `takers`, when a tokeniser of our own serves several
+    gateways; everything else belongs to the preferred one.
+    Source: ruling C12
+    """
+    return list(takers) if takers and token.startswith("tok_") else [preferred]
 
 
 def is_gateway_token(reference: str) -> bool:

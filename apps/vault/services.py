@@ -1,6 +1,6 @@
 """Store, attach and detach payment methods."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -26,10 +26,10 @@ DESCRIBED = ("brand", "last4", "exp_month", "exp_year", "funding", "country", "f
 
 
 def draft_method(
-    scope: Scope, *, token: str, gateway: str, type: str, now: datetime
+    scope: Scope, *, token: str, gateways: Sequence[str], type: str, now: datetime
 ) -> ChargeableMethod:
     """
-    Return a method for a token that is charged at once; charging it stores it.
+    Return a method for a token that is charged at once at one of `gateways`; charging stores it.
 
     What the token stands for (brand, last four digits) is learned from the gateway's answer.
     """
@@ -37,14 +37,14 @@ def draft_method(
     return ChargeableMethod(
         id=method_id,
         type=type,
-        tokens={gateway: token},
+        tokens=dict.fromkeys(gateways, token),
         draft={
             "id": method_id,
             "merchant_id": scope.merchant_id,
             "livemode": scope.livemode,
             "type": type,
             "created_at": now.isoformat(),
-            "gateway": gateway,
+            "gateways": list(gateways),
             "token": seal(token),
         },
     )

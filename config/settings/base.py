@@ -216,6 +216,10 @@ GATEWAYS = {
     for name in GATEWAY_NAMES
 }
 
+# The gateways that take the one-time tokens of the payer's page, when one tokeniser serves several.
+# Empty: such a token belongs to the first of GATEWAYS.
+TOKENISER_GATEWAYS = env.list("TOKENISER_GATEWAYS", default=[])
+
 # --- Sellers and payouts --------------------------------------------------------------------
 # The gateway account which pays sellers out; empty: the first of GATEWAYS.
 PAYOUT_GATEWAY = env.str("PAYOUT_GATEWAY", default="")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from apps.common.errors import ResourceMissing
 from apps.common.ids import new_id
 from apps.common.money import check_charge_amount
@@ -38,7 +40,7 @@ from apps.payments.services.step import MAX_TRIES, Reply, Step
 from apps.payments.states import IntentStatus, Operation
 from apps.payouts.selectors import get_seller
 from apps.vault.errors import MethodOfOtherCustomer
-from apps.vault.policies import is_gateway_token
+from apps.vault.policies import choose_takers, is_gateway_token
 from apps.vault.selectors import ChargeableMethod, get_chargeable_method
 from apps.vault.services import draft_method
 
@@ -279,7 +281,10 @@ def _method_to_charge(
         raise PaymentMethodRequired(intent=intent.id, param="payment_method")
     if is_gateway_token(wanted):
         # A test token, or one the payer's browser just got from the gateway.
-        return draft_method(scope, token=wanted, gateway=gateway_names()[0], type="card", now=now)
+        gateways = choose_takers(
+            wanted, takers=settings.TOKENISER_GATEWAYS, preferred=gateway_names()[0]
+        )
+        return draft_method(scope, token=wanted, gateways=gateways, type="card", now=now)
     method = get_chargeable_method(scope, wanted)
     if method.customer_id and intent.customer_id and method.customer_id != intent.customer_id:
         raise MethodOfOtherCustomer(
