@@ -176,7 +176,7 @@ def bill_contract(
 ) -> Bill:
     """Return an invoice of a subscription with these lines and what waits for it."""
     subscription = contract.subscription
-    taken = list(contract.pending) if with_pending else []
+    taken = sorted(contract.pending, key=_place) if with_pending else []
     invoice = Invoice(
         **_born(subscription, times),
         customer=subscription.customer,
@@ -195,6 +195,11 @@ def bill_contract(
     total_up(bill, discounts)
     _end_single_discounts(discounts, bill, period)
     return bill
+
+
+def _place(item: InvoiceItem) -> tuple[datetime, bool, str, int]:
+    """Order pending items by time, credits first; a preview's have other ids than the invoice's."""
+    return item.created_at, item.amount > 0, item.description, item.amount
 
 
 def bill_customer(
