@@ -67,6 +67,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'webhook delivery',
+                'verbose_name_plural': 'webhook deliveries',
             },
         ),
         migrations.CreateModel(

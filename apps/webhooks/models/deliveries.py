@@ -40,6 +40,7 @@ class Delivery(StatefulModel):
 
     class Meta:
         verbose_name = "webhook delivery"
+        verbose_name_plural = "webhook deliveries"
         constraints = [
             models.UniqueConstraint(name="delivery_once", fields=["event", "endpoint"]),
             models.CheckConstraint(
