@@ -205,7 +205,7 @@ def _merchant(connection: psycopg.Connection, ids: dict[str, str]) -> str:
     return str(row[0])
 
 
-def _function(phase: str, statements: list[sql.Composable]) -> sql.Composable:
+def _function(phase: str, statements: list[sql.Composable]) -> sql.Composed:
     body = sql.SQL("\n").join(statements).as_string()
     return sql.SQL(
         "CREATE FUNCTION {name}(n bigint) RETURNS void LANGUAGE plpgsql AS {body}"

@@ -4,12 +4,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from apps.gateways import registry
 from apps.gateways.base import (
     Decline,
     DeclineClass,
+    DisputeMovement,
+    DisputeResult,
+    DisputeStage,
+    DisputeState,
+    FraudWarning,
     GatewayEvent,
     MethodDetails,
     PaymentRequest,
@@ -26,6 +32,8 @@ from apps.gateways.base import (
 from apps.gateways.errors import GatewayError, GatewayRejected
 
 VISA = MethodDetails(brand="visa", last4="4242", exp_month=12, exp_year=2030, country="US")
+
+T = TypeVar("T")
 
 # One line of the script: makes the answer out of what the gateway would have said.
 Line = Callable[[PaymentResult], PaymentResult]
@@ -76,6 +84,9 @@ class FakeGateway:
     refund_state: RefundState = RefundState.SUCCEEDED
     payouts: dict[str, PayoutResult] = field(default_factory=dict)
     payout_state: PayoutState = PayoutState.PAID
+    disputes: dict[str, DisputeResult] = field(default_factory=dict)
+    fraud_warnings: dict[str, FraudWarning] = field(default_factory=dict)
+    evidence: dict[str, Mapping[str, str]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     on_call: Callable[[], None] | None = None
 
@@ -174,6 +185,31 @@ class FakeGateway:
     def find_payout(self, payout_id: str) -> PayoutResult | None:
         return self._do("find_payout", payout_id, lambda: self.payouts.get(f"po_fake_{payout_id}"))
 
+    def retrieve_dispute(self, reference: str) -> DisputeResult:
+        return self._do("retrieve_dispute", reference, lambda: self.disputes[reference])
+
+    def list_disputes(self, *, since: datetime) -> Iterator[DisputeResult]:
+        found = [each for each in self.disputes.values() if each.opened_at >= since]
+        yield from self._do("list_disputes", since.isoformat(), lambda: found)
+
+    def submit_evidence(
+        self, reference: str, *, evidence: Mapping[str, str], key: str
+    ) -> DisputeResult:
+        return self._do("submit_evidence", key, lambda: self._submit(reference, evidence))
+
+    def _submit(self, reference: str, evidence: Mapping[str, str]) -> DisputeResult:
+        if self.disputes[reference].state != DisputeState.NEEDS_RESPONSE:
+            return self.disputes[reference]
+        self.evidence[reference] = evidence
+        return self.move_dispute(reference, state=DisputeState.UNDER_REVIEW, submissions=1)
+
+    def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
+        lose = partial(self.move_dispute, reference, state=DisputeState.LOST)
+        return self._do("accept_dispute", key, lose)
+
+    def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
+        return self._do("retrieve_fraud_warning", reference, lambda: self.fraud_warnings[reference])
+
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
     ) -> StoredMethod:
@@ -213,10 +249,57 @@ class FakeGateway:
         self.payments[reference] = replace(self._get(reference), **changes)
         return self.payments[reference]
 
+    def open_dispute(
+        self, payment: PaymentResult, *, now: datetime, fee: int = 1500, **changes: Any
+    ) -> DisputeResult:
+        """Let the payer's bank dispute a payment; a chargeback takes the money at once."""
+        reference = f"du_fake_{len(self.disputes) + 1}"
+        stage = changes.get("stage", DisputeStage.CHARGEBACK)
+        opened = DisputeResult(
+            state=DisputeState.NEEDS_RESPONSE,
+            stage=stage,
+            reference=reference,
+            amount=payment.amount_captured,
+            currency=payment.currency,
+            reason="fraudulent",
+            opened_at=now,
+            payment_reference=payment.reference,
+            charge_reference=payment.charge_reference,
+            network="visa",
+            network_reason_code="10.4",
+            due_at=now + timedelta(days=7),
+            is_charge_refundable=stage == DisputeStage.INQUIRY,
+        )
+        self.disputes[reference] = replace(opened, **changes)
+        if stage != DisputeStage.INQUIRY:
+            self.move_funds(reference, -self.disputes[reference].amount, fee=fee)
+        return self.disputes[reference]
+
+    def move_dispute(self, reference: str, **changes: Any) -> DisputeResult:
+        """Change a dispute in the gateway's own books."""
+        self.disputes[reference] = replace(self.disputes[reference], **changes)
+        return self.disputes[reference]
+
+    def move_funds(self, reference: str, amount: int, *, fee: int = 0) -> DisputeResult:
+        """Withdraw (below zero) or give back money of a dispute."""
+        dispute = self.disputes[reference]
+        movement = DisputeMovement(
+            reference=f"txn_{reference}_{len(dispute.movements) + 1}",
+            amount=amount,
+            fee=fee,
+            currency=dispute.currency,
+        )
+        return self.move_dispute(reference, movements=(*dispute.movements, movement))
+
+    def win_dispute(self, reference: str, *, fee: int = 0) -> DisputeResult:
+        """Decide for the merchant and give the money back."""
+        self.move_funds(reference, self.disputes[reference].amount, fee=fee)
+        return self.move_dispute(reference, state=DisputeState.WON, is_charge_refundable=True)
+
     def _get(self, reference: str) -> PaymentResult:
         return self.payments[reference]
 
-    def _do(self, operation: str, key: str, act: Callable[[], Any]) -> Any:
+    def _do(self, operation: str, key: str, act: Callable[[], T]) -> T:
         self.calls.append((operation, key))
         if self.on_call is not None:
             self.on_call()

@@ -52,7 +52,7 @@ class _Killable:
 
 CursorWrapper.execute = _around(CursorWrapper.execute)  # type: ignore[method-assign]
 _build = registry._build
-registry._build = lambda name: _Killable(_build(name))  # type: ignore[assignment, return-value]
+registry._build = lambda name: _Killable(_build(name))
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

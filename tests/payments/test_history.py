@@ -19,12 +19,12 @@ from tests.fake_gateway import FakeGateway
 pytestmark = pytest.mark.django_db
 
 
-def execute(sql: str, *params: object) -> None:
+def execute(sql: str, *params: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
 
 
-def tamper(sql: str, *params: object) -> None:
+def tamper(sql: str, *params: str) -> None:
     """Do what the owner of the tables could do, with the guards lifted."""
     execute("ALTER TABLE payments_paymentintent DISABLE TRIGGER USER")
     execute(sql, *params)

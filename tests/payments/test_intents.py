@@ -1,6 +1,7 @@
 """Intents: what may happen to them, and that nothing happens on a refusal."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -55,6 +56,12 @@ def entries(intent: PaymentIntent) -> list[str]:
     return sorted(e.kind for e in JournalEntry.objects.filter(source_id__in=ids))
 
 
+def error_of(intent: PaymentIntent) -> dict[str, Any]:
+    assert intent.last_payment_error is not None
+    error: dict[str, Any] = intent.last_payment_error
+    return error
+
+
 def reload(intent: PaymentIntent) -> PaymentIntent:
     return PaymentIntent.objects.get(pk=intent.id)
 
@@ -94,8 +101,8 @@ def test_retryable_decline_keeps_the_intent_alive(gateway: FakeGateway) -> None:
     gateway.script = [decline("insufficient_funds")]
     intent = confirmed_intent()
     assert intent.status == "failed"
-    assert intent.last_payment_error["decline_code"] == "insufficient_funds"
-    assert intent.last_payment_error["retryable"] is True
+    assert error_of(intent)["decline_code"] == "insufficient_funds"
+    assert error_of(intent)["retryable"] is True
 
     intent = confirm(intent)
 
@@ -191,7 +198,7 @@ def test_old_unknown_attempt_is_looked_up_not_charged(gateway: FakeGateway) -> N
 
     intent = reload(intent)
     assert intent.status == "failed"
-    assert intent.last_payment_error["error_class"] == "not_sent"
+    assert error_of(intent)["error_class"] == "not_sent"
     assert (gateway.count("create"), gateway.count("find")) == (2, 1)
     assert gateway.captures == []
 
@@ -225,7 +232,7 @@ def test_refused_connection_without_another_gateway_charges_nothing(
     intent = confirmed_intent()
 
     assert intent.status == "failed"
-    assert intent.last_payment_error["retryable"] is True
+    assert error_of(intent)["retryable"] is True
     assert confirm(intent).status == "succeeded"
 
 
@@ -235,7 +242,7 @@ def test_rejected_request_is_terminal(gateway: FakeGateway) -> None:
     intent = confirmed_intent()
 
     assert intent.status == "failed"
-    assert intent.last_payment_error["retryable"] is False
+    assert error_of(intent)["retryable"] is False
 
 
 def test_ac_016_other_amount_needs_a_person(gateway: FakeGateway) -> None:

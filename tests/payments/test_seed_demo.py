@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.api.models import ApiKey, Merchant
 from apps.backoffice.models import User
@@ -30,7 +31,7 @@ def test_the_file_holds_what_a_program_needs_and_only_its_owner_reads_it(tmp_pat
         user = User.objects.get(email=person["email"])
         assert user.check_password(person["password"])
         assert user.is_superuser == (person["role"] == "superuser")
-        assert user.totpdevice_set.get().confirmed
+        assert TOTPDevice.objects.get(user=user).confirmed
         assert person["totp_secret"]
     assert (tmp_path / "credentials.json").stat().st_mode & 0o777 == 0o600
 
