@@ -49,6 +49,10 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "",
         ),
     ],
+    "Sellers": [
+        ("Sellers", "storefront", "admin:payouts_seller_changelist", "payouts.view_seller", ""),
+        ("Payouts", "outbound", "admin:payouts_payout_changelist", "payouts.view_payout", ""),
+    ],
     "Books": [
         (
             "Trial balance",
@@ -157,6 +161,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "re": ("admin:payments_refund_change", "payments.view_refund"),
     "cus": ("admin:customers_customer_change", "customers.view_customer"),
     "pm": ("admin:vault_paymentmethod_change", "vault.view_paymentmethod"),
+    "acct": ("admin:payouts_seller_change", "payouts.view_seller"),
+    "po": ("admin:payouts_payout_change", "payouts.view_payout"),
     "evt": ("admin:outbox_event_change", "outbox.view_event"),
     "we": ("admin:webhooks_webhookendpoint_change", "webhooks.view_webhookendpoint"),
     "wd": ("admin:webhooks_delivery_change", "webhooks.view_delivery"),

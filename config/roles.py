@@ -15,6 +15,7 @@ _PAYMENTS = (
 )
 _HISTORY = ("outbox.view_event",)
 _APPROVALS = ("backoffice.view_approval",)
+_SELLERS = ("payouts.view_seller", "payouts.view_payout")
 _LEDGER = ("ledger.view_account", "ledger.view_journalentry")
 _PIPELINE = (
     "outbox.view_event",
@@ -54,17 +55,30 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "backoffice.capture_payment",
         "backoffice.approve_refund",
     ),
-    "finance": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_LEDGER, *_PII, *_REFUND),
+    "finance": (
+        *_PAYMENTS,
+        *_HISTORY,
+        *_APPROVALS,
+        *_SELLERS,
+        *_LEDGER,
+        *_PII,
+        *_REFUND,
+        "payouts.send_payout",
+    ),
     "finance_lead": (
         *_PAYMENTS,
         *_HISTORY,
         *_APPROVALS,
+        *_SELLERS,
         *_LEDGER,
         *_PII,
         *_REFUND,
         *_APPROVE_ALL,
         "backoffice.cancel_payment",
         "backoffice.capture_payment",
+        "payouts.approve_payout",
+        "payouts.send_payout",
+        "payouts.suspend_seller",
     ),
     "risk": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII),
     "risk_lead": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII, "backoffice.cancel_payment"),
@@ -77,7 +91,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "backoffice.replay_message",
         "backoffice.discard_message",
     ),
-    "auditor": (*_PAYMENTS, *_PIPELINE, *_APPROVALS, *_LEDGER, *_KEYS, *_AUDIT),
+    "auditor": (*_PAYMENTS, *_PIPELINE, *_APPROVALS, *_SELLERS, *_LEDGER, *_KEYS, *_AUDIT),
     "developer": (
         "payments.view_paymentintent",
         "payments.view_refund",

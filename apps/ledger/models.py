@@ -53,6 +53,9 @@ class Account(models.Model):
                 condition=Q(floor__isnull=True) | Q(shards=1),
             ),
         ]
+        indexes = [
+            models.Index(name="ledger_account_owner", fields=["owner"], condition=~Q(owner="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code}{f' {self.owner}' if self.owner else ''} {self.currency}"

@@ -1,10 +1,11 @@
 """Reads of sellers, their wallets, transfers and payouts."""
 
+from django.db import connection
+
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.ledger import chart
-from apps.ledger.models import Account
-from apps.ledger.selectors import Wallet, get_wallet
+from apps.ledger.selectors import Wallet
 from apps.payouts.models import Payout, Seller, Transfer
 
 _WALLET = (chart.SELLER_PENDING, chart.SELLER_PAYABLE, chart.SELLER_RESERVE)
@@ -57,20 +58,30 @@ def find_share(charge_id: str) -> Transfer | None:
     return Transfer.objects.filter(source_transaction=charge_id, from_capture=True).first()
 
 
-def wallet_currencies(seller: Seller) -> list[str]:
-    """Return the currencies in which the seller ever had money."""
-    rows = Account.objects.filter(
-        merchant_id=seller.merchant_id,
-        livemode=seller.livemode,
-        code__in=_WALLET,
-        owner=seller.id,
-    )
-    return sorted(set(rows.values_list("currency", flat=True)))
-
-
 def list_wallets(seller: Seller) -> dict[str, Wallet]:
-    """Return the seller's wallet in each currency in which they ever had money."""
-    return {
-        currency: get_wallet(scope=seller.scope, seller_id=seller.id, currency=currency)
-        for currency in wallet_currencies(seller)
-    }
+    """Return the seller's wallet in each currency they ever had money in, in one statement."""
+    sums: dict[str, dict[str, tuple[int, int]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMS, [seller.id, seller.merchant_id, seller.livemode, list(_WALLET)])
+        for currency, code, posted, pending in cursor.fetchall():
+            sums.setdefault(currency, {})[code] = (int(posted), int(pending))
+    nothing = (0, 0)
+    wallets = {}
+    for currency, accounts in sums.items():
+        posted, pending = accounts.get(chart.SELLER_PAYABLE, nothing)
+        wallets[currency] = Wallet(
+            pending=accounts.get(chart.SELLER_PENDING, nothing)[0],
+            available=posted + min(pending, 0),
+            reserved=accounts.get(chart.SELLER_RESERVE, nothing)[0],
+        )
+    return wallets
+
+
+_SUMS = """
+SELECT account.currency, account.code, sum(credit_posted - debit_posted),
+       sum(credit_pending - debit_pending)
+  FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+ WHERE account.owner = %s AND account.merchant_id = %s AND account.livemode = %s
+   AND account.code = ANY (%s)
+ GROUP BY account.currency, account.code ORDER BY account.currency
+"""

@@ -16,10 +16,12 @@ from apps.gateways.base import DeclineClass
 from apps.outbox.models import Event, Message
 from apps.payments.models import PaymentIntent, Refund
 from apps.payments.services.refunds import request_refund, run_refund
+from apps.payouts.models import Payout, Seller
 from apps.webhooks.models import Delivery, DeliveryAttempt, InboundEvent, WebhookEndpoint
 from apps.webhooks.states import DeliveryStatus, EndpointStatus, InboundStatus
 from tests.factories.backoffice import staff
 from tests.factories.payments import SCOPE, TESTER, confirmed_intent, held_intent, stored_method
+from tests.factories.payouts import asked_payout, paid_seller
 from tests.fake_gateway import FakeGateway, decline
 
 
@@ -38,6 +40,8 @@ class House:
     delivery: Delivery
     approval: Approval
     person: User
+    seller: Seller
+    payout: Payout
 
 
 def furnish(gateway: FakeGateway) -> House:
@@ -60,6 +64,7 @@ def furnish(gateway: FakeGateway) -> House:
     failed = confirmed_intent(amount=2000, currency="JPY")
     person = staff(email="rae@shop.example")
     delivery = failed_delivery(now)
+    seller = paid_seller(5000)
     return House(
         paid=paid,
         held=held_intent(amount=12_340),
@@ -72,6 +77,8 @@ def furnish(gateway: FakeGateway) -> House:
         webhook=dead_webhook(now),
         endpoint=delivery.endpoint,
         delivery=delivery,
+        seller=seller,
+        payout=asked_payout(seller, 700),
         approval=request_approval(
             scope=SCOPE,
             kind="reset_second_factor",

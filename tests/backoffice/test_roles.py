@@ -30,12 +30,14 @@ MATRIX: dict[str, tuple[str, str]] = {
         "cancel capture refund",
     ),
     "finance": (
-        "account approval customer event journalentry paymentintent paymentmethod refund",
-        "refund",
+        "account approval customer event journalentry paymentintent paymentmethod payout refund"
+        " seller",
+        "cancel-payout pay-out refund",
     ),
     "finance_lead": (
-        "account approval customer event journalentry paymentintent paymentmethod refund",
-        "cancel capture refund",
+        "account approval customer event journalentry paymentintent paymentmethod payout refund"
+        " seller",
+        "cancel cancel-payout capture pay-out refund resume suspend",
     ),
     "risk": ("approval customer event paymentintent paymentmethod refund", ""),
     "risk_lead": ("approval customer event paymentintent paymentmethod refund", "cancel"),
@@ -45,7 +47,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     ),
     "auditor": (
         "account apikey approval customer delivery event inboundevent journalentry message"
-        " paymentintent paymentmethod refund staffaction user webhookendpoint",
+        " paymentintent paymentmethod payout refund seller staffaction user webhookendpoint",
         "",
     ),
     "developer": (
@@ -76,6 +78,8 @@ def rows(house: House) -> dict[str, Any]:
         "approval": house.approval,
         "webhookendpoint": house.endpoint,
         "delivery": house.delivery,
+        "seller": house.seller,
+        "payout": house.payout,
     }
 
 

@@ -431,12 +431,25 @@ def _columns(params: dict[str, Any]) -> dict[str, Any]:
         for name, value in params.items()
         if name not in _NOT_COLUMNS
     }
+    transfer = params.get("transfer_data") or {}
+    if "amount" in transfer:
+        columns["application_fee_amount"] = _fee_beside(transfer["amount"], params)
     if params.get("confirm"):
         # The attempt brings its own method, which may be a token that is no stored method yet.
         columns.pop("payment_method_id", None)
     if "return_url" in columns and not columns["return_url"].startswith(("https://", "http://")):
         raise InvalidParameter("return_url must be an http(s) address.", param="return_url")
     return columns
+
+
+def _fee_beside(share: int, params: dict[str, Any]) -> int:
+    """Return our fee when the seller's share is what the caller names: all the rest."""
+    name = "transfer_data[amount]"
+    if params.get("application_fee_amount") is not None:
+        raise InvalidParameter(f"{name} and application_fee_amount exclude each other.", param=name)
+    if "amount" not in params or share > params["amount"]:
+        raise InvalidParameter(f"{name} is part of amount, which goes with it.", param=name)
+    return int(params["amount"]) - share
 
 
 def _as_column(name: str, value: Any) -> Any:

@@ -61,7 +61,10 @@ class Payout(StatefulModel):
     objects = models.Manager.from_queryset(PayoutQuerySet)()
 
     class Meta:
-        permissions = [("approve_payout", "Can agree to payouts above the limit")]
+        permissions = [
+            ("approve_payout", "Decide about payouts above the limit"),
+            ("send_payout", "Pay sellers out, and cancel payouts"),
+        ]
         constraints = [
             models.CheckConstraint(name="payout_amount_positive", condition=Q(amount__gt=0)),
             models.CheckConstraint(

@@ -58,6 +58,7 @@ class Seller(StatefulModel):
                 ),
             ),
         ]
+        permissions = [("suspend_seller", "Stop paying out to a seller, and start again")]
         indexes = [models.Index(name="seller_list", fields=["merchant_id", "livemode", "id"])]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from apps.common.errors import DomainError
 from apps.common.origin import CLOCK
 from apps.payouts.models import Payout, PayoutSchedule, Seller
 from apps.payouts.policies import next_run, payout_step
-from apps.payouts.selectors import wallet_currencies
+from apps.payouts.selectors import list_wallets
 from apps.payouts.services.payouts import PayoutWish, available_of, create_payout, minimum_of
 from apps.payouts.states import SellerStatus
 
@@ -37,7 +37,7 @@ def _run_schedule(seller_id: str, *, now: datetime) -> None:
         schedule.next_run_at = next_run(schedule.interval, schedule.weekday, after=now)
         schedule.save(update_fields=["next_run_at"])
         if schedule.seller.status == SellerStatus.ACTIVE and schedule.seller.payout_destination:
-            for currency in wallet_currencies(schedule.seller):
+            for currency in list_wallets(schedule.seller):
                 _pay_out(schedule.seller, currency, now=now)
 
 

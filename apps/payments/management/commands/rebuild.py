@@ -1,18 +1,21 @@
-"""`manage.py rebuild --verify`: prove that every intent is the fold of its events."""
+"""`manage.py rebuild --verify`: prove that intents and payouts are the fold of their events."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.payments.history import find_differences
+from apps.payments import history as payment_history
 from apps.payments.models import PaymentIntent
+from apps.payouts import history as payout_history
+from apps.payouts.models import Payout
 
 # More lines than this say nothing that the first ones do not.
 MAX_LINES = 100
 
 
 class Command(BaseCommand):
-    help = "Fold the event history of all payment intents and compare it with their rows."
+    help = "Fold the event history of payment intents and payouts, and compare it with their rows."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -21,14 +24,22 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         count = 0
-        for difference in find_differences():
+        for line in _differences():
             count += 1
             if count <= MAX_LINES:
-                self.stdout.write(
-                    f"{difference.intent_id} {difference.field}: the row says"
-                    f" {difference.stored!r}, its events say {difference.folded!r}"
-                )
-        total = PaymentIntent.objects.count()
+                self.stdout.write(line)
+        total = f"{PaymentIntent.objects.count()} intents and {Payout.objects.count()} payouts"
         if count:
-            raise CommandError(f"{count} differences in {total} intents")
-        self.stdout.write(f"{total} intents are the fold of their events")
+            raise CommandError(f"{count} differences in {total}")
+        self.stdout.write(f"{total} are the fold of their events")
+
+
+def _differences() -> Iterator[str]:
+    for intent in payment_history.find_differences():
+        yield _line(intent.intent_id, intent.field, intent.stored, intent.folded)
+    for payout in payout_history.find_differences():
+        yield _line(payout.payout_id, payout.field, payout.stored, payout.folded)
+
+
+def _line(object_id: str, field: str, stored: Any, folded: Any) -> str:
+    return f"{object_id} {field}: the row says {stored!r}, its events say {folded!r}"

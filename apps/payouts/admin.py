@@ -1,0 +1,398 @@
+"""Sellers, their wallets and their payouts in the back-office."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.backoffice.kit.dialogs import AmountField, Dialog, DialogForm, Outcome, ReasonForm
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    identifier,
+    link,
+    moment,
+    money,
+    stacked,
+    words,
+)
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timeline
+from apps.common.origin import Origin
+from apps.outbox.models import Event
+from apps.payouts.models import Payout, Seller, Transfer
+from apps.payouts.selectors import list_wallets
+from apps.payouts.services.payouts import PayoutWish, cancel_payout, create_payout
+from apps.payouts.services.sellers import resume_seller, suspend_seller
+from apps.payouts.states import PayoutStatus, SellerStatus, TransferStatus
+
+# What a page shows of a seller's transfers and payouts; the lists show the rest.
+LATEST = 20
+MAX_EVENTS = 100
+
+_TONES: Mapping[str, Tone] = {
+    PayoutStatus.PAID: Tone.GOOD,
+    PayoutStatus.FAILED: Tone.BAD,
+    PayoutStatus.IN_TRANSIT: Tone.BUSY,
+    PayoutStatus.PENDING: Tone.BUSY,
+    SellerStatus.ACTIVE: Tone.GOOD,
+    SellerStatus.SUSPENDED: Tone.BAD,
+    TransferStatus.AVAILABLE: Tone.GOOD,
+    TransferStatus.PENDING: Tone.BUSY,
+}
+
+
+def status_chip(status: str) -> SafeString:
+    """Return the status of a seller, transfer or payout."""
+    return chip(words(status), _TONES.get(status, Tone.NEUTRAL))
+
+
+def seller_link(seller_id: str) -> SafeString:
+    """Return the way to a seller's page."""
+    return link(reverse("admin:payouts_seller_change", args=[seller_id]), seller_id)
+
+
+def payout_link(payout_id: str) -> SafeString:
+    """Return the way to a payout's page."""
+    return link(reverse("admin:payouts_payout_change", args=[payout_id]), payout_id)
+
+
+class PayOutForm(DialogForm):
+    """How much of the wallet in the seller's own currency."""
+
+    amount = AmountField()
+    reason = ReasonForm.base_fields["reason"]
+
+    def __init__(self, data: Any = None, *, subject: Seller) -> None:
+        super().__init__(data, subject=subject)
+        amount: Any = self.fields["amount"]
+        amount.fit(currency=subject.default_currency, amount=_payable(subject))
+
+
+def _payable(seller: Seller) -> int:
+    wallet = list_wallets(seller).get(seller.default_currency)
+    return max(wallet.available, 0) if wallet else 0
+
+
+class PayOutDialog(Dialog):
+    """Pay a seller out apart from the schedule."""
+
+    name = "pay-out"
+    label = "Pay out…"
+    permission = "payouts.send_payout"
+    form_class = PayOutForm
+    submit = "Pay out"
+    subject: Seller
+
+    def is_offered(self) -> bool:
+        """Only with money, a bank account, and no suspension."""
+        is_active = self.subject.status == SellerStatus.ACTIVE
+        has_bank = bool(self.subject.payout_destination)
+        return bool(is_active and has_bank and _payable(self.subject) > 0)
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what can be paid out."""
+        currency = self.subject.default_currency
+        return [("Payable now", money(_payable(self.subject), currency))]
+
+    def look(self) -> Mapping[str, Any]:
+        """Return what the wallet has."""
+        return {"payable": _payable(self.subject), "currency": self.subject.default_currency}
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Hold the money; a sweep sends it, or a second person has to agree first."""
+        payout = create_payout(
+            scope=self.subject.scope,
+            seller_id=self.subject.id,
+            wish=PayoutWish(
+                amount=answers["amount"],
+                currency=self.subject.default_currency,
+                description=answers["reason"],
+            ),
+            origin=origin,
+            now=now,
+        )
+        shown = money(payout.amount, payout.currency)
+        if payout.needs_approval:
+            return Outcome(message=f"{payout.id} over {shown} waits for a second person.")
+        return Outcome(message=f"{payout.id} over {shown} leaves in a moment.")
+
+
+class SuspendDialog(Dialog):
+    """Stop paying out to a seller."""
+
+    name = "suspend"
+    label = "Suspend…"
+    permission = "payouts.suspend_seller"
+    form_class = ReasonForm
+    submit = "Suspend"
+    is_dangerous = True
+    subject: Seller
+
+    def is_offered(self) -> bool:
+        """Only while paid out."""
+        return bool(self.subject.status == SellerStatus.ACTIVE)
+
+    def explanation(self) -> str:
+        """Say what goes on."""
+        return "Shares of payments still reach the wallet; nothing is paid out."
+
+    def look(self) -> Mapping[str, Any]:
+        """Return the status."""
+        return Seller.objects.values("status").get(pk=self.subject.pk)
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Suspend."""
+        suspend_seller(scope=self.subject.scope, seller_id=self.subject.id, origin=origin, now=now)
+        return Outcome(message="Nothing is paid out to this seller any more.")
+
+
+class ResumeDialog(SuspendDialog):
+    """Pay out to a suspended seller again."""
+
+    name = "resume"
+    label = "Resume…"
+    submit = "Resume"
+    is_dangerous = False
+
+    def is_offered(self) -> bool:
+        """Only while suspended."""
+        return bool(self.subject.status == SellerStatus.SUSPENDED)
+
+    def explanation(self) -> str:
+        """Say what comes next."""
+        return "The next scheduled payout takes all that has gathered."
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Resume."""
+        resume_seller(scope=self.subject.scope, seller_id=self.subject.id, origin=origin, now=now)
+        return Outcome(message="This seller is paid out again.")
+
+
+@admin.register(Seller)
+class SellerAdmin(ObjectAdmin):
+    """Whom we pay out, and what they have."""
+
+    search_help_text = "Seller"
+    list_display = ("who", "state", "currency", "at")
+    list_filter = ("status", "livemode")
+    dialogs = (PayOutDialog, SuspendDialog, ResumeDialog)
+
+    @admin.display(description="Seller")
+    def who(self, seller: Seller) -> SafeString:
+        """Return the name and the id."""
+        return stacked(seller.name or NOTHING, format_html("<code>{}</code>", seller.id))
+
+    @admin.display(description="Status")
+    def state(self, seller: Seller) -> SafeString:
+        """Return the status."""
+        return status_chip(seller.status)
+
+    @admin.display(description="Currency")
+    def currency(self, seller: Seller) -> str:
+        """Return the currency of the schedule."""
+        return seller.default_currency
+
+    @admin.display(description="Created")
+    def at(self, seller: Seller) -> Text:
+        """Return since when."""
+        return moment(seller.created_at)
+
+    def page(self, _request: HttpRequest, obj: Any) -> Page:
+        """Return the wallets, the latest transfers and payouts, and the terms."""
+        transfers = Transfer.objects.filter(seller=obj).order_by("-pk")[:LATEST]
+        payouts = Payout.objects.filter(seller=obj).order_by("-pk")[:LATEST]
+        return Page(
+            heading=obj.name or obj.id,
+            chips=(status_chip(obj.status),),
+            subtitle=identifier(obj.id),
+            main=(
+                _wallet_table(obj),
+                Table(
+                    "Latest payouts",
+                    ("Payout", "Amount", "Status", "Created"),
+                    [
+                        (
+                            payout_link(row.id),
+                            money(row.amount, row.currency),
+                            status_chip(row.status),
+                            moment(row.created_at),
+                        )
+                        for row in payouts
+                    ],
+                    empty="Nothing was paid out yet.",
+                    numbers=(1,),
+                ),
+                Table(
+                    "Latest transfers",
+                    ("Transfer", "Amount", "Taken back", "Status", "Created"),
+                    [
+                        (
+                            identifier(row.id),
+                            money(row.amount, row.currency),
+                            money(row.amount_reversed, row.currency),
+                            status_chip(row.status),
+                            moment(row.created_at),
+                        )
+                        for row in transfers
+                    ],
+                    empty="No money was transferred yet.",
+                    numbers=(1, 2),
+                ),
+            ),
+            side=(_terms(obj),),
+        )
+
+
+def _wallet_table(seller: Seller) -> Table:
+    return Table(
+        "Wallets",
+        ("Currency", "Payable now", "Pending", "Held back"),
+        [
+            (
+                currency,
+                money(wallet.available, currency),
+                money(wallet.pending, currency),
+                money(wallet.reserved, currency),
+            )
+            for currency, wallet in list_wallets(seller).items()
+        ],
+        empty="No money yet.",
+        numbers=(1, 2, 3),
+    )
+
+
+def _terms(seller: Seller) -> Facts:
+    schedule = seller.schedule
+    return Facts(
+        "Terms",
+        [
+            ("Paid out", words(schedule.interval)),
+            ("Next time", moment(schedule.next_run_at)),
+            ("From", money(schedule.minimum_amount, seller.default_currency)),
+            ("Delay", f"{seller.delay_days} days"),
+            ("Reserve", f"{seller.reserve_basis_points / 100:g} % for {seller.reserve_days} days"),
+            ("Our fee of orders", f"{seller.fee_basis_points / 100:g} %"),
+            ("May go below zero", "yes" if seller.may_go_negative else "no"),
+            ("Bank account", identifier(seller.payout_destination)),
+        ],
+    )
+
+
+class CancelPayoutDialog(Dialog):
+    """Give a payout up before it leaves."""
+
+    name = "cancel-payout"
+    label = "Cancel…"
+    permission = "payouts.send_payout"
+    form_class = ReasonForm
+    submit = "Cancel the payout"
+    is_dangerous = True
+    subject: Payout
+
+    def is_offered(self) -> bool:
+        """Only before a request may have left."""
+        return bool(self.subject.status == PayoutStatus.PENDING and self.subject.sent_at is None)
+
+    def look(self) -> Mapping[str, Any]:
+        """Return the status."""
+        return Payout.objects.values("status").get(pk=self.subject.pk)
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Cancel."""
+        cancel_payout(scope=self.subject.scope, payout_id=self.subject.id, origin=origin, now=now)
+        return Outcome(message="Canceled; the money is in the wallet again.")
+
+
+@admin.register(Payout)
+class PayoutAdmin(ObjectAdmin):
+    """Money on its way to sellers' banks; asked for on the seller's page, or by the clock."""
+
+    search_help_text = "Payout, seller or gateway reference"
+    list_display = ("what", "amount_out", "state", "by", "at")
+    list_filter = ("status", "livemode", "automatic")
+    tabs = (
+        ("All", ""),
+        ("Waiting", "status__exact=pending"),
+        ("On the way", "status__exact=in_transit"),
+        ("Failed", "status__exact=failed"),
+    )
+    dialogs = (CancelPayoutDialog,)
+
+    @admin.display(description="Payout")
+    def what(self, payout: Payout) -> SafeString:
+        """Return the payout's id and its seller's."""
+        return stacked(format_html("<code>{}</code>", payout.id), payout.seller_id)
+
+    @admin.display(description="Amount")
+    def amount_out(self, payout: Payout) -> str:
+        """Return how much."""
+        return money(payout.amount, payout.currency)
+
+    @admin.display(description="Status")
+    def state(self, payout: Payout) -> SafeString:
+        """Return the status."""
+        if payout.waits_for_approval:
+            return chip("Waits for approval", Tone.BUSY)
+        return status_chip(payout.status)
+
+    @admin.display(description="Asked by")
+    def by(self, payout: Payout) -> str:
+        """Return who asked for it."""
+        return payout.requested_by
+
+    @admin.display(description="Created")
+    def at(self, payout: Payout) -> Text:
+        """Return when."""
+        return moment(payout.created_at)
+
+    def look_up(self, term: str) -> Q | None:
+        """Search by the payout's id, its seller's, or the gateway's."""
+        return (
+            Q(pk=term) | Q(seller_id=term) | (Q(gateway_reference=term) & ~Q(gateway_reference=""))
+        )
+
+    def page(self, _request: HttpRequest, obj: Any) -> Page:
+        """Return what happened to the payout."""
+        events = Event.objects.filter(object_id=obj.id).order_by("-sequence")[:MAX_EVENTS]
+        return Page(
+            heading=money(obj.amount, obj.currency),
+            chips=(self.state(obj),),
+            subtitle=identifier(obj.id),
+            main=(
+                Timeline(
+                    "Timeline",
+                    [
+                        Happening(
+                            at=event.created_at,
+                            text=words(event.type.partition(".")[2]),
+                            actor=event.actor,
+                            note=str(event.data.get("code", "")),
+                        )
+                        for event in events
+                    ],
+                ),
+            ),
+            side=(
+                Facts(
+                    "Details",
+                    [
+                        ("Seller", seller_link(obj.seller_id)),
+                        ("Asked by", obj.requested_by),
+                        ("Agreed to by", obj.approved_by or NOTHING),
+                        ("Failure", words(obj.failure_code or NOTHING)),
+                        ("Gateway", obj.gateway),
+                        ("Gateway's reference", identifier(obj.gateway_reference)),
+                        ("Sent", moment(obj.sent_at)),
+                        ("Created", moment(obj.created_at)),
+                    ],
+                ),
+            ),
+        )
