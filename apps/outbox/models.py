@@ -77,6 +77,10 @@ class Message(models.Model):
                 fields=["object_id", "id"],
                 condition=models.Q(dead_at__isnull=True),
             ),
+            # What the back-office counts and lists, however long the queue is.
+            models.Index(
+                name="message_dead", fields=["id"], condition=models.Q(dead_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -51,6 +51,10 @@ class InboundEvent(StatefulModel):
                 condition=Q(status__in=WAITING),
             ),
             models.Index(name="inbound_event_payment", fields=["payment_reference"]),
+            # What the back-office counts and lists: few rows among millions.
+            models.Index(
+                name="inbound_event_dead", fields=["id"], condition=Q(status=InboundStatus.DEAD)
+            ),
         ]
 
     def __str__(self) -> str:
