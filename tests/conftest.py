@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.api.models import Merchant
 from apps.api.services import create_api_key, create_merchant
 from apps.fraud.rulesets import forget_rules
+from apps.gateways.calls import reset_circuits
 from tests.flush import flush_append_only_tables
 from tests.simulator_fixture import running_simulator, simulator
 
@@ -61,6 +62,12 @@ class ApiClient:
 def fresh_rules() -> None:
     """Forget the rules of risk that another test has left in this process's memory."""
     forget_rules()
+
+
+@pytest.fixture(autouse=True)
+def closed_circuits() -> None:
+    """Forget the gateways' faults that another test has left in this process's memory."""
+    reset_circuits()
 
 
 @pytest.fixture

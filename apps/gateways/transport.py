@@ -12,8 +12,11 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -33,6 +36,21 @@ MAX_IDLE_SECONDS = 25.0
 
 # A broken status line is quoted in the fault's text; a log line needs no more of it.
 _MAX_FAULT_TEXT = 200
+
+
+# When the caller's own time is over; None while nobody waits.
+_give_up_at: ContextVar[float | None] = ContextVar("give_up_at", default=None)
+
+
+@contextmanager
+def limit_time(left: timedelta | None) -> Iterator[None]:
+    """Let the calls inside end within `left`, though the account would wait longer."""
+    moment = None if left is None else time.monotonic() + left.total_seconds()
+    token = _give_up_at.set(moment)
+    try:
+        yield
+    finally:
+        _give_up_at.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +87,9 @@ class HttpTransport:
         :raises GatewayUnknown: the request may have arrived, but no whole answer came back
         """
         deadline = time.monotonic() + self._timeouts.total
+        give_up_at = _give_up_at.get()
+        if give_up_at is not None:
+            deadline = min(deadline, give_up_at)
         connection = self._take_idle() or self._connect()
         try:
             answer = connection.exchange(

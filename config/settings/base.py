@@ -216,6 +216,8 @@ GATEWAYS = {
     for name in GATEWAY_NAMES
 }
 
+# Whether all processes share their circuit breakers' verdicts, through Redis.
+CIRCUITS_SHARED = env.bool("CIRCUITS_SHARED", default=True)
 # The gateways that take the one-time tokens of the payer's page, when one tokeniser serves several.
 # Empty: such a token belongs to the first of GATEWAYS.
 TOKENISER_GATEWAYS = env.list("TOKENISER_GATEWAYS", default=[])

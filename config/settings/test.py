@@ -10,5 +10,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 FIELD_ENCRYPTION_KEYS = ["test-field-key"]
 # Look static files up when asked for; a test client per test would list them all again.
 WHITENOISE_AUTOREFRESH = True
+# Each process judges its gateways alone: tests must not trip each other's.
+CIRCUITS_SHARED = False
 # A test may send more than a merchant; those about the limit switch it on.
 RATE_LIMIT_ENABLED = False

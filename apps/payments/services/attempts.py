@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
 from apps.gateways.base import PaymentRequest, PaymentResult, PaymentState
+from apps.gateways.calls import call_gateway, may_repeat, note_first_call
 from apps.gateways.errors import (
     GatewayError,
     GatewayNeverReceived,
@@ -47,11 +48,7 @@ def run_attempt(
     :raises ConcurrentChange: the outcome could not be written for others' changes
     Source: rulings C1 and C11
     """
-    started = time.monotonic()
-
-    def clock() -> datetime:
-        return now + timedelta(seconds=time.monotonic() - started)
-
+    clock = running_clock(now)
     deadline = now + INLINE_BUDGET
     while True:
         outcome = _create(intent, attempt, method, deadline=deadline, clock=clock)
@@ -79,18 +76,25 @@ def _create(
 ) -> Outcome:
     """Call the gateway; ask it once more with the same key when the first answer was lost."""
     request = build_request(intent, attempt, method)
-    outcome = _call(lambda: get_gateway(attempt.gateway).create_payment(request))
-    if isinstance(outcome, GatewayUnknown) and clock() + _LEAST_TIME_FOR_A_CALL < deadline:
-        outcome = _ask_again(attempt, request, first=outcome)
-    return outcome
 
+    def create() -> Outcome:
+        return _call(
+            lambda: get_gateway(attempt.gateway).create_payment(request),
+            attempt=attempt,
+            clock=clock,
+            time_left=deadline - clock(),
+        )
 
-def _ask_again(
-    attempt: PaymentAttempt, request: PaymentRequest, *, first: GatewayUnknown
-) -> Outcome:
-    """Repeat the call; whatever goes wrong now leaves the first call's outcome unknown."""
-    again = _call(lambda: get_gateway(attempt.gateway).create_payment(request))
-    return again if isinstance(again, PaymentResult) else first
+    note_first_call(attempt.gateway)
+    outcome = create()
+    if not isinstance(outcome, GatewayUnknown):
+        return outcome
+    has_time = clock() + _LEAST_TIME_FOR_A_CALL < deadline
+    if not (has_time and may_repeat(attempt.gateway)):
+        return outcome
+    # Whatever goes wrong now leaves the first call's outcome unknown.
+    again = create()
+    return again if isinstance(again, PaymentResult) else outcome
 
 
 def build_request(
@@ -125,7 +129,9 @@ def resolve_attempt(*, attempt_id: str, origin: Origin = CLOCK, now: datetime) -
     """
     attempt, intent = get_attempt_and_intent(attempt_id)
     release_connection()
-    outcome = _call(lambda: _resolve(intent, attempt, now=now))
+    outcome = _call(
+        lambda: _resolve(intent, attempt, now=now), attempt=attempt, clock=running_clock(now)
+    )
     intent, attempt = record(
         intent=intent, attempt=attempt, outcome=outcome, origin=origin, now=now
     )
@@ -181,11 +187,29 @@ def _void(attempt: PaymentAttempt) -> PaymentResult:
         return gateway.retrieve_payment(reference)
 
 
-def _call(operation: Callable[[], PaymentResult]) -> Outcome:
+def running_clock(now: datetime) -> Callable[[], datetime]:
+    """Return a clock that shows `now` at this moment and runs on."""
+    started = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - started)
+
+
+def _call(
+    operation: Callable[[], PaymentResult],
+    *,
+    attempt: PaymentAttempt,
+    clock: Callable[[], datetime],
+    time_left: timedelta | None = None,
+) -> Outcome:
     """Run one gateway operation with no transaction and no connection held."""
     release_connection()
     try:
-        return operation()
+        return call_gateway(
+            operation,
+            gateway=attempt.gateway,
+            operation=attempt.operation,
+            clock=clock,
+            time_left=time_left,
+        )
     except GatewayError as error:
         logger.warning("gateway call failed: %s: %s", type(error).__name__, error)
         return error
@@ -206,7 +230,9 @@ def run_operation(
     attempt, intent = get_attempt_and_intent(attempt_id)
     if attempt.operation not in {Operation.CAPTURE, Operation.VOID}:
         return intent
-    outcome = _call(lambda: _resolve(intent, attempt, now=now))
+    outcome = _call(
+        lambda: _resolve(intent, attempt, now=now), attempt=attempt, clock=running_clock(now)
+    )
     intent, _ = record(
         intent=intent, attempt=attempt, outcome=outcome, origin=origin, now=now, reply=reply
     )

@@ -1,0 +1,93 @@
+"""Calls to gateways: behind the circuit breaker, within the caller's time and retry budget."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TypeVar, cast
+
+import redis
+from django.conf import settings
+
+from apps.gateways.circuit import CircuitBoard, CircuitBreaker, ProcessBoard
+from apps.gateways.circuit_redis import RedisBoard, SharedMemory
+from apps.gateways.errors import GatewayNotSent, GatewayUnknown
+from apps.gateways.retry_budget import RetryBudget
+from apps.gateways.transport import limit_time
+
+_Answer = TypeVar("_Answer")
+
+# The path of a payment must not wait for Redis; without its answer each process judges alone.
+_REDIS_SECONDS = 0.05
+
+_budgets: defaultdict[str, RetryBudget] = defaultdict(RetryBudget)
+_budgets_lock = threading.Lock()
+
+
+def call_gateway(
+    call: Callable[[], _Answer],
+    *,
+    gateway: str,
+    operation: str,
+    clock: Callable[[], datetime],
+    time_left: timedelta | None = None,
+) -> _Answer:
+    """
+    Make one call and take note of how the gateway fares.
+
+    `time_left` shortens the account's own time-outs. Nothing is sent while the circuit is open.
+
+    :raises CircuitOpen: the gateway rests
+    :raises GatewayError: as the adapter raises it
+    """
+    breaker = circuit_breaker()
+    leave = breaker.admit(gateway=gateway, operation=operation, now=clock())
+    failed = False
+    try:
+        with limit_time(time_left):
+            return call()
+    except (GatewayNotSent, GatewayUnknown):
+        # Anything else is a sign of life, or our own bug.
+        failed = True
+        raise
+    finally:
+        breaker.record(leave, failed=failed, now=clock())
+
+
+def note_first_call(gateway: str) -> None:
+    """Let a first call earn its share of a repetition."""
+    _budget(gateway).note_call()
+
+
+def may_repeat(gateway: str) -> bool:
+    """Return whether a call to the gateway may be repeated now, and count it if so."""
+    return _budget(gateway).take_retry()
+
+
+@cache
+def circuit_breaker() -> CircuitBreaker:
+    """Return the one breaker of this process."""
+    return CircuitBreaker(_make_board())
+
+
+def reset_circuits() -> None:
+    """Forget what this process counted; the next call starts with closed circuits."""
+    circuit_breaker.cache_clear()
+    _budgets.clear()
+
+
+def _make_board() -> CircuitBoard:
+    if not settings.CIRCUITS_SHARED:
+        return ProcessBoard()
+    memory = redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=_REDIS_SECONDS,
+        socket_connect_timeout=_REDIS_SECONDS,
+    )
+    return RedisBoard(cast("SharedMemory", memory), faults=(redis.RedisError, OSError))
+
+
+def _budget(gateway: str) -> RetryBudget:
+    with _budgets_lock:
+        return _budgets[gateway]
