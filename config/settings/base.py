@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "apps.fraud",
     "apps.payments",
     "apps.subscriptions",
+    "apps.reconciliation",
 ]
 
 MIDDLEWARE = [
@@ -239,6 +240,16 @@ REFUND_RETURNS_PLATFORM_FEE = env.bool("REFUND_RETURNS_PLATFORM_FEE", default=Tr
 FRAUD_FAIL_MODE = env.str("FRAUD_FAIL_MODE", default="open")
 # Names cards, addresses and e-mails in counters and records, which hold none of them in clear.
 FRAUD_HASH_KEY = env.str("FRAUD_HASH_KEY", default="") or SECRET_KEY
+
+# --- Reconciliation -------------------------------------------------------------------------
+# In which time zone a gateway account's days begin and end.
+RECONCILIATION_TIME_ZONES = {
+    name: env.str(f"GATEWAYS_{name.upper()}_TIME_ZONE", default="UTC") for name in GATEWAY_NAMES
+}
+# A fact of the ledger which no report has after this many days is missing.
+RECONCILIATION_DUE_DAYS = env.int("RECONCILIATION_DUE_DAYS", default=3)
+# Corrections above this many major units of their currency wait for a second person.
+RECONCILIATION_APPROVAL_LIMIT = Decimal(env.str("RECONCILIATION_APPROVAL_LIMIT", default="100"))
 
 # --- Vault ----------------------------------------------------------------------------------
 # Newest first: the first key encrypts, all of them decrypt.

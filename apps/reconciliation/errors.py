@@ -1,0 +1,32 @@
+"""What reconciliation refuses, each named after the fact."""
+
+from typing import ClassVar
+
+from apps.common.errors import DomainError
+
+
+class StatementUnreadable(DomainError):
+    """The file as a whole cannot be read; a bad row alone never refuses its file."""
+
+    code: ClassVar[str] = "statement_unreadable"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "Not a {format} statement: {reason}."
+
+
+class StatementTooLarge(DomainError):
+    code: ClassVar[str] = "statement_too_large"
+    status: ClassVar[int] = 413
+    template: ClassVar[str] = "A statement has at most {maximum} bytes."
+
+
+class AlreadyResolved(DomainError):
+    code: ClassVar[str] = "exception_resolved"
+    template: ClassVar[str] = "{exception} is {status}; only open exceptions can be resolved."
+
+
+class CannotCorrect(DomainError):
+    """No journal follows from the two sides alone; a person has to say more."""
+
+    code: ClassVar[str] = "exception_not_correctable"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "No correcting journal follows from {kind}: {reason}."

@@ -1,0 +1,89 @@
+"""Decisions of reconciliation, without I/O."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from apps.common.money import to_major
+from apps.reconciliation.states import DiscrepancyKind, LineKind
+
+K = DiscrepancyKind
+
+# A fact booked on one day and reported on the next is usual: a webhook came around midnight. Only
+# a larger gap, or one across the end of a month, changes figures that somebody closes.
+CUTOFF_TOLERANCE_DAYS: Final = 1
+# How far back a run looks for facts that have become due since earlier runs; more than the longest
+# gap between two runs.
+LOOKBACK_DAYS: Final = 14
+# A bank shows a payout within this many days.
+BANK_DAYS: Final = 5
+
+# Which entry of the ledger a line of each kind stands for.
+FACT_KINDS: Final = {
+    LineKind.CHARGE: "captured",
+    LineKind.CAPTURE_RELEASE: "captured",
+    LineKind.REFUND: "refunded",
+    LineKind.REFUND_FAILURE: "refund_reversed",
+    LineKind.DISPUTE: "dispute_withdrawn",
+    LineKind.DISPUTE_REVERSAL: "dispute_reinstated",
+    LineKind.PAYOUT: "payout_paid",
+    LineKind.PAYOUT_FAILURE: "payout_returned",
+}
+# Entries that every gateway reports; corrections and settlements of our own are none of those.
+REPORTED_KINDS: Final = (*sorted(set(FACT_KINDS.values())), "captured_in_conflict")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """The days, both included, whose facts must be in the reports by now."""
+
+    first: date
+    last: date
+
+
+def due_window(day: date, *, due_days: int) -> Window:
+    """Return the days whose facts a run for `day` misses when they are not reported yet."""
+    last = day - timedelta(days=due_days)
+    return Window(first=last - timedelta(days=LOOKBACK_DAYS), last=last)
+
+
+def start_of(day: date, zone: str) -> datetime:
+    """Return the moment when a day begins in a time zone (AC-66)."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
+
+
+def day_in(moment: datetime, zone: str) -> date:
+    """Return the day of a moment in a time zone."""
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def explain(
+    kind: str, *, ledger: int | None, statement: int | None, currency: str, reference: str
+) -> str:
+    """Say in one sentence what does not agree; amounts are net minor units."""
+    ours = "nothing" if ledger is None else f"{to_major(ledger, currency)} {currency}"
+    theirs = "nothing" if statement is None else f"{to_major(statement, currency)} {currency}"
+    about = reference or "it"
+    sentences = {
+        K.MISSING_IN_LEDGER: f"The gateway reports {theirs} for {about}; the books have nothing.",
+        K.MISSING_IN_REPORT: f"The books have {ours} for {about}; no report has it, and it is due.",
+        K.SPLIT_MISMATCH: f"The lines of {about} add up to {theirs}; booked is {ours}.",
+        K.CURRENCY_MISMATCH: f"{about} is reported in another currency than {currency}.",
+        K.STATUS_MISMATCH: f"The gateway moved {theirs} for {about}; for us nothing moved.",
+        K.FEE_MISMATCH: f"The gateway kept another fee of {about}: net {theirs}, booked {ours}.",
+        K.DATE_CUTOFF: f"{about} is reported for another day than it is booked on.",
+        K.DUPLICATE_LINE: f"{about} was reported before, with {theirs} this time.",
+        K.PAYOUT_MISMATCH: f"Payout {about} is {theirs}; its lines add up to {ours}.",
+        K.PAYOUT_FAILED: f"Payout {about} of {theirs} came back.",
+        K.BANK_MISMATCH: f"The bank received {theirs} for payout {about} of {ours}.",
+        K.BANK_MISSING: f"Payout {about} of {ours} has not reached the bank.",
+    }
+    default = f"The gateway reports {theirs} for {about}; booked is {ours}."
+    return sentences.get(DiscrepancyKind(kind), default)[:500]
+
+
+def needs_second_person(difference: int, currency: str, *, limit: Decimal) -> bool:
+    """Return whether a correction of this size waits for another person's yes."""
+    return abs(to_major(difference, currency)) > limit

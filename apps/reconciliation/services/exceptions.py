@@ -1,0 +1,271 @@
+"""Open exceptions, close those that have settled themselves, and let people resolve the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.backoffice.services import request_approval
+from apps.common.errors import ResourceMissing
+from apps.common.origin import CLOCK, Origin, Scope
+from apps.ledger import chart, recipes
+from apps.ledger.drafts import EntryDraft
+from apps.ledger.recipes import Fact
+from apps.ledger.services import post_entry
+from apps.outbox.services import EventDraft, publish
+from apps.reconciliation.errors import AlreadyResolved, CannotCorrect
+from apps.reconciliation.models import Discrepancy
+from apps.reconciliation.objects import render_exception
+from apps.reconciliation.policies import explain, needs_second_person
+from apps.reconciliation.states import DiscrepancyKind, DiscrepancyStatus
+
+K = DiscrepancyKind
+
+OPENED: Final = "reconciliation.exception_opened"
+RESOLVED: Final = "reconciliation.exception_resolved"
+
+# The kind under which a correction waits for a second person, in config/approvals.py.
+APPROVAL_KIND: Final = "reconciliation_correction"
+# What people may do; the second two book.
+ACTIONS: Final = ("match", "ignore", "correct", "write_off")
+BOOKING_ACTIONS: Final = frozenset({"correct", "write_off"})
+SETTLED_ITSELF: Final = "The sides agree now."
+
+# What the clearing account is corrected against; where money has no other explanation, it waits in
+# suspense for one.
+_COUNTER_ACCOUNTS: Final = {
+    K.MISSING_IN_LEDGER: chart.SUSPENSE,
+    K.MISSING_IN_REPORT: chart.SUSPENSE,
+    K.STATUS_MISMATCH: chart.SUSPENSE,
+    K.AMOUNT_OVER: chart.SUSPENSE,
+    K.AMOUNT_UNDER: chart.SUSPENSE,
+    K.SPLIT_MISMATCH: chart.SUSPENSE,
+    K.FEE_MISMATCH: chart.GATEWAY_FEES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A row of the temporary table `found`; `standing_id` is the exception that it had before."""
+
+    kind: str
+    subject: str
+    subject_id: str
+    entry_id: str
+    reference: str
+    day: date
+    currency: str
+    ledger_amount: int | None
+    statement_amount: int | None
+    standing_id: str | None
+
+
+def open_findings(
+    *, scope: Scope, gateway: str, findings: Sequence[Finding], origin: Origin, now: datetime
+) -> None:
+    """Open an exception for each finding, again where it had closed by itself."""
+    standing_ids = [finding.standing_id for finding in findings if finding.standing_id]
+    standing = Discrepancy.objects.select_for_update().in_bulk(standing_ids)
+    fresh: list[Discrepancy] = []
+    again: list[Discrepancy] = []
+    drafts: list[EventDraft] = []
+    for finding in findings:
+        old = standing.get(finding.standing_id or "")
+        row = old or Discrepancy(
+            merchant_id=scope.merchant_id,
+            livemode=scope.livemode,
+            gateway=gateway,
+            kind=finding.kind,
+            subject=finding.subject,
+            created_at=now,
+        )
+        facts = _facts_of(finding)
+        row.apply(OPENED, facts)
+        (again if old else fresh).append(row)
+        drafts.append(_draft(row, OPENED, facts, origin=origin, now=now))
+    Discrepancy.objects.bulk_create(fresh)
+    for row in again:
+        row.save()
+    publish(*drafts)
+
+
+def close_settled(ids: Sequence[str], *, now: datetime) -> None:
+    """Close exceptions whose sides agree by now, say because a line came late (AC-65)."""
+    rows = Discrepancy.objects.select_for_update().filter(pk__in=ids, status=DiscrepancyStatus.OPEN)
+    drafts = [
+        _resolve(row, "match", reason=SETTLED_ITSELF, entry_id="", origin=CLOCK, now=now)
+        for row in rows.order_by("pk")
+    ]
+    if drafts:
+        publish(*drafts)
+
+
+def resolve_exception(
+    *, scope: Scope, exception_id: str, action: str, reason: str, origin: Origin, now: datetime
+) -> Discrepancy:
+    """
+    Resolve an exception as a person decided; above the limit a second person has to agree first.
+
+    `ignore` and `match` change no books; `correct` books the difference against the account that
+    explains it, and `write_off` against write-offs, so that the gateway's account agrees. Above
+    RECONCILIATION_APPROVAL_LIMIT these two wait as an approval, and the exception stays open.
+
+    :raises ResourceMissing: no such exception in this account and mode
+    :raises AlreadyResolved: it is not open
+    :raises CannotCorrect: no journal follows from its kind
+    :raises ApprovalWaiting: a correction of it waits for a second person already
+    Source: AC-69
+    """
+    with transaction.atomic():
+        row = _lock(scope, exception_id)
+        if action in BOOKING_ACTIONS:
+            # Refused before anybody is asked to agree to it.
+            draft_correction(row, action=action, origin=origin, now=now)
+            if needs_second_person(
+                row.difference, row.currency, limit=settings.RECONCILIATION_APPROVAL_LIMIT
+            ):
+                _ask_second_person(row, action, reason=reason, origin=origin, now=now)
+                return row
+        _carry_out(row, action, reason=reason, origin=origin, now=now)
+    return row
+
+
+def resolve_as_approved(
+    *, scope: Scope, exception_id: str, action: str, reason: str, origin: Origin, now: datetime
+) -> None:
+    """
+    Do what two people agreed on; an exception that has ended meanwhile stays as it is.
+
+    :raises ResourceMissing: no such exception in this account and mode
+    """
+    with transaction.atomic():
+        try:
+            row = _lock(scope, exception_id)
+        except AlreadyResolved:
+            return
+        _carry_out(row, action, reason=reason, origin=origin, now=now)
+
+
+def _lock(scope: Scope, exception_id: str) -> Discrepancy:
+    rows = Discrepancy.objects.select_for_update()
+    row = rows.filter(
+        pk=exception_id, merchant_id=scope.merchant_id, livemode=scope.livemode
+    ).first()
+    if row is None:
+        raise ResourceMissing(resource="reconciliation exception", id=exception_id[:60])
+    if row.status != DiscrepancyStatus.OPEN:
+        raise AlreadyResolved(exception=row.id, status=str(row.status))
+    return row
+
+
+def _ask_second_person(
+    row: Discrepancy, action: str, *, reason: str, origin: Origin, now: datetime
+) -> None:
+    request_approval(
+        scope=row.scope,
+        kind=APPROVAL_KIND,
+        subject_id=row.id,
+        payload={"action": action, "reason": reason},
+        amount=abs(row.difference),
+        currency=row.currency,
+        reason=reason,
+        origin=origin,
+        now=now,
+    )
+
+
+def _carry_out(
+    row: Discrepancy, action: str, *, reason: str, origin: Origin, now: datetime
+) -> None:
+    entry_id = ""
+    if action in BOOKING_ACTIONS:
+        entry_id = post_entry(draft_correction(row, action=action, origin=origin, now=now))
+    publish(_resolve(row, action, reason=reason, entry_id=entry_id, origin=origin, now=now))
+
+
+def draft_correction(row: Discrepancy, *, action: str, origin: Origin, now: datetime) -> EntryDraft:
+    """
+    Return the journal that makes the gateway's account agree; nothing is booked here.
+
+    :raises CannotCorrect: the sides do not differ in money, or not on that account
+    """
+    counter = _COUNTER_ACCOUNTS.get(DiscrepancyKind(row.kind))
+    if counter is None:
+        raise CannotCorrect(kind=row.kind, reason="it is not about the gateway's balance")
+    if not row.difference:
+        raise CannotCorrect(kind=row.kind, reason="the amounts agree")
+    if action == "write_off":
+        counter = chart.WRITEOFF
+    owner = row.gateway if counter == chart.GATEWAY_FEES else ""
+    clearing, other = (chart.GATEWAY_CLEARING, row.gateway), (counter, owner)
+    is_more = row.difference > 0
+    fact = Fact(
+        scope=row.scope,
+        id=row.id,
+        amount=abs(row.difference),
+        currency=row.currency,
+        at=now,
+        gateway=row.gateway,
+        metadata={"kind": row.kind, "action": action, "by": origin.actor},
+    )
+    return recipes.corrected(
+        fact,
+        debit=clearing if is_more else other,
+        credit=other if is_more else clearing,
+        source_type="reconciliation_exception",
+    )
+
+
+def _resolve(
+    row: Discrepancy, action: str, *, reason: str, entry_id: str, origin: Origin, now: datetime
+) -> EventDraft:
+    data = {
+        "action": action,
+        "by": origin.actor,
+        "reason": reason[:500],
+        "entry": entry_id,
+        "at": now.isoformat(),
+    }
+    row.apply(RESOLVED, data)
+    row.save()
+    return _draft(row, RESOLVED, data, origin=origin, now=now)
+
+
+def _facts_of(finding: Finding) -> dict[str, Any]:
+    return {
+        "subject_id": finding.subject_id,
+        "entry_id": finding.entry_id,
+        "reference": finding.reference,
+        "day": finding.day.isoformat(),
+        "currency": finding.currency,
+        "ledger_amount": finding.ledger_amount,
+        "statement_amount": finding.statement_amount,
+        "explanation": explain(
+            finding.kind,
+            ledger=finding.ledger_amount,
+            statement=finding.statement_amount,
+            currency=finding.currency,
+            reference=finding.reference or finding.subject_id,
+        ),
+    }
+
+
+def _draft(
+    row: Discrepancy, type_: str, data: dict[str, Any], *, origin: Origin, now: datetime
+) -> EventDraft:
+    return EventDraft(
+        merchant_id=row.merchant_id,
+        livemode=row.livemode,
+        type=type_,
+        object_id=row.id,
+        sequence=row.version,
+        object=render_exception(row),
+        data=data,
+        actor=origin.actor,
+        request_id=origin.request_id,
+        idempotency_key=origin.idempotency_key,
+        created_at=now,
+    )

@@ -1,0 +1,267 @@
+"""Take statements in: keep the bytes, read the rows, resolve them to our objects."""
+
+import hashlib
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, BinaryIO, Final, TypeVar
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+
+from apps.common.origin import Origin, Scope
+from apps.reconciliation import matching
+from apps.reconciliation.errors import StatementTooLarge
+from apps.reconciliation.models import (
+    BankLine,
+    StatementChunk,
+    StatementFile,
+    StatementRefusal,
+)
+from apps.reconciliation.statements import (
+    ParsedBankLine,
+    ParsedLine,
+    RowRefused,
+    parse_adyen,
+    parse_bank_csv,
+    parse_camt053,
+    parse_stripe,
+)
+from apps.reconciliation.states import BANK_FORMATS, StatementFormat
+
+# One chunk is one row: large enough to be few, small enough to be read at once.
+CHUNK_BYTES: Final = 1024 * 1024
+# The largest statement; a million lines are about 200 MB.
+MAX_STATEMENT_BYTES: Final = 4 * 1024 * 1024 * 1024
+# How many lines leave for the database, and how many refusals are written, at once.
+COPY_LINES: Final = 2000
+BATCH_ROWS: Final = 500
+# Bad rows beyond this are counted, not kept: such a file is not what it was said to be.
+MAX_REFUSALS_KEPT: Final = 10_000
+
+_FASTEST: Final = 1
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\r": "\\r", "\n": "\\n"})
+_NEEDS_ESCAPE: Final = frozenset("\\\t\r\n")
+T = TypeVar("T")
+
+
+class _Refusals:
+    """The rows of a file that could not be read: counted, and kept up to a limit."""
+
+    def __init__(self, file: StatementFile) -> None:
+        self._file = file
+        self._kept: list[RowRefused] = []
+
+    def filter(self, rows: Iterable[T | RowRefused]) -> Iterator[T]:
+        """Hand the good rows on."""
+        for row in rows:
+            if not isinstance(row, RowRefused):
+                yield row
+                continue
+            self._file.lines_refused += 1
+            if len(self._kept) < MAX_REFUSALS_KEPT:
+                self._kept.append(row)
+
+    def write(self) -> None:
+        """Write them down; afterwards, since a connection that copies does nothing else."""
+        StatementRefusal.objects.bulk_create(
+            [
+                StatementRefusal(
+                    file=self._file, number=row.number, reason=row.reason[:200], text=row.text
+                )
+                for row in self._kept
+            ],
+            batch_size=BATCH_ROWS,
+        )
+
+
+def import_statement(
+    *,
+    scope: Scope,
+    source: str,
+    format: StatementFormat,
+    stream: BinaryIO,
+    name: str,
+    origin: Origin,
+    now: datetime,
+) -> StatementFile:
+    """
+    Take a statement in and return its file; the same bytes again return the first one.
+
+    `source` is the gateway account or bank account it is of, `stream` can be rewound. Rows that
+    cannot be read are kept as refusals with their line number, the others count. Memory does not
+    grow with the file.
+
+    :raises StatementUnreadable: the file as a whole is no such statement
+    :raises StatementTooLarge: more than MAX_STATEMENT_BYTES
+    Source: docs/reconciliation.md
+    """
+    digest, size = _measure(stream)
+    same = StatementFile.objects.filter(
+        merchant_id=scope.merchant_id, livemode=scope.livemode, source=source, sha256=digest
+    )
+    standing = same.first()
+    if standing:
+        return standing
+    file = StatementFile(
+        merchant_id=scope.merchant_id,
+        livemode=scope.livemode,
+        source=source,
+        format=format,
+        name=name[:255],
+        sha256=digest,
+        size_bytes=size,
+        uploaded_by=origin.actor,
+        created_at=now,
+    )
+    try:
+        with transaction.atomic():
+            file.save(force_insert=True)
+            _keep_bytes(file, stream)
+            refusals = _Refusals(file)
+            if format in BANK_FORMATS:
+                _take_bank_lines(file, stream, refusals)
+            else:
+                _take_gateway_lines(file, stream, refusals)
+            refusals.write()
+            file.save()
+    except IntegrityError:
+        # Somebody took in the same bytes meanwhile.
+        winner = same.first()
+        if winner is None:
+            raise
+        return winner
+    return file
+
+
+def read_statement(file: StatementFile) -> Iterator[bytes]:
+    """Return the bytes of the file as they came, piece by piece."""
+    for chunk in file.chunks.order_by("number").iterator(chunk_size=1):
+        yield zlib.decompress(chunk.content)
+
+
+def _measure(stream: BinaryIO) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    stream.seek(0)
+    while piece := stream.read(CHUNK_BYTES):
+        digest.update(piece)
+        size += len(piece)
+        if size > MAX_STATEMENT_BYTES:
+            raise StatementTooLarge(maximum=MAX_STATEMENT_BYTES, param="file")
+    return digest.hexdigest(), size
+
+
+def _keep_bytes(file: StatementFile, stream: BinaryIO) -> None:
+    stream.seek(0)
+    number = 0
+    while piece := stream.read(CHUNK_BYTES):
+        number += 1
+        StatementChunk.objects.create(
+            file=file, number=number, content=zlib.compress(piece, _FASTEST)
+        )
+
+
+@contextmanager
+def _as_text(stream: BinaryIO) -> Iterator[io.TextIOWrapper]:
+    stream.seek(0)
+    # A sign that is not UTF-8 becomes one by which its row is refused.
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="\n")
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusals) -> None:
+    parse = parse_adyen if file.format == StatementFormat.ADYEN else parse_stripe
+    params = {
+        "merchant": file.merchant_id,
+        "livemode": file.livemode,
+        "gateway": file.source,
+        "file": file.id,
+        "zone": settings.RECONCILIATION_TIME_ZONES.get(file.source, "UTC"),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(matching.ENLARGE_MEMORY)
+        cursor.execute(matching.CREATE_STAGE)
+        with _as_text(stream) as text:
+            staged = _copy(cursor, refusals.filter(parse(text)))
+        cursor.execute(matching.ANALYZE_STAGE)
+        cursor.execute(matching.INSERT_LINES, params)
+        file.lines_new = cursor.rowcount
+        if file.lines_new < staged:
+            cursor.execute(matching.INSERT_DUPLICATES, params)
+            file.lines_duplicate, file.lines_known = cursor.fetchone()
+        cursor.execute("DROP TABLE staged_line")
+
+
+def _copy(cursor: Any, lines: Iterable[ParsedLine]) -> int:
+    """Copy the lines into the staging table and return how many they were."""
+    count = 0
+    with cursor.copy(matching.COPY_STAGE) as copy:
+        for batch in _batches(lines, COPY_LINES):
+            count += len(batch)
+            copy.write("".join([_row(line) for line in batch]))
+    return count
+
+
+def _row(line: ParsedLine) -> str:
+    number, *texts = line
+    row = "\t".join(texts)
+    if row.count("\t") != len(texts) - 1 or not _NEEDS_ESCAPE.isdisjoint(row.replace("\t", "")):
+        row = "\t".join([text.translate(_ESCAPES) for text in texts])
+    return f"{number}\t{row}\n"
+
+
+def _take_bank_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusals) -> None:
+    if file.format == StatementFormat.CAMT053:
+        stream.seek(0)
+        _insert_bank_lines(file, refusals.filter(parse_camt053(stream)))
+    else:
+        with _as_text(stream) as text:
+            _insert_bank_lines(file, refusals.filter(parse_bank_csv(text)))
+
+
+def _insert_bank_lines(file: StatementFile, lines: Iterable[ParsedBankLine]) -> None:
+    for batch in _batches(lines, BATCH_ROWS):
+        known = BankLine.objects.filter(
+            merchant_id=file.merchant_id, livemode=file.livemode, bank=file.source
+        )
+        references = {line.reference for line in batch}
+        taken = set(known.filter(reference__in=references).values_list("reference", flat=True))
+        fresh: dict[str, BankLine] = {}
+        for line in batch:
+            if line.reference not in taken:
+                fresh.setdefault(line.reference, _bank_line(file, line))
+        BankLine.objects.bulk_create(fresh.values())
+        file.lines_new += len(fresh)
+        file.lines_known += len(batch) - len(fresh)
+
+
+def _bank_line(file: StatementFile, line: ParsedBankLine) -> BankLine:
+    return BankLine(
+        merchant_id=file.merchant_id,
+        livemode=file.livemode,
+        file=file,
+        number=line.number,
+        bank=file.source,
+        account=line.account,
+        reference=line.reference,
+        currency=line.currency,
+        amount=line.amount,
+        booked_on=line.booked_on,
+        description=line.description,
+    )
+
+
+def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    batch: list[T] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

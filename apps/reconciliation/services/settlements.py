@@ -1,0 +1,252 @@
+"""Payouts of gateways to our bank: the gateway's own sums, then the bank's statement."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from apps.common.origin import Scope
+from apps.ledger import recipes
+from apps.ledger.recipes import Fact
+from apps.ledger.services import post_entry, reverse_entry
+from apps.reconciliation import matching
+from apps.reconciliation.models import BankLine, Settlement, StatementLine
+from apps.reconciliation.policies import BANK_DAYS
+from apps.reconciliation.services.exceptions import Finding
+from apps.reconciliation.states import DiscrepancyKind, LineKind, SettlementStatus
+
+K = DiscrepancyKind
+S = SettlementStatus
+
+# A gateway pays out a few times a day at most; a file with more is no report of one account.
+MAX_SETTLEMENTS: Final = 1000
+# The source under which a returned payout's entry is taken back.
+REVERSAL_SOURCE: Final = "settlement_failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """Whose settlements are looked at, and for which day."""
+
+    scope: Scope
+    gateway: str
+    day: date
+    now: datetime
+
+    @property
+    def settlements(self) -> QuerySet[Settlement]:
+        return Settlement.objects.filter(
+            merchant_id=self.scope.merchant_id,
+            livemode=self.scope.livemode,
+            gateway=self.gateway,
+        )
+
+
+def check_settlements(desk: Desk) -> list[Finding]:
+    """
+    Take up new payouts, book what agrees three ways, and return what does not.
+
+    In the caller's transaction, which holds the gateway's lock.
+    Source: AC-60, AC-63, AC-67, AC-68
+    """
+    _take_up(desk)
+    _take_back(desk)
+    for settlement in _open_ones(desk, S.ANNOUNCED):
+        _check_sums(desk, settlement)
+    for settlement in _open_ones(desk, S.IN_TRANSIT):
+        _check_bank(desk, settlement)
+    return list(_find(desk))
+
+
+def _payout_lines(desk: Desk, kind: LineKind) -> QuerySet[StatementLine]:
+    """Return lines about payouts that are not a seller's."""
+    return StatementLine.objects.filter(
+        merchant_id=desk.scope.merchant_id,
+        livemode=desk.scope.livemode,
+        gateway=desk.gateway,
+        kind=kind,
+        subject_id="",
+        entry_id="",
+        is_duplicate=False,
+        day__lte=desk.day,
+    ).order_by("occurred_at", "id")
+
+
+def _line_of(settlement: Settlement, kind: LineKind) -> QuerySet[StatementLine]:
+    return StatementLine.objects.filter(
+        merchant_id=settlement.merchant_id,
+        livemode=settlement.livemode,
+        gateway=settlement.gateway,
+        kind=kind,
+        object_reference=settlement.reference,
+        is_duplicate=False,
+    )
+
+
+def _take_up(desk: Desk) -> None:
+    known = set(desk.settlements.values_list("reference", flat=True))
+    for line in _payout_lines(desk, LineKind.PAYOUT):
+        if line.object_reference in known or line.net >= 0:
+            continue
+        known.add(line.object_reference)
+        Settlement.objects.create(
+            merchant_id=line.merchant_id,
+            livemode=line.livemode,
+            gateway=line.gateway,
+            reference=line.object_reference,
+            currency=line.currency,
+            amount=-line.net,
+            paid_on=line.day,
+            created_at=desk.now,
+        )
+
+
+def _take_back(desk: Desk) -> None:
+    """Reopen payouts which the gateway reports as returned, whatever the bank had shown."""
+    returned = [line.object_reference for line in _payout_lines(desk, LineKind.PAYOUT_FAILURE)]
+    standing = desk.settlements.filter(reference__in=returned).exclude(status=S.FAILED)
+    for settlement in standing.select_for_update():
+        settlement.fail()
+        settlement.save(update_fields=["status"])
+        if settlement.entry_id:
+            reversal_id = reverse_entry(
+                scope=desk.scope,
+                entry_id=settlement.entry_id,
+                now=desk.now,
+                source_type=REVERSAL_SOURCE,
+                source_id=settlement.id,
+            )
+            _line_of(settlement, LineKind.PAYOUT_FAILURE).update(
+                entry_id=reversal_id, rule="payout_reference"
+            )
+
+
+def _open_ones(desk: Desk, status: SettlementStatus) -> Iterator[Settlement]:
+    rows = desk.settlements.filter(status=status, paid_on__lte=desk.day).order_by("paid_on", "pk")
+    yield from rows.select_for_update()[:MAX_SETTLEMENTS]
+
+
+def _check_sums(desk: Desk, settlement: Settlement) -> None:
+    count, lines_net = _query(
+        matching.SUM_PAYOUT, _params(desk) | {"reference": settlement.reference}
+    )
+    settlement.lines_count = count
+    settlement.lines_net = lines_net if count else None
+    if _agrees(desk, settlement):
+        settlement.leave(entry_id=post_entry(recipes.settled(_fact(desk, settlement))))
+        _line_of(settlement, LineKind.PAYOUT).update(
+            entry_id=settlement.entry_id,
+            rule="balance" if settlement.is_manual else "payout_lines",
+        )
+    settlement.save()
+
+
+def _agrees(desk: Desk, settlement: Settlement) -> bool:
+    """Return whether the lines explain the payout; of a manual one, whether there was enough."""
+    if settlement.lines_net is not None:
+        return settlement.lines_net == settlement.amount
+    line = _line_of(settlement, LineKind.PAYOUT).get()
+    (balance,) = _query(
+        matching.SUM_BALANCE,
+        _params(desk) | {"currency": settlement.currency, "at": line.occurred_at},
+    )
+    return bool(balance >= 0)
+
+
+def _check_bank(desk: Desk, settlement: Settlement) -> None:
+    line = _find_bank_line(settlement)
+    if line is None:
+        return
+    settlement.bank_amount = line.amount
+    if line.amount == settlement.amount:
+        received = recipes.settlement_received(_fact(desk, settlement), bank=line.bank)
+        settlement.arrive(bank_amount=line.amount, entry_id=post_entry(received))
+        line.settlement = settlement
+        line.save(update_fields=["settlement"])
+    settlement.save()
+
+
+def _find_bank_line(settlement: Settlement) -> BankLine | None:
+    """
+    Return the credit that names the payout, or else the only one of its amount in its days.
+
+    Two credits of the same amount without a name are left to a person.
+    """
+    credits = BankLine.objects.filter(
+        merchant_id=settlement.merchant_id,
+        livemode=settlement.livemode,
+        settlement__isnull=True,
+        currency=settlement.currency,
+        amount__gt=0,
+        booked_on__gte=settlement.paid_on,
+        booked_on__lte=settlement.paid_on + timedelta(days=BANK_DAYS + 2),
+    )
+    named = credits.filter(description__contains=settlement.reference).order_by("booked_on", "pk")
+    if line := named.first():
+        return line
+    same = list(credits.filter(amount=settlement.amount)[:2])
+    return same[0] if len(same) == 1 else None
+
+
+def _find(desk: Desk) -> Iterator[Finding]:
+    """Return what does not agree, of payouts whose time has come."""
+    rows = desk.settlements.filter(paid_on__lte=desk.day)
+    overdue = desk.day - timedelta(days=BANK_DAYS)
+    for settlement in rows.exclude(status=S.RECEIVED).order_by("pk"):
+        if settlement.status == S.FAILED:
+            yield _finding(settlement, K.PAYOUT_FAILED, ours=None, theirs=settlement.amount)
+        elif settlement.status == S.ANNOUNCED:
+            ours = settlement.lines_net
+            yield _finding(settlement, K.PAYOUT_MISMATCH, ours=ours, theirs=settlement.amount)
+        elif settlement.bank_amount is not None:
+            theirs = settlement.bank_amount
+            yield _finding(settlement, K.BANK_MISMATCH, ours=settlement.amount, theirs=theirs)
+        elif settlement.paid_on <= overdue:
+            yield _finding(settlement, K.BANK_MISSING, ours=settlement.amount, theirs=None)
+
+
+def _finding(
+    settlement: Settlement, kind: DiscrepancyKind, *, ours: int | None, theirs: int | None
+) -> Finding:
+    return Finding(
+        kind=kind.value,
+        subject=settlement.id,
+        subject_id=settlement.id,
+        entry_id="",
+        reference=settlement.reference,
+        day=settlement.paid_on,
+        currency=settlement.currency,
+        ledger_amount=ours,
+        statement_amount=theirs,
+        standing_id=None,
+    )
+
+
+def _fact(desk: Desk, settlement: Settlement) -> Fact:
+    return Fact(
+        scope=desk.scope,
+        id=settlement.id,
+        amount=settlement.amount,
+        currency=settlement.currency,
+        at=desk.now,
+        gateway=settlement.gateway,
+        value_on=settlement.paid_on,
+        metadata={"reference": settlement.reference},
+    )
+
+
+def _params(desk: Desk) -> dict[str, Any]:
+    return {
+        "merchant": desk.scope.merchant_id,
+        "livemode": desk.scope.livemode,
+        "gateway": desk.gateway,
+    }
+
+
+def _query(sql: str, params: dict[str, Any]) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchone()

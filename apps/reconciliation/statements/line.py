@@ -1,0 +1,213 @@
+"""What every statement is read into, and how single values are checked. Pure."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Final, NamedTuple, TextIO
+
+from apps.common.money import CURRENCIES, exponent
+from apps.reconciliation.errors import StatementUnreadable
+
+# A row longer than this is no row of a statement; it bounds the memory of reading one.
+MAX_ROW_CHARACTERS: Final = 64 * 1024
+MAX_REFERENCE_CHARACTERS: Final = 100
+_SHOWN_CHARACTERS: Final = 500
+
+
+class ParsedLine(NamedTuple):
+    """
+    One line of a gateway's report, in the order of the staging table's columns.
+
+    Amounts are minor units, from the view of our account at the gateway: gross less fee is net.
+    They stay text, since the only thing done with them here is to copy them into the database.
+    `occurred_at` is text with its time zone.
+    """
+
+    number: int
+    reference: str
+    kind: str
+    object_reference: str
+    payment_reference: str
+    our_reference: str
+    payout_reference: str
+    currency: str
+    gross: str
+    fee: str
+    net: str
+    occurred_at: str
+
+
+class ParsedBankLine(NamedTuple):
+    """One movement on a bank account; `amount` is negative when money left."""
+
+    number: int
+    reference: str
+    account: str
+    currency: str
+    amount: int
+    booked_on: date
+    description: str
+
+
+class RowRefused(NamedTuple):
+    """A row that cannot be read; the others of its file can."""
+
+    number: int
+    reason: str
+    text: str
+
+
+class BadValue(ValueError):
+    """A value of a row is not what its column promises."""
+
+
+class RowFeed:
+    """
+    The rows of a text file, one line each, with their numbers.
+
+    A quoted field may not run over a line's end: an unclosed quote would swallow the rest of the
+    file, while this way it spoils its own row only.
+    """
+
+    def __init__(self, text: TextIO, *, number: int = 0) -> None:
+        self._text = text
+        self.number = number
+        self.line = ""
+        self.refused: list[RowRefused] = []
+
+    def __iter__(self) -> Iterator[str]:
+        text, refused = self._text, self.refused
+        while line := text.readline(MAX_ROW_CHARACTERS):
+            self.number += 1
+            if len(line) >= MAX_ROW_CHARACTERS and not line.endswith("\n"):
+                self._skip_rest()
+                refused.append(RowRefused(self.number, "the row is too long", shorten(line)))
+            elif '"' in line and line.count('"') % 2:
+                refused.append(RowRefused(self.number, "a quote is not closed", shorten(line)))
+            elif "\0" in line or "\ufffd" in line:
+                refused.append(RowRefused(self.number, "the row is not UTF-8", shorten(line)))
+            elif not line.isspace():
+                self.line = line
+                yield line
+
+    def _skip_rest(self) -> None:
+        while (rest := self._text.readline(MAX_ROW_CHARACTERS)) and not rest.endswith("\n"):
+            pass
+
+
+def shorten(text: str) -> str:
+    """Return what is kept of a refused row, without what the database cannot store."""
+    return text.rstrip("\r\n").replace("\0", "\ufffd")[:_SHOWN_CHARACTERS]
+
+
+def columns_of(header: list[str], wanted: tuple[str, ...], *, format: str) -> dict[str, int]:
+    """
+    Return the place of each column by name.
+
+    :raises StatementUnreadable: a wanted column is missing
+    """
+    places = {name.strip(): place for place, name in enumerate(header)}
+    missing = [name for name in wanted if name not in places]
+    if missing:
+        raise StatementUnreadable(
+            format=format, reason=f"column {missing[0]} is missing", param="file"
+        )
+    return places
+
+
+def check_width(row: list[str], width: int) -> None:
+    """
+    Check that the row has as many columns as its header.
+
+    :raises BadValue: it has not
+    """
+    if len(row) != width:
+        raise BadValue(f"{len(row)} columns instead of {width}")
+
+
+_AMOUNTS: Final = {
+    0: re.compile(r"-?[0-9]{1,15}").fullmatch,
+    2: re.compile(r"-?[0-9]{1,13}\.[0-9]{2}").fullmatch,
+    3: re.compile(r"-?[0-9]{1,12}\.[0-9]{3}").fullmatch,
+}
+_MAX_AMOUNT: Final = 10**15
+
+
+def minor_units(text: str, currency: str) -> str:
+    """
+    Return the minor units of a decimal of major units, as text.
+
+    :raises BadValue: not a plain decimal, or finer than the currency
+    """
+    places = exponent(currency)
+    if _AMOUNTS[places](text):
+        return text.replace(".", "")
+    try:
+        scaled = Decimal(text.strip() or "0").scaleb(places)
+        if scaled != scaled.to_integral_value() or abs(scaled) >= _MAX_AMOUNT:
+            raise BadValue(f"{text[:40]!r} is no amount of {currency}")
+    except InvalidOperation:
+        raise BadValue(f"{text[:40]!r} is no amount") from None
+    return str(int(scaled))
+
+
+@cache
+def currency_of(text: str) -> str:
+    """
+    Return the currency in upper case.
+
+    :raises BadValue: there is no such currency
+    """
+    code = text.strip().upper()
+    if code not in CURRENCIES:
+        raise BadValue(f"{text[:40]!r} is no currency")
+    return code
+
+
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?Z?"
+).fullmatch
+
+
+def local_moment(text: str, zone: str) -> str:
+    """
+    Return a time stamp with its zone, ready for the database.
+
+    :raises BadValue: not a date and a time
+    """
+    if not _MOMENT(text) or not _is_day(text[:10]):
+        raise BadValue(f"{text[:40]!r} is no time")
+    return f"{text[:10]} {text[11:19]} {zone}"
+
+
+def day_of(text: str) -> date:
+    """
+    Return the day which a text begins with.
+
+    :raises BadValue: it is none
+    """
+    if not _is_day(text[:10]):
+        raise BadValue(f"{text[:40]!r} is no day")
+    return date.fromisoformat(text[:10])
+
+
+# A statement has few days and many rows.
+@cache
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).year > 1
+    except ValueError:
+        return False
+
+
+def check_reference(text: str) -> str:
+    """
+    Return the reference.
+
+    :raises BadValue: empty or too long
+    """
+    if not text or len(text) > MAX_REFERENCE_CHARACTERS:
+        raise BadValue("the reference is empty or too long")
+    return text
