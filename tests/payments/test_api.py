@@ -1,13 +1,16 @@
 """The payments API as a client meets it: one key, one charge; clear refusals."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from apps.api.models import IdempotencyKey
 from apps.gateways.base import DeclineClass
 from apps.gateways.errors import GatewayNotSent, GatewayUnknown
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
+from apps.payments.services.sweeps import sweep_attempts
 from tests.factories.payments import confirmed_intent
 from tests.fake_gateway import FakeGateway, challenge, decline
 
@@ -161,6 +164,27 @@ def test_ac_009_retry_after_a_crash_goes_on_with_the_same_attempt(
     assert (busy.status_code, busy.json()["error"]["code"]) == (409, "idempotency_key_in_use")
     assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
     assert PaymentIntent.objects.count() == 1
+    assert PaymentAttempt.objects.count() == 1
+    assert len(gateway.captures) == 1
+
+
+def test_ac_009_gateway_that_is_away_at_the_retry_proves_nothing_about_the_first_call(
+    api: Any, gateway: FakeGateway
+) -> None:
+    class Died(BaseException):
+        """Stands for kill -9, after the gateway had charged."""
+
+    gateway.after = [Died()]  # type: ignore[list-item]
+    with pytest.raises(Died):
+        api.post("/v1/payment_intents", PAY, key="order-7")
+    IdempotencyKey.objects.update(leased_until="2020-01-01T00:00:00Z")
+    gateway.before = [GatewayNotSent("connection refused")]
+
+    answer = api.post("/v1/payment_intents", PAY, key="order-7")
+    sweep_attempts(now=timezone.now() + timedelta(minutes=1))
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "processing")
+    assert PaymentIntent.objects.get().status == "succeeded"
     assert PaymentAttempt.objects.count() == 1
     assert len(gateway.captures) == 1
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.db.models import F
+
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
 from apps.gateways.base import PaymentRequest, PaymentResult, PaymentState
@@ -17,7 +19,7 @@ from apps.gateways.errors import (
 )
 from apps.gateways.registry import get_gateway
 from apps.payments.models import PaymentAttempt, PaymentIntent
-from apps.payments.policies import INLINE_BUDGET, REPLAY_WINDOW
+from apps.payments.policies import INLINE_BUDGET, LEASE, REPLAY_WINDOW
 from apps.payments.selectors import get_attempt, get_attempt_and_intent
 from apps.payments.services.record import Outcome, record
 from apps.payments.services.step import Reply
@@ -118,15 +120,22 @@ def build_request(
     )
 
 
-def resolve_attempt(*, attempt_id: str, origin: Origin = CLOCK, now: datetime) -> PaymentIntent:
+def resolve_attempt(
+    *, attempt_id: str, origin: Origin = CLOCK, now: datetime, is_claimed: bool = False
+) -> PaymentIntent:
     """
     Find out how an attempt stands whose process died, or whose gateway owes an answer.
 
     Repeats the operation under way with its own key, or asks the gateway; hearing the same again
-    changes nothing.
+    changes nothing. A sweeper comes with its claim; everybody else takes the attempt over here,
+    which also notes that a call may have been sent before.
 
     :raises ConcurrentChange: others keep changing the intent; the next sweep tries again
     """
+    if not is_claimed:
+        PaymentAttempt.objects.filter(pk=attempt_id, due_at__isnull=False).update(
+            due_at=now + LEASE, checks=F("checks") + 1
+        )
     attempt, intent = get_attempt_and_intent(attempt_id)
     release_connection()
     outcome = _call(

@@ -57,7 +57,7 @@ def _sweep(table: str, step: Callable[[str, int, datetime], object], *, now: dat
 
 def _take_over(attempt_id: str, checks: int, now: datetime) -> None:
     if checks > 0:
-        resolve_attempt(attempt_id=attempt_id, now=now)
+        resolve_attempt(attempt_id=attempt_id, now=now, is_claimed=True)
         return
     # Never run before: the client asked for an asynchronous answer.
     attempt, intent = get_attempt_and_intent(attempt_id)
