@@ -26,9 +26,19 @@ KINDS: Mapping[str, ApprovalKind] = {
         approve="apps.payouts.handlers.on_payout_approved",
         reject="apps.payouts.handlers.on_payout_rejected",
     ),
+    "risk_rule": ApprovalKind(
+        label="Risk rule to go live",
+        permission="fraud.change_rule",
+        approve="apps.fraud.handlers.on_rule_approved",
+    ),
     "manual_journal": ApprovalKind(
         label="Manual journal",
         permission="backoffice.approve_journal",
         approve="apps.ledger.handlers.on_manual_journal_approved",
+    ),
+    "reconciliation_correction": ApprovalKind(
+        label="Correction of a reconciliation exception",
+        permission="backoffice.approve_journal",
+        approve="apps.reconciliation.handlers.on_correction_approved",
     ),
 }

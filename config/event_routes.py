@@ -10,6 +10,10 @@ from collections.abc import Mapping, Sequence
 # Event of ours -> `on_<event>(event: Event, *, now: datetime)`, called in this order.
 # "dispute.*" stands for every type that begins with "dispute.".
 HANDLERS: Mapping[str, Sequence[str]] = {
+    "charge.dispute.created": ["apps.fraud.handlers.on_dispute_created"],
+    "payment_intent.payment_failed": ["apps.fraud.handlers.on_payment_failed"],
+    "refund.created": ["apps.fraud.handlers.on_refund_created"],
+    "review.closed": ["apps.payments.handlers.on_review_closed"],
     "customer.updated": ["apps.subscriptions.handlers.on_customer_updated"],
     "customer.subscription.trial_will_end": ["apps.subscriptions.handlers.on_trial_will_end"],
     "dunning.exhausted": ["apps.subscriptions.handlers.on_payment_trouble"],
@@ -27,6 +31,8 @@ QUEUES: Sequence[str] = (
 # Kind of a gateway's event -> `on_gateway_<kind>(*, gateway: str, event: GatewayEvent, now)`.
 # It raises `apps.webhooks.errors.UnknownObject` when the object is not ours yet.
 INBOUND: Mapping[str, str] = {
+    "dispute": "apps.disputes.handlers.on_gateway_dispute",
+    "fraud_warning": "apps.disputes.handlers.on_gateway_fraud_warning",
     "payment": "apps.payments.handlers.on_gateway_payment",
     "payout": "apps.payouts.handlers.on_gateway_payout",
     "refund": "apps.payments.handlers.on_gateway_refund",

@@ -2,6 +2,8 @@
 
 LOADERS: dict[str, str] = {
     "acct": "apps.payouts.api.accounts.load_accounts",
+    "in": "apps.subscriptions.api.invoices.load_invoices",
+    "sub": "apps.subscriptions.api.subscriptions.load_subscriptions",
     "att": "apps.payments.api.loaders.load_attempts",
     "ch": "apps.payments.api.loaders.load_charges",
     "cus": "apps.customers.api.views.load_customers",
@@ -9,6 +11,7 @@ LOADERS: dict[str, str] = {
     "pm": "apps.vault.api.views.load_methods",
     "po": "apps.payouts.api.payouts.load_payouts",
     "re": "apps.payments.api.loaders.load_refunds",
+    "rv": "apps.fraud.api.reviews.load_reviews",
     "tr": "apps.payments.api.transfers.load_transfers",
     "txn": "apps.ledger.api.balance.load_movements",
 }

@@ -5,10 +5,13 @@ from django.urls import URLPattern, URLResolver, path
 
 from apps.api import openapi, operations
 from apps.customers.api import views as customers
+from apps.fraud.api import lists as value_lists
+from apps.fraud.api import reviews, rules
 from apps.ledger.api import balance, ledger
 from apps.outbox.api import events
 from apps.payments.api import charges, intents, orders, refunds, transfers
 from apps.payouts.api import accounts, payouts
+from apps.subscriptions.api import catalog, clocks, invoices, subscriptions
 from apps.vault.api import views as methods
 from apps.webhooks.api import deliveries, endpoints
 from apps.webhooks.views import receive_gateway_webhook
@@ -89,6 +92,69 @@ ledger_urls: list[URLPattern | URLResolver] = [
     path("v1/ledger/trial_balance", ledger.TrialBalance.as_view()),
 ]
 
+risk_urls: list[URLPattern | URLResolver] = [
+    path("v1/reviews", reviews.ReviewList.as_view()),
+    path("v1/reviews/<str:review_id>", reviews.ReviewDetail.as_view()),
+    path("v1/reviews/<str:review_id>/approve", reviews.ReviewApprove.as_view()),
+    path("v1/reviews/<str:review_id>/decline", reviews.ReviewDecline.as_view()),
+    path("v1/radar/rules", rules.RuleList.as_view()),
+    path("v1/radar/rules/backtest", rules.RuleBacktest.as_view()),
+    path("v1/radar/rules/<str:rule_id>", rules.RuleDetail.as_view()),
+    path("v1/radar/rules/<str:rule_id>/shadow", rules.RuleShadow.as_view()),
+    path("v1/radar/rules/<str:rule_id>/publish", rules.RulePublish.as_view()),
+    path("v1/radar/rules/<str:rule_id>/retire", rules.RuleRetire.as_view()),
+    path("v1/radar/rules/<str:rule_id>/restore", rules.RuleRestore.as_view()),
+    path("v1/radar/value_lists", value_lists.ValueLists.as_view()),
+    path("v1/radar/value_lists/<str:list_id>", value_lists.ValueListDetail.as_view()),
+    path("v1/radar/value_list_items", value_lists.ValueListItems.as_view()),
+    path("v1/radar/value_list_items/<str:item_id>", value_lists.ValueListItemDetail.as_view()),
+]
+
+billing_urls: list[URLPattern | URLResolver] = [
+    path("v1/products", catalog.ProductList.as_view()),
+    path("v1/products/<str:product_id>", catalog.ProductDetail.as_view()),
+    path("v1/prices", catalog.PriceList.as_view()),
+    path("v1/prices/<str:price_id>", catalog.PriceDetail.as_view()),
+    path("v1/coupons", catalog.CouponList.as_view()),
+    path("v1/coupons/<str:code>", catalog.CouponDetail.as_view()),
+    path("v1/billing/meters", catalog.MeterList.as_view()),
+    path("v1/billing/meters/<str:meter_id>", catalog.MeterDetail.as_view()),
+    path("v1/billing/meter_events", catalog.MeterEventList.as_view()),
+    path("v1/dunning_policies", catalog.PolicyList.as_view()),
+    path("v1/dunning_policies/<str:policy_id>", catalog.PolicyDetail.as_view()),
+    path("v1/subscriptions", subscriptions.SubscriptionList.as_view()),
+    path("v1/subscriptions/<str:subscription_id>", subscriptions.SubscriptionDetail.as_view()),
+    path(
+        "v1/subscriptions/<str:subscription_id>/resume",
+        subscriptions.SubscriptionResume.as_view(),
+    ),
+    path("v1/subscription_items", subscriptions.ItemList.as_view()),
+    path("v1/invoices", invoices.InvoiceList.as_view()),
+    path("v1/invoices/create_preview", invoices.InvoicePreview.as_view()),
+    path("v1/invoices/<str:invoice_id>", invoices.InvoiceDetail.as_view()),
+    path("v1/invoices/<str:invoice_id>/lines", invoices.InvoiceLines.as_view()),
+    path("v1/invoices/<str:invoice_id>/finalize", invoices.InvoiceFinalize.as_view()),
+    path("v1/invoices/<str:invoice_id>/pay", invoices.InvoicePay.as_view()),
+    path("v1/invoices/<str:invoice_id>/void", invoices.InvoiceVoid.as_view()),
+    path(
+        "v1/invoices/<str:invoice_id>/mark_uncollectible",
+        invoices.InvoiceUncollectible.as_view(),
+    ),
+    path("v1/invoice_payments", invoices.InvoicePaymentList.as_view()),
+    path("v1/invoiceitems", invoices.PendingItemList.as_view()),
+    path("v1/invoiceitems/<str:item_id>", invoices.PendingItemDetail.as_view()),
+    path("v1/credit_notes", invoices.CreditNoteList.as_view()),
+    path("v1/credit_notes/<str:note_id>", invoices.CreditNoteDetail.as_view()),
+    path("v1/credit_notes/<str:note_id>/void", invoices.CreditNoteVoid.as_view()),
+    path(
+        "v1/customers/<str:customer_id>/balance_transactions",
+        invoices.BalanceTransactionList.as_view(),
+    ),
+    path("v1/test_helpers/test_clocks", clocks.ClockList.as_view()),
+    path("v1/test_helpers/test_clocks/<str:clock_id>", clocks.ClockDetail.as_view()),
+    path("v1/test_helpers/test_clocks/<str:clock_id>/advance", clocks.ClockAdvance.as_view()),
+]
+
 webhook_urls: list[URLPattern | URLResolver] = [
     path("v1/events/<str:event_id>/resend", deliveries.EventResend.as_view()),
     path("v1/webhook_deliveries", deliveries.DeliveryList.as_view()),
@@ -114,8 +180,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *event_urls,
     *customer_urls,
     *payment_urls,
+    *billing_urls,
     *seller_urls,
     *ledger_urls,
+    *risk_urls,
     *webhook_urls,
     *people_urls,
 ]

@@ -8,7 +8,13 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from apps.fraud.profiles import SECONDS_PER_DAY, SECONDS_PER_HOUR, Day, Profile
+from apps.fraud.profiles import (
+    PLAIN_HALVES,
+    SECONDS_PER_DAY,
+    SECONDS_PER_HOUR,
+    Day,
+    Profile,
+)
 
 # Labels come late: a day counts as known to be clean only once it is this old. The model is told
 # about frauds as soon as they are known; this only bounds what their absence may mean.
@@ -169,3 +175,9 @@ def reason_for(feature: str) -> str:
         if name == beginning or (subject and name.startswith(beginning)):
             return words.format(who=subject)
     raise KeyError(feature)
+
+
+def is_plain_amount(features: Mapping[str, float]) -> bool:
+    """Return whether the purchase of these features had an everyday amount for its card."""
+    is_known = features.get("card_age_days", -1.0) >= 0
+    return is_known and 2 * features.get("card_amount_ratio", math.inf) <= PLAIN_HALVES

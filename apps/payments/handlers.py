@@ -6,10 +6,12 @@ from apps.common.origin import Origin
 from apps.common.transactions import release_connection
 from apps.gateways.base import GatewayEvent
 from apps.gateways.registry import get_gateway
+from apps.outbox.models import Event
 from apps.payments.models import PaymentAttempt, Refund
 from apps.payments.selectors import find_attempt_at_gateway
 from apps.payments.services.attempts import sync_attempt
 from apps.payments.services.refunds import record_refund
+from apps.payments.services.reviews import settle_review
 from apps.payments.states import AttemptStatus
 from apps.webhooks.errors import UnknownObject
 
@@ -52,6 +54,16 @@ def on_gateway_refund(*, gateway: str, event: GatewayEvent, now: datetime) -> No
     result = get_gateway(gateway).retrieve_refund(event.reference)
     origin = Origin(actor=f"gateway:{gateway}", request_id=event.id[:40])
     record_refund(refund_id=refund.id, outcome=result, origin=origin, now=now)
+
+
+def on_review_closed(event: Event, *, now: datetime) -> None:
+    """Take the money of a payment that a person found good, or let go of one found fraudulent."""
+    settle_review(
+        attempt_id=f"att{event.object['charge'].removeprefix('ch')}",
+        is_good=event.object["status"] == "approved",
+        origin=Origin(actor=event.actor, request_id=event.request_id),
+        now=now,
+    )
 
 
 def _find_attempt(gateway: str, event: GatewayEvent, reference: str) -> PaymentAttempt | None:

@@ -87,6 +87,7 @@ class CreateIntent(_Shared):
     return_url = TextField(required=False, max_length=2048)
     expires_at = TimestampField(required=False)
     error_on_requires_action = BooleanField(required=False)
+    allow_duplicate = BooleanField(required=False, default=False)
 
 
 class UpdateIntent(_Shared):
@@ -103,6 +104,7 @@ class ConfirmIntent(RequestSchema):
     return_url = TextField(required=False, max_length=2048)
     setup_future_usage = EnumField(["on_session", "off_session"], required=False)
     use_stripe_sdk = BooleanField(required=False)
+    allow_duplicate = BooleanField(required=False, default=False)
 
 
 class CaptureIntent(RequestSchema):
@@ -249,7 +251,9 @@ class IntentList(IntentView):
         confirmation = None
         if params["confirm"]:
             confirmation = Confirmation(
-                payment_method=params.get("payment_method", ""), inline=self.wants_inline
+                payment_method=params.get("payment_method", ""),
+                inline=self.wants_inline,
+                allow_duplicate=params["allow_duplicate"],
             )
         intent = create_intent(
             scope=self.scope,
@@ -311,6 +315,7 @@ class IntentConfirm(IntentView):
                 payment_method=params.get("payment_method", ""),
                 changes=changes,
                 inline=self.wants_inline,
+                allow_duplicate=params["allow_duplicate"],
             ),
             origin=self.origin,
             now=now,
@@ -419,7 +424,7 @@ _COLUMNS = {
 _NOT_COLUMNS = frozenset(
     {
         "confirm", "confirmation_method", "automatic_payment_methods", "payment_method_types",
-        "client_secret", "use_stripe_sdk", "error_on_requires_action",
+        "client_secret", "use_stripe_sdk", "error_on_requires_action", "allow_duplicate",
     }
 )  # fmt: skip
 

@@ -54,6 +54,7 @@ class Confirmation:
 
     `payment_method` is one of our ids or a gateway's token; `changes` are fields of the intent
     that confirming may still set. With `inline=False` a worker runs the attempt, not the request.
+    `allow_duplicate` says that a payment just like one a moment ago is meant (AC-17).
     """
 
     payment_method: str = ""

@@ -1,0 +1,53 @@
+"""Learn what became of payments: the labels that models are trained on."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.common.origin import Scope
+from apps.fraud.features import is_plain_amount
+from apps.fraud.models import Decision, Label
+from apps.fraud.services.assessments import scope_key
+from apps.fraud.states import LabelSource
+from apps.fraud.velocity import learn_fraud
+
+
+def record_label(
+    *, scope: Scope, intent_id: str, source: LabelSource, is_fraud: bool, now: datetime
+) -> Label:
+    """
+    Keep somebody's word about a payment; hearing it again changes nothing.
+
+    A fraud is also noted in the profiles of its card and seller, so that later payments of theirs
+    are judged by it.
+    """
+    label, is_new = Label.objects.get_or_create(
+        intent_id=intent_id,
+        source=source,
+        defaults={
+            "merchant_id": scope.merchant_id,
+            "livemode": scope.livemode,
+            "is_fraud": is_fraud,
+            "observed_at": now,
+        },
+    )
+    if is_new and is_fraud:
+        # Redis is asked only when the label is there for good.
+        transaction.on_commit(lambda: _learn(scope, intent_id))
+    return label
+
+
+def _learn(scope: Scope, intent_id: str) -> None:
+    """Tell the profiles once per payment, whoever else reports it."""
+    decision = Decision.objects.filter(intent_id=intent_id).order_by("-id").first()
+    if decision is None:
+        return
+    learn_fraud(
+        scope=scope_key(scope),
+        card=decision.entities.get("card", ""),
+        seller=str(decision.facts.get("seller", "")),
+        currency=decision.currency,
+        at=int(decision.created_at.timestamp()),
+        attempt_id=decision.attempt_id,
+        is_plain=is_plain_amount(decision.features),
+    )

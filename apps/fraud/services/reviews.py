@@ -1,0 +1,94 @@
+"""Close reviews: a person found the payment good, or found it fraudulent."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.common.errors import ResourceMissing
+from apps.common.origin import Origin, Scope
+from apps.fraud.errors import ReviewClosed
+from apps.fraud.models import Review
+from apps.fraud.objects import render_review
+from apps.fraud.services.labels import record_label
+from apps.fraud.states import LabelSource, ReviewStatus
+from apps.outbox.services import EventDraft, publish
+
+
+def approve_review(
+    *, scope: Scope, review_id: str, note: str = "", origin: Origin, now: datetime
+) -> Review:
+    """
+    Find the payment good; payments then take the held money.
+
+    :raises ResourceMissing: no such review
+    :raises ReviewClosed: somebody decided before
+    """
+    return _close(scope, review_id, is_good=True, note=note, origin=origin, now=now)
+
+
+def decline_review(
+    *, scope: Scope, review_id: str, note: str = "", origin: Origin, now: datetime
+) -> Review:
+    """
+    Find the payment fraudulent; payments then release the held money, or give it back.
+
+    :raises ResourceMissing: no such review
+    :raises ReviewClosed: somebody decided before
+    """
+    return _close(scope, review_id, is_good=False, note=note, origin=origin, now=now)
+
+
+def get_review(scope: Scope, review_id: str) -> Review:
+    """
+    Return the review.
+
+    :raises ResourceMissing: not of this account and mode
+    """
+    review = Review.objects.filter(
+        pk=review_id, merchant_id=scope.merchant_id, livemode=scope.livemode
+    ).first()
+    if review is None:
+        raise ResourceMissing(resource="review", id=review_id[:60], param="review")
+    return review
+
+
+def _close(
+    scope: Scope, review_id: str, *, is_good: bool, note: str, origin: Origin, now: datetime
+) -> Review:
+    get_review(scope, review_id)
+    with transaction.atomic():
+        # The lock makes two people who decide together take turns.
+        review = Review.objects.lock(review_id)
+        if review.status != ReviewStatus.OPEN:
+            raise ReviewClosed(review=review.id, status=review.status)
+        if is_good:
+            review.approve(by=origin.actor, note=note[:500], now=now)
+        else:
+            review.decline(by=origin.actor, note=note[:500], now=now)
+        review.save(update_fields=["status", "closed_by", "closed_at", "note", "version"])
+        record_label(
+            scope=scope,
+            intent_id=review.intent_id,
+            source=LabelSource.REVIEW,
+            is_fraud=not is_good,
+            now=now,
+        )
+        _publish(review, origin=origin, now=now)
+    return review
+
+
+def _publish(review: Review, *, origin: Origin, now: datetime) -> None:
+    publish(
+        EventDraft(
+            merchant_id=review.merchant_id,
+            livemode=review.livemode,
+            type="review.closed",
+            object_id=review.id,
+            sequence=review.version,
+            object=render_review(review),
+            actor=origin.actor,
+            request_id=origin.request_id,
+            idempotency_key=origin.idempotency_key,
+            created_at=now,
+        )
+    )
