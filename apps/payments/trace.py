@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from apps.ledger.models import JournalEntry
+from apps.ledger.models import EntryKey, JournalEntry
 from apps.outbox.models import Event, Message
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
 from apps.webhooks.models import InboundEvent
@@ -18,6 +18,8 @@ SELECT p.entry_id, a.code, a.owner, p.layer, p.amount, p.currency
 FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id
 WHERE p.entry_id = ANY (%s) ORDER BY p.entry_id, p.leg
 """
+
+_SOURCES = ("payment_attempt", "refund")
 
 # What happened at the same moment is told in the order of cause and effect.
 _ORDER = ("request", "event", "outbox", "gateway", "ledger", "webhook")
@@ -92,7 +94,10 @@ def _webhooks(references: list[str]) -> Iterator[Step]:
 
 
 def _entries(sources: list[str]) -> Iterator[Step]:
-    entries = list(JournalEntry.objects.filter(source_id__in=sources).order_by("id"))
+    # By their keys, which are indexed; entries themselves are found by id only.
+    keys = EntryKey.objects.filter(source_type__in=_SOURCES, source_id__in=sources)
+    ids = list(keys.values_list("entry_id", flat=True))
+    entries = list(JournalEntry.objects.filter(pk__in=ids).order_by("id"))
     legs: dict[str, list[dict[str, Any]]] = {entry.id: [] for entry in entries}
     with connection.cursor() as cursor:
         cursor.execute(_POSTINGS, [list(legs)])

@@ -107,6 +107,12 @@ class PaymentIntent(StatefulModel):
                 fields=["customer_id", "id"],
                 condition=~Q(customer_id=""),
             ),
+            # Few among millions, and somebody waits for each of them.
+            models.Index(
+                name="intent_rare_status",
+                fields=["status", "id"],
+                condition=Q(status__in=[S.REQUIRES_CAPTURE, S.CONFLICTED]),
+            ),
             models.Index(
                 name="intent_open_by_expiry",
                 fields=["expires_at"],
