@@ -10,6 +10,7 @@ from simulator.testing import RunningSimulator
 
 API_KEY = "sk_test_simulator"
 WEBHOOK_SECRET = "whsec_test"
+ADYEN_SECRET = "0123456789abcdef" * 4
 
 
 def database_url_of_test() -> str:
@@ -32,6 +33,32 @@ def platform_environment(simulator: RunningSimulator, **more: str) -> dict[str, 
         "GATEWAYS_STRIPE_MAIN_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "RATE_LIMIT_ENABLED": "false",
         **more,
+    }
+
+
+def use_both_gateways(settings: Any, simulator: RunningSimulator, *, first: str) -> None:
+    """
+    Let this process charge at both played gateways, `first` before the other.
+
+    The first has the port that closes while it refuses; the other one stays reachable.
+    """
+    second = "adyen" if first == "stripe" else "stripe"
+    bases = {first: simulator.psp_url, second: simulator.url}
+    settings.GATEWAYS = {f"{kind}_main": _account(kind, base) for kind, base in bases.items()}
+    settings.TOKENISER_GATEWAYS = list(settings.GATEWAYS)
+    registry.reset_gateways()
+
+
+def _account(kind: str, api_base: str) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "api_base": api_base,
+        "api_key": {"stripe": API_KEY, "adyen": "adyen_test_simulator"}[kind],
+        "merchant_account": "DevelopmentMerchant",
+        "webhook_secret": {"stripe": WEBHOOK_SECRET, "adyen": ADYEN_SECRET}[kind],
+        "connect_timeout": 0.3,
+        "read_timeout": 0.5,
+        "total_timeout": 0.7,
     }
 
 

@@ -1,0 +1,209 @@
+"""
+Every fault a gateway can have, at either gateway: at most one kept charge per payment.
+
+The witness is the simulator's own books. The fault strikes the first gateway of two; afterwards
+it heals, all webhooks arrive and the sweeper has looked often enough.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.ledger.models import Posting
+from apps.payments.models import PaymentIntent
+from apps.payments.services.sweeps import sweep_attempts, sweep_refunds
+from apps.webhooks.inbound import drain_inbound
+from simulator.testing import RunningSimulator
+from tests.factories.payments import confirmed_intent
+from tests.gateways.webhook_receiver import WebhookReceiver, receive_webhooks
+from tests.live.environment import ADYEN_SECRET, WEBHOOK_SECRET, use_both_gateways
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AMOUNT = 1050
+# A client has its answer within this; see ruling C1.
+ANSWER_SECONDS = 5.0
+# Later than any look-up that a lost outcome needs, at the schedule's own times.
+LOOKS = [timedelta(seconds=s) for s in (3, 8, 20, 60, 180, 600, 1200, 2400)]
+
+Verdict = tuple[str, str]
+SAME, OTHER = ("succeeded", "same"), ("succeeded", "other")
+
+
+@dataclass
+class World:
+    """Both gateways, the faulty one first, and the webhooks on their way to us."""
+
+    simulator: RunningSimulator
+    receiver: WebhookReceiver
+    first: str
+    heard: int = 0
+
+    @property
+    def second(self) -> str:
+        return "adyen" if self.first == "stripe" else "stripe"
+
+    def fault(self, kind: str, **wish: Any) -> None:
+        self.simulator.fault(kind, psp=self.first, **wish)
+
+    def hear(self, now: datetime) -> None:
+        """Take the webhooks that came, through the front door."""
+        self.simulator.flush_webhooks()
+        for each in self.receiver.deliveries[self.heard :]:
+            kind = "stripe" if "stripe-signature" in each.headers else "adyen"
+            Client().post(
+                f"/webhooks/{kind}/{kind}_main",
+                each.body,
+                content_type="application/json",
+                headers=dict(each.headers),
+            )
+            self.heard += 1
+        drain_inbound(now=now)
+
+    def settle(self, intent: PaymentIntent, *, hears: bool = True) -> PaymentIntent:
+        """Heal everything and let the sweeper look, until nothing is open any more."""
+        begun = timezone.now()
+        self.simulator.heal()
+        for wait in LOOKS:
+            if hears:
+                self.hear(begun + wait)
+            sweep_attempts(now=begun + wait)
+            sweep_refunds(now=begun + wait)
+        return PaymentIntent.objects.get(pk=intent.id)
+
+    def kept(self, intent: PaymentIntent) -> list[tuple[str, int]]:
+        """Return the gateway and amount of each charge that the books keep."""
+        return [
+            (charge["psp"], charge["amount"] - charge["refunded"])
+            for charge in self.simulator.charges(intent.id)
+            if charge["captured"] and charge["amount"] > charge["refunded"]
+        ]
+
+    def dangling(self, intent: PaymentIntent) -> list[str]:
+        """Return the gateways that still hold money for the payment."""
+        return [
+            charge["psp"]
+            for charge in self.simulator.charges(intent.id)
+            if charge["status"] == "authorized"
+        ]
+
+
+@pytest.fixture(params=["stripe", "adyen"])
+def world(
+    request: pytest.FixtureRequest, running_simulator: RunningSimulator, settings: Any
+) -> Iterator[World]:
+    running_simulator.reset()
+    use_both_gateways(settings, running_simulator, first=request.param)
+    with receive_webhooks() as receiver:
+        for psp, secret in (("stripe", WEBHOOK_SECRET), ("adyen", ADYEN_SECRET)):
+            running_simulator.send_webhooks_to(receiver.url, secret, psp=psp)
+        yield World(running_simulator, receiver, request.param)
+        running_simulator.reset()
+
+
+def pay(**fields: Any) -> tuple[PaymentIntent, float]:
+    begun = timezone.now()
+    intent = confirmed_intent(amount=AMOUNT, token="tok_visa", **fields)
+    return intent, (timezone.now() - begun).total_seconds()
+
+
+def booked(intent: PaymentIntent) -> int:
+    """Return the sum of all postings; what is balanced sums to nothing."""
+    return sum(Posting.objects.values_list("amount", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "wish", "verdict"),
+    [
+        ("refuse", {}, OTHER),
+        ("http_429", {}, OTHER),
+        ("http_500", {}, SAME),
+        ("http_500", {"count": 1}, SAME),
+        ("http_500_after", {"count": 1}, SAME),
+        ("timeout_before", {"count": 1, "ms": 900}, SAME),
+        ("timeout_before", {"ms": 900}, SAME),
+        ("timeout_after", {"count": 1, "ms": 900}, SAME),
+        ("timeout_after", {"ms": 900}, SAME),
+        ("latency", {"ms": 200}, SAME),
+        ("early_webhook", {}, SAME),
+        ("duplicate_webhook", {}, SAME),
+        ("reorder_webhooks", {}, SAME),
+        ("drop_webhook", {}, SAME),
+        ("bad_signature", {"count": 1}, SAME),
+    ],
+)
+def test_one_kept_charge_whatever_breaks(
+    world: World, kind: str, wish: dict[str, Any], verdict: Verdict
+) -> None:
+    world.fault(kind, **wish)
+
+    intent, seconds = pay()
+    settled = world.settle(intent)
+
+    status, place = verdict
+    keeper = world.first if place == "same" else world.second
+    assert seconds < ANSWER_SECONDS
+    assert world.kept(intent) == [(keeper, AMOUNT)]
+    assert world.dangling(intent) == []
+    assert (settled.status, settled.amount_received) == (status, AMOUNT)
+    assert booked(settled) == 0
+
+
+def test_another_amount_than_asked_for_waits_for_a_person(world: World) -> None:
+    world.fault("wrong_amount", count=1)
+
+    intent, _ = pay()
+
+    settled = world.settle(intent)
+    assert settled.status == "conflicted"
+    assert world.kept(intent) == [(world.first, AMOUNT + 1)]
+
+
+def test_ac_014_a_refusing_gateway_is_left_for_the_other_within_five_seconds(
+    world: World,
+) -> None:
+    world.fault("refuse")
+
+    intent, seconds = pay()
+
+    attempts = list(intent.attempts.order_by("number"))
+    assert seconds < ANSWER_SECONDS
+    assert intent.status == "succeeded"
+    assert [(each.gateway, str(each.status), each.error_class) for each in attempts] == [
+        (f"{world.first}_main", "failed", "not_sent"),
+        (f"{world.second}_main", "captured", ""),
+    ]
+    world.simulator.heal()
+    assert world.kept(intent) == [(world.second, AMOUNT)]
+
+
+def test_a_hanging_gateway_is_left_alone_after_five_payments(world: World) -> None:
+    world.fault("timeout_before", ms=900)
+    for _ in range(3):
+        pay()
+
+    intent, seconds = pay()
+
+    assert intent.status == "succeeded"
+    assert seconds < 0.5
+    assert [each.gateway for each in intent.attempts.order_by("number")] == [
+        f"{world.first}_main",
+        f"{world.second}_main",
+    ]
+    assert world.kept(intent) == [(world.second, AMOUNT)]
+
+
+def test_a_payment_whose_webhooks_and_answer_are_lost_is_not_charged_again(world: World) -> None:
+    world.fault("timeout_after", count=1, ms=900)
+    world.fault("drop_webhook")
+
+    intent, _ = pay()
+    settled = world.settle(intent)
+
+    assert world.kept(intent) == [(world.first, AMOUNT)]
+    assert settled.status == "succeeded"
