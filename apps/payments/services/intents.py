@@ -32,7 +32,7 @@ from apps.payments.errors import (
 )
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.policies import INTENT_LIFETIME, LEASE
-from apps.payments.selectors import get_attempt, get_intent
+from apps.payments.selectors import get_attempt, get_attempt_and_intent, get_intent
 from apps.payments.services.attempts import resolve_attempt, run_attempt, run_operation
 from apps.payments.services.results import ABANDONED
 from apps.payments.services.screening import screen_attempt
@@ -210,13 +210,14 @@ def resume_attempt(
     An attempt without outcome is run again with its own gateway key; one that is over is only
     answered.
     """
-    attempt = get_attempt(attempt_id)
-    intent = attempt.intent
+    attempt, intent = get_attempt_and_intent(attempt_id)
     if attempt.operation != Operation.NONE:
         intent = resolve_attempt(attempt_id=attempt_id, origin=origin, now=now)
-    if reply is not None:
-        Step(intent, origin=origin, now=now).write(reply=reply)
-    return intent
+    for _ in range(MAX_TRIES):
+        if reply is None or Step(intent, origin=origin, now=now).write(reply=reply):
+            return intent
+        _, intent = get_attempt_and_intent(attempt_id)
+    raise ConcurrentChange(intent=intent.id)
 
 
 def _intent_to_confirm(
