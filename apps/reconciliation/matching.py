@@ -322,5 +322,6 @@ SELECT count(*), coalesce(sum(net), 0) FROM reconciliation_statementline
 SUM_BALANCE = """
 SELECT coalesce(sum(net), 0) FROM reconciliation_statementline
  WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
-   AND currency = %(currency)s AND NOT is_duplicate AND occurred_at <= %(at)s
+   AND currency = %(currency)s AND NOT is_duplicate
+   AND (occurred_at, id) <= (%(at)s, %(line)s)
 """

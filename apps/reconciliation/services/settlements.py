@@ -151,7 +151,7 @@ def _agrees(desk: Desk, settlement: Settlement) -> bool:
     line = _line_of(settlement, LineKind.PAYOUT).get()
     (balance,) = _query(
         matching.SUM_BALANCE,
-        _params(desk) | {"currency": settlement.currency, "at": line.occurred_at},
+        _params(desk) | {"currency": settlement.currency, "at": line.occurred_at, "line": line.pk},
     )
     return bool(balance >= 0)
 
