@@ -11,6 +11,7 @@ from django.db.models import Q
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.customers.models import Customer
+from apps.payments.selectors import get_intent
 from apps.subscriptions.models import (
     Coupon,
     Discount,
@@ -18,6 +19,7 @@ from apps.subscriptions.models import (
     Invoice,
     InvoiceItem,
     InvoiceLine,
+    InvoicePayment,
     MeterEvent,
     Price,
     Subscription,
@@ -28,6 +30,7 @@ from apps.subscriptions.models.recorded import Recorded
 from apps.subscriptions.policies.dunning import DunningTerms
 from apps.subscriptions.policies.pricing import Aggregation, aggregate
 from apps.subscriptions.policies.time import Interval, Period
+from apps.subscriptions.states import InvoicePaymentStatus
 
 R = TypeVar("R", bound=Recorded)
 
@@ -170,6 +173,25 @@ def get_usage(item: SubscriptionItem, customer_id: str, period: Period) -> Decim
 def list_lines(invoice: Invoice) -> list[InvoiceLine]:
     """Return the lines in their order."""
     return list(InvoiceLine.objects.filter(invoice_id=invoice.pk).order_by("position"))
+
+
+def list_lines_of(invoices: Sequence[Invoice]) -> dict[str, list[InvoiceLine]]:
+    """Return the lines of many invoices, by invoice, in one statement."""
+    lines: dict[str, list[InvoiceLine]] = {invoice.id: [] for invoice in invoices}
+    for line in InvoiceLine.objects.filter(invoice_id__in=list(lines)).order_by("position"):
+        lines[line.invoice_id].append(line)
+    return lines
+
+
+def find_client_secret(invoice: Invoice) -> str:
+    """Return the secret with which the payer can pay the invoice's open intent, if it has one."""
+    payment = InvoicePayment.objects.filter(
+        invoice_id=invoice.pk, status=InvoicePaymentStatus.OPEN
+    ).first()
+    if payment is None:
+        return ""
+    scope = Scope(invoice.merchant_id, invoice.livemode)
+    return get_intent(scope, payment.intent_id).client_secret
 
 
 def method_to_charge(invoice: Invoice, customer: Customer) -> str:

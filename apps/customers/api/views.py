@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from zoneinfo import available_timezones
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -23,6 +24,17 @@ from apps.customers.models import Customer
 from apps.customers.objects import render_customer
 from apps.customers.selectors import get_customer
 from apps.customers.services import create_customer, delete_customer, update_customer
+
+
+class TimeZoneField(TextField):
+    """The name of a time zone, such as Europe/Berlin."""
+
+    def read(self, value: Any, param: str) -> str:
+        """Return the name."""
+        name = super().read(value, param)
+        if name not in available_timezones():
+            raise InvalidParameter(f"{param} must be a zone of the IANA database.", param=param)
+        return name
 
 
 class Address(RequestSchema):
@@ -54,6 +66,11 @@ class WriteCustomer(RequestSchema):
     phone = TextField(required=False, allow_null=True, max_length=20)
     preferred_locales = ListField(TextField(max_length=20), required=False)
     shipping = Shipping(required=False, allow_null=True)
+    time_zone = TimeZoneField(required=False)
+
+
+class CreateCustomer(WriteCustomer):
+    test_clock = IdField("clock", required=False)
 
 
 class ListCustomers(ListSchema):
@@ -77,6 +94,8 @@ def _columns(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, A
     }
     if "metadata" in params:
         columns["metadata"] = merge_metadata(metadata, params["metadata"])
+    if "test_clock" in columns:
+        columns["test_clock_id"] = columns.pop("test_clock")
     settings = params.get("invoice_settings", {})
     if "default_payment_method" in settings:
         columns["default_payment_method_id"] = settings["default_payment_method"] or ""
@@ -85,7 +104,7 @@ def _columns(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, A
 
 class CustomerList(ApiView):
     resource = "customers"
-    schemas = {"GET": ListCustomers, "POST": WriteCustomer}
+    schemas = {"GET": ListCustomers, "POST": CreateCustomer}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()

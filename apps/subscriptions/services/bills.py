@@ -255,6 +255,14 @@ def total_up(bill: Bill, discounts: Sequence[Discount]) -> None:
         line.position = position
 
 
+def add_line(bill: Bill, line: InvoiceLine) -> None:
+    """Put one more line on a draft, which is the last of `bill.lines`, and add it up again."""
+    line.invoice = bill.invoice
+    line.tax_amount = tax_of(line.amount, line.tax_percent)
+    line.position = max((each.position or 0 for each in bill.lines[:-1]), default=-1) + 1
+    _add_up(bill.invoice, bill.lines)
+
+
 def _take_off(discount: Discount, invoice: Invoice, lines: list[InvoiceLine]) -> None:
     coupon = discount.coupon
     if coupon.amount_off is not None and coupon.currency != invoice.currency:

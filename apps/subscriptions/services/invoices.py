@@ -13,6 +13,7 @@ from apps.customers.selectors import get_customer
 from apps.subscriptions.errors import (
     CreditExceedsInvoice,
     CreditNoteVoid,
+    CurrenciesDiffer,
     InvoiceNotEditable,
     InvoiceNotPayable,
     InvoicePaymentInProgress,
@@ -40,10 +41,12 @@ from apps.subscriptions.services.balances import change_balance
 from apps.subscriptions.services.bills import (
     COLLECTION_LEASE,
     Bill,
+    add_line,
     bill_contract,
     bill_customer,
     finalize_bills,
     keep_drafts,
+    pending_line,
     take_numbers,
 )
 from apps.subscriptions.services.collection import (
@@ -66,16 +69,26 @@ S = InvoiceStatus
 
 
 def create_item(
-    *, scope: Scope, customer_id: str, fields: dict[str, Any], origin: Origin, now: datetime
+    *,
+    scope: Scope,
+    customer_id: str,
+    invoice_id: str = "",
+    fields: dict[str, Any],
+    origin: Origin,
+    now: datetime,
 ) -> InvoiceItem:
     """
-    Put something on the customer's next invoice, or on the draft that `fields` name.
+    Put something on the customer's next invoice, or on one of their drafts.
 
     `fields` are columns of `InvoiceItem`; `amount` in minor units may be below zero.
 
-    :raises ResourceMissing: no such customer
+    :raises ResourceMissing: no such customer, subscription or invoice
+    :raises InvoiceNotEditable: the invoice is no draft any more
+    :raises CurrenciesDiffer: the draft is in another currency
     """
     get_customer(scope, customer_id)
+    if fields.get("subscription_id"):
+        get_row(Subscription, scope, fields["subscription_id"], param="subscription")
     with transaction.atomic():
         customer = Customer.objects.get(pk=customer_id)
         times = times_of(customer.test_clock_id, now)
@@ -89,9 +102,26 @@ def create_item(
             customer=customer,
             **{**defaults, **fields},
         )
+        if invoice_id:
+            _put_on_draft(unit, scope, invoice_id, item)
         unit.create(item, "invoiceitem.created", partial(render_invoice_item, item))
         unit.write()
     return item
+
+
+def _put_on_draft(unit: Unit, scope: Scope, invoice_id: str, item: InvoiceItem) -> None:
+    get_row(Invoice, scope, invoice_id, param="invoice")
+    invoice = lock_with_subscription(invoice_id)
+    if invoice.status != S.DRAFT or invoice.customer_id != item.customer_id:
+        raise InvoiceNotEditable(invoice=invoice.id, status=str(invoice.status))
+    if invoice.currency != item.currency:
+        raise CurrenciesDiffer(expected=invoice.currency, given=item.currency, param="currency")
+    item.invoice = invoice
+    line = pending_line(item)
+    bill = Bill(invoice, [*list_lines(invoice), line])
+    add_line(bill, line)
+    unit.insert(line)
+    unit.record(invoice, "invoice.updated", bill.show)
 
 
 def delete_item(*, scope: Scope, item_id: str, origin: Origin, now: datetime) -> InvoiceItem:
@@ -119,12 +149,15 @@ def create_invoice(
     scope: Scope,
     customer_id: str,
     subscription_id: str = "",
+    with_pending: bool = True,
     fields: dict[str, Any],
     origin: Origin,
     now: datetime,
 ) -> Invoice:
     """
-    Make a draft of what waits for the customer, or for one of their subscriptions.
+    Make a draft for a customer, with what waits for them or for one of their subscriptions.
+
+    Without what waits the draft is empty, and items are put on it one by one.
 
     :raises ResourceMissing: no such customer or subscription
     :raises NothingToInvoice: nothing waits
@@ -137,7 +170,7 @@ def create_invoice(
         if subscription_id:
             bill = _bill_subscription(scope, subscription_id, times)
         else:
-            bill = _bill_pending(customer, fields, times)
+            bill = _bill_pending(customer, fields, times, with_pending=with_pending)
         keep_drafts(unit, [bill])
         unit.write()
     return bill.invoice
@@ -152,22 +185,43 @@ def _bill_subscription(scope: Scope, subscription_id: str, times: Times) -> Bill
     return bill_contract(contract, [], reason=BillingReason.MANUAL, period=period, times=times)
 
 
-def _bill_pending(customer: Customer, fields: dict[str, Any], times: Times) -> Bill:
-    pending = list(
-        InvoiceItem.objects.select_for_update(of=("self",))
-        .filter(
-            customer=customer,
-            subscription__isnull=True,
-            invoice__isnull=True,
-            deleted_at__isnull=True,
-        )
-        .order_by("pk")
+def _bill_pending(
+    customer: Customer, fields: dict[str, Any], times: Times, *, with_pending: bool
+) -> Bill:
+    waiting = InvoiceItem.objects.select_for_update(of=("self",)).filter(
+        customer=customer,
+        subscription__isnull=True,
+        invoice__isnull=True,
+        deleted_at__isnull=True,
     )
-    currency = fields.pop("currency", "") or (pending[0].currency if pending else "")
+    pending = list(waiting.order_by("pk")) if with_pending else []
+    wanted = fields.pop("currency", "") or customer.currency
+    currency = wanted or (pending[0].currency if pending else "")
     items = [item for item in pending if item.currency == currency]
-    if not items:
+    if (with_pending and not items) or not currency:
         raise NothingToInvoice(customer=customer.id)
     return bill_customer(customer, items, currency=currency, times=times, **fields)
+
+
+def update_draft(
+    *, scope: Scope, invoice_id: str, changes: dict[str, Any], origin: Origin, now: datetime
+) -> Invoice:
+    """
+    Change what may change of an invoice: all of `changes` on a draft, later only metadata.
+
+    :raises InvoiceNotEditable: more than metadata of an invoice that is final
+    """
+    get_row(Invoice, scope, invoice_id)
+    with transaction.atomic():
+        invoice = lock_with_subscription(invoice_id)
+        if invoice.status != S.DRAFT and set(changes) - {"metadata", "auto_advance"}:
+            raise InvoiceNotEditable(invoice=invoice.id, status=str(invoice.status))
+        for name, value in changes.items():
+            setattr(invoice, name, value)
+        unit = Unit(origin=origin, times=times_of(invoice.test_clock_id, now))
+        record_invoice(unit, invoice, "invoice.updated")
+        unit.write()
+    return invoice
 
 
 def finalize_invoice(*, scope: Scope, invoice_id: str, origin: Origin, now: datetime) -> Invoice:

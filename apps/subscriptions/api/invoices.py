@@ -1,0 +1,528 @@
+"""`/v1/invoices`, `/v1/invoiceitems`, `/v1/credit_notes` and customers' balances."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.api.fields import (
+    AmountField,
+    BooleanField,
+    CurrencyField,
+    EnumField,
+    IdField,
+    IntegerField,
+    ListField,
+    MetadataField,
+    TextField,
+    merge_metadata,
+)
+from apps.api.lists import ListSchema, list_envelope, list_page
+from apps.api.schemas import RequestSchema
+from apps.api.views import Json
+from apps.common.errors import InvalidParameter
+from apps.common.origin import Scope
+from apps.customers.selectors import get_customer
+from apps.subscriptions.api.catalog import BillingView
+from apps.subscriptions.api.fields import DecimalTextField, MomentField
+from apps.subscriptions.api.subscriptions import ChangedItem, as_contract_change
+from apps.subscriptions.models import (
+    BalanceTransaction,
+    CreditNote,
+    Invoice,
+    InvoiceItem,
+    InvoiceLine,
+    InvoicePayment,
+)
+from apps.subscriptions.objects import (
+    render_balance_transaction,
+    render_credit_note,
+    render_invoice,
+    render_invoice_item,
+    render_invoice_payment,
+    render_line,
+)
+from apps.subscriptions.selectors import (
+    find_client_secret,
+    get_prices,
+    get_row,
+    list_lines,
+    list_lines_of,
+)
+from apps.subscriptions.services.balances import adjust_balance
+from apps.subscriptions.services.changes import ProrationBehavior
+from apps.subscriptions.services.invoices import (
+    create_credit_note,
+    create_invoice,
+    create_item,
+    delete_draft,
+    delete_item,
+    finalize_invoice,
+    mark_uncollectible,
+    pay_invoice,
+    update_draft,
+    void_credit_note,
+    void_invoice,
+)
+from apps.subscriptions.services.subscriptions import preview_update
+from apps.subscriptions.states import CollectionMethod, InvoiceStatus
+
+MIN_SIGNED = -(10**11)
+
+
+def show(invoice: Invoice) -> Json:
+    """Return the invoice as the API shows it."""
+    return render_invoice(invoice, list_lines(invoice), client_secret=find_client_secret(invoice))
+
+
+# --- Invoices -------------------------------------------------------------------------------------
+
+
+class CreateInvoice(RequestSchema):
+    customer = IdField("cus")
+    subscription = IdField("sub", required=False)
+    currency = CurrencyField(required=False)
+    auto_advance = BooleanField(required=False, default=False)
+    collection_method = EnumField(
+        CollectionMethod.values, required=False, default="charge_automatically"
+    )
+    days_until_due = IntegerField(required=False, max_value=365)
+    due_date = MomentField(required=False)
+    default_payment_method = IdField("pm", required=False)
+    description = TextField(required=False, max_length=1500)
+    pending_invoice_items_behavior = EnumField(["include", "exclude"], required=False)
+    metadata = MetadataField()
+
+
+class UpdateInvoice(RequestSchema):
+    auto_advance = BooleanField(required=False)
+    description = TextField(required=False, allow_null=True, max_length=1500)
+    default_payment_method = IdField("pm", required=False, allow_null=True)
+    metadata = MetadataField()
+
+
+class ListInvoices(ListSchema):
+    customer = IdField("cus", required=False)
+    subscription = IdField("sub", required=False)
+    status = EnumField(InvoiceStatus.values, required=False)
+    collection_method = EnumField(CollectionMethod.values, required=False)
+
+
+class FinalizeInvoice(RequestSchema):
+    auto_advance = BooleanField(required=False)
+
+
+class PayInvoice(RequestSchema):
+    payment_method = IdField("pm", required=False)
+    paid_out_of_band = BooleanField(required=False, default=False)
+    off_session = BooleanField(required=False, default=True)
+    forgive = BooleanField(required=False)
+
+
+class SubscriptionDetails(RequestSchema):
+    items = ListField(ChangedItem(), required=False, max_length=20)
+    proration_behavior = EnumField([b.value for b in ProrationBehavior], required=False)
+    proration_date = MomentField(required=False)
+    billing_cycle_anchor = EnumField(["now", "unchanged"], required=False)
+
+
+class PreviewInvoice(RequestSchema):
+    customer = IdField("cus", required=False)
+    subscription = IdField("sub")
+    subscription_details = SubscriptionDetails(required=False)
+
+
+class InvoiceList(BillingView):
+    resource = "invoices"
+    schemas = {"GET": ListInvoices, "POST": CreateInvoice}
+    expandable = frozenset({"customer", "subscription", "default_payment_method", "data"})
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        rows = self.rows(Invoice).select_related("customer")
+        for name in ("customer", "subscription", "status", "collection_method"):
+            if name in params:
+                column = f"{name}_id" if name in {"customer", "subscription"} else name
+                rows = rows.filter(**{column: params[name]})
+        page = list_page(rows, params, url="/v1/invoices", show=lambda row: {"row": row})
+        found = [entry["row"] for entry in page["data"]]
+        lines = list_lines_of(found)
+        page["data"] = [render_invoice(row, lines[row.id]) for row in found]
+        return page
+
+    def post(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        fields: dict[str, Any] = {
+            "collection_method": params["collection_method"],
+            "auto_advance": params["auto_advance"],
+            "default_payment_method_id": params.get("default_payment_method", ""),
+            "description": params.get("description", ""),
+            "metadata": merge_metadata({}, params.get("metadata", {})),
+            "due_date": params.get("due_date"),
+            "currency": params.get("currency", "").upper(),
+        }
+        invoice = create_invoice(
+            scope=self.scope,
+            customer_id=params["customer"],
+            subscription_id=params.get("subscription", ""),
+            with_pending=params.get("pending_invoice_items_behavior", "exclude") == "include",
+            fields=fields,
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return show(invoice)
+
+
+class InvoiceDetail(BillingView):
+    resource = "invoices"
+    schemas = {"POST": UpdateInvoice}
+    expandable = frozenset({"customer", "subscription", "default_payment_method"})
+
+    def get(self, _request: HttpRequest, invoice_id: str) -> Json:
+        self.load()
+        return show(get_row(Invoice, self.scope, invoice_id))
+
+    def post(self, _request: HttpRequest, invoice_id: str) -> Json:
+        params = self.load()
+        current = get_row(Invoice, self.scope, invoice_id)
+        changes: dict[str, Any] = {}
+        if "auto_advance" in params:
+            changes["auto_advance"] = params["auto_advance"]
+        if "description" in params:
+            changes["description"] = params["description"] or ""
+        if "default_payment_method" in params:
+            changes["default_payment_method_id"] = params["default_payment_method"] or ""
+        if "metadata" in params:
+            changes["metadata"] = merge_metadata(current.metadata, params["metadata"])
+        invoice = update_draft(
+            scope=self.scope,
+            invoice_id=invoice_id,
+            changes=changes,
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return show(invoice)
+
+    def delete(self, _request: HttpRequest, invoice_id: str) -> Json:
+        self.load()
+        delete_draft(scope=self.scope, invoice_id=invoice_id)
+        return {"id": invoice_id, "object": "invoice", "deleted": True}
+
+
+class InvoiceLines(BillingView):
+    resource = "invoices"
+    schemas = {"GET": ListSchema}
+
+    def get(self, _request: HttpRequest, invoice_id: str) -> Json:
+        params = self.load()
+        invoice = get_row(Invoice, self.scope, invoice_id)
+        return list_page(
+            InvoiceLine.objects.filter(invoice=invoice),
+            {name: value for name, value in params.items() if name != "created"},
+            url=f"/v1/invoices/{invoice_id}/lines",
+            show=lambda line: render_line(line, invoice),
+        )
+
+
+class InvoiceFinalize(BillingView):
+    resource = "invoices"
+    schemas = {"POST": FinalizeInvoice}
+
+    def post(self, _request: HttpRequest, invoice_id: str) -> Json:
+        self.load()
+        invoice = finalize_invoice(
+            scope=self.scope, invoice_id=invoice_id, origin=self.origin, now=timezone.now()
+        )
+        return show(invoice)
+
+
+class InvoicePay(BillingView):
+    resource = "invoices"
+    schemas = {"POST": PayInvoice}
+    transactional_answer = False
+
+    def post(self, _request: HttpRequest, invoice_id: str) -> Json:
+        params = self.load()
+        invoice = pay_invoice(
+            scope=self.scope,
+            invoice_id=invoice_id,
+            method_id=params.get("payment_method", ""),
+            is_out_of_band=params["paid_out_of_band"],
+            off_session=params["off_session"],
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return show(invoice)
+
+
+class InvoiceVoid(BillingView):
+    resource = "invoices"
+    transactional_answer = False
+
+    def post(self, _request: HttpRequest, invoice_id: str) -> Json:
+        self.load()
+        invoice = void_invoice(
+            scope=self.scope, invoice_id=invoice_id, origin=self.origin, now=timezone.now()
+        )
+        return show(invoice)
+
+
+class InvoiceUncollectible(BillingView):
+    resource = "invoices"
+    transactional_answer = False
+
+    def post(self, _request: HttpRequest, invoice_id: str) -> Json:
+        self.load()
+        invoice = mark_uncollectible(
+            scope=self.scope, invoice_id=invoice_id, origin=self.origin, now=timezone.now()
+        )
+        return show(invoice)
+
+
+class InvoicePreview(BillingView):
+    resource = "invoices"
+    schemas = {"POST": PreviewInvoice}
+
+    def post(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        bill = preview_update(
+            scope=self.scope,
+            subscription_id=params["subscription"],
+            change=as_contract_change(params.get("subscription_details", {})),
+            now=timezone.now(),
+        )
+        return {**bill.show(), "id": f"upcoming_{bill.invoice.id}"}
+
+
+class PaymentsOfInvoice(ListSchema):
+    invoice = IdField("in")
+
+
+class InvoicePaymentList(BillingView):
+    resource = "invoices"
+    schemas = {"GET": PaymentsOfInvoice}
+
+    def get(self, _request: HttpRequest) -> Json:
+        invoice = get_row(Invoice, self.scope, self.load()["invoice"], param="invoice")
+        payments = InvoicePayment.objects.filter(invoice=invoice).order_by("-pk")
+        return list_envelope(
+            [render_invoice_payment(payment, invoice) for payment in payments],
+            url="/v1/invoice_payments",
+        )
+
+
+# --- Pending items --------------------------------------------------------------------------------
+
+
+class ItemPricing(RequestSchema):
+    price = IdField("price")
+
+
+class CreateItem(RequestSchema):
+    customer = IdField("cus")
+    subscription = IdField("sub", required=False)
+    invoice = IdField("in", required=False)
+    amount = AmountField(required=False, min_value=MIN_SIGNED)
+    currency = CurrencyField(required=False)
+    pricing = ItemPricing(required=False)
+    quantity = IntegerField(required=False, default=1, max_value=999_999)
+    description = TextField(required=False, max_length=500)
+    tax_percent = DecimalTextField(required=False)
+    metadata = MetadataField()
+
+
+class ListPendingItems(ListSchema):
+    customer = IdField("cus", required=False)
+    invoice = IdField("in", required=False)
+    pending = BooleanField(required=False)
+
+
+class PendingItemList(BillingView):
+    resource = "invoiceitems"
+    schemas = {"GET": ListPendingItems, "POST": CreateItem}
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        rows = self.rows(InvoiceItem)
+        if "customer" in params:
+            rows = rows.filter(customer_id=params["customer"])
+        if "invoice" in params:
+            rows = rows.filter(invoice_id=params["invoice"])
+        if "pending" in params:
+            rows = rows.filter(invoice__isnull=params["pending"])
+        return list_page(rows, params, url="/v1/invoiceitems", show=render_invoice_item)
+
+    def post(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        item = create_item(
+            scope=self.scope,
+            customer_id=params["customer"],
+            invoice_id=params.get("invoice", ""),
+            fields=self._columns(params),
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_invoice_item(item)
+
+    def _columns(self, params: dict[str, Any]) -> dict[str, Any]:
+        columns = {
+            "description": params.get("description", ""),
+            "quantity": params["quantity"],
+            "subscription_id": params.get("subscription"),
+            "metadata": merge_metadata({}, params.get("metadata", {})),
+            "tax_percent": params.get("tax_percent", 0),
+        }
+        if "pricing" in params:
+            price_id = params["pricing"]["price"]
+            price = get_prices(self.scope, [price_id])[price_id]
+            return {
+                **columns,
+                "amount": price.terms.amount(params["quantity"]),
+                "currency": price.currency,
+                "price_id": price.id,
+                "product_id": price.product_id,
+                "description": columns["description"] or price.product.name,
+            }
+        if not params.get("amount") or "currency" not in params:
+            raise InvalidParameter("An item needs an amount and a currency.", param="amount")
+        return {**columns, "amount": params["amount"], "currency": params["currency"].upper()}
+
+
+class PendingItemDetail(BillingView):
+    resource = "invoiceitems"
+
+    def get(self, _request: HttpRequest, item_id: str) -> Json:
+        self.load()
+        return render_invoice_item(get_row(InvoiceItem, self.scope, item_id))
+
+    def delete(self, _request: HttpRequest, item_id: str) -> Json:
+        self.load()
+        delete_item(scope=self.scope, item_id=item_id, origin=self.origin, now=timezone.now())
+        return {"id": item_id, "object": "invoiceitem", "deleted": True}
+
+
+# --- Credit notes ---------------------------------------------------------------------------------
+
+
+class CreateCreditNote(RequestSchema):
+    invoice = IdField("in")
+    amount = AmountField()
+    reason = EnumField(
+        ["duplicate", "fraudulent", "order_change", "product_unsatisfactory"], required=False
+    )
+    memo = TextField(required=False, max_length=500)
+    metadata = MetadataField()
+
+
+class ListCreditNotes(ListSchema):
+    invoice = IdField("in", required=False)
+    customer = IdField("cus", required=False)
+
+
+class CreditNoteList(BillingView):
+    resource = "credit_notes"
+    schemas = {"GET": ListCreditNotes, "POST": CreateCreditNote}
+    transactional_answer = False
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        rows = self.rows(CreditNote).select_related("invoice")
+        if "invoice" in params:
+            rows = rows.filter(invoice_id=params["invoice"])
+        if "customer" in params:
+            rows = rows.filter(invoice__customer_id=params["customer"])
+        return list_page(rows, params, url="/v1/credit_notes", show=render_credit_note)
+
+    def post(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        note = create_credit_note(
+            scope=self.scope,
+            invoice_id=params["invoice"],
+            amount=params["amount"],
+            fields={
+                "reason": params.get("reason", ""),
+                "memo": params.get("memo", ""),
+                "metadata": merge_metadata({}, params.get("metadata", {})),
+            },
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_credit_note(note)
+
+
+class CreditNoteDetail(BillingView):
+    resource = "credit_notes"
+
+    def get(self, _request: HttpRequest, note_id: str) -> Json:
+        self.load()
+        return render_credit_note(get_row(CreditNote, self.scope, note_id))
+
+
+class CreditNoteVoid(BillingView):
+    resource = "credit_notes"
+
+    def post(self, _request: HttpRequest, note_id: str) -> Json:
+        self.load()
+        note = void_credit_note(
+            scope=self.scope, note_id=note_id, origin=self.origin, now=timezone.now()
+        )
+        return render_credit_note(note)
+
+
+# --- Balances -------------------------------------------------------------------------------------
+
+
+class CreateBalanceTransaction(RequestSchema):
+    amount = AmountField(min_value=MIN_SIGNED)
+    currency = CurrencyField()
+    description = TextField(required=False, max_length=350)
+    metadata = MetadataField()
+
+
+class BalanceTransactionList(BillingView):
+    resource = "customers"
+    schemas = {"GET": ListSchema, "POST": CreateBalanceTransaction}
+
+    def get(self, _request: HttpRequest, customer_id: str) -> Json:
+        get_customer(self.scope, customer_id)
+        return list_page(
+            self.rows_of(customer_id),
+            self.load(),
+            url=f"/v1/customers/{customer_id}/balance_transactions",
+            show=render_balance_transaction,
+        )
+
+    def rows_of(self, customer_id: str) -> Any:
+        """Return the changes of one customer's balance."""
+        return BalanceTransaction.objects.filter(
+            customer_id=customer_id,
+            merchant_id=self.scope.merchant_id,
+            livemode=self.scope.livemode,
+        )
+
+    def post(self, _request: HttpRequest, customer_id: str) -> Json:
+        params = self.load()
+        row = adjust_balance(
+            scope=self.scope,
+            customer_id=customer_id,
+            amount=params["amount"],
+            currency=params["currency"].upper(),
+            description=params.get("description", ""),
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_balance_transaction(row)
+
+
+def load_invoices(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return the invoices with these ids, for `expand[]`."""
+    rows = list(
+        Invoice.objects.filter(
+            pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+        ).select_related("customer")
+    )
+    lines = list_lines_of(rows)
+    return {
+        row.id: render_invoice(row, lines[row.id], client_secret=find_client_secret(row))
+        for row in rows
+    }

@@ -1,0 +1,367 @@
+"""`/v1/subscriptions` and `/v1/subscription_items`, read."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.api.fields import (
+    BooleanField,
+    EnumField,
+    IdField,
+    IntegerField,
+    ListField,
+    MetadataField,
+    TextField,
+    merge_metadata,
+)
+from apps.api.lists import ListSchema, list_page
+from apps.api.schemas import RequestSchema
+from apps.api.views import Json
+from apps.common.errors import InvalidParameter
+from apps.common.origin import Scope
+from apps.subscriptions.api.catalog import BillingView
+from apps.subscriptions.api.fields import DecimalTextField, MomentField
+from apps.subscriptions.models import Subscription
+from apps.subscriptions.objects import render_subscription
+from apps.subscriptions.policies.proration import ProrationUnit
+from apps.subscriptions.selectors import get_row, load_contract, load_contracts
+from apps.subscriptions.services.changes import ContractChange, ItemChange, ProrationBehavior
+from apps.subscriptions.services.subscriptions import (
+    NewSubscription,
+    PaymentBehavior,
+    SubscriptionChange,
+    cancel_subscription,
+    create_subscription,
+    resume_subscription,
+    start_subscription,
+    update_subscription,
+)
+from apps.subscriptions.states import (
+    CollectionMethod,
+    MissingMethodAction,
+    PauseBehavior,
+    SubscriptionStatus,
+)
+
+MAX_QUANTITY = 999_999
+PRORATION_BEHAVIORS = [behavior.value for behavior in ProrationBehavior]
+EXPANDABLE = frozenset({"customer", "default_payment_method", "latest_invoice"})
+MAX_TRIAL_DAYS = 730
+MAX_DAYS_UNTIL_DUE = 365
+
+
+class NewItem(RequestSchema):
+    price = IdField("price")
+    quantity = IntegerField(required=False, max_value=MAX_QUANTITY)
+    metadata = MetadataField()
+
+
+class ChangedItem(RequestSchema):
+    id = IdField("si", required=False)
+    price = IdField("price", required=False)
+    quantity = IntegerField(required=False, max_value=MAX_QUANTITY)
+    deleted = BooleanField(required=False, default=False)
+    clear_usage = BooleanField(required=False)
+    metadata = MetadataField()
+
+
+class DiscountData(RequestSchema):
+    coupon = TextField(min_length=1, max_length=100)
+
+
+class EndBehavior(RequestSchema):
+    missing_payment_method = EnumField(MissingMethodAction.values)
+
+
+class TrialSettings(RequestSchema):
+    end_behavior = EndBehavior()
+
+
+class PauseCollection(RequestSchema):
+    behavior = EnumField([behavior.value for behavior in PauseBehavior if behavior])
+    resumes_at = MomentField(required=False)
+
+
+class PaymentSettings(RequestSchema):
+    """Accepted for the SDKs' sake: a customer's methods decide how they pay."""
+
+    save_default_payment_method = EnumField(["off", "on_subscription"], required=False)
+    payment_method_types = ListField(TextField(max_length=40), required=False)
+
+
+class _Shared(RequestSchema):
+    default_payment_method = IdField("pm", required=False, allow_null=True)
+    description = TextField(required=False, allow_null=True, max_length=500)
+    metadata = MetadataField()
+    collection_method = EnumField(CollectionMethod.values, required=False)
+    days_until_due = IntegerField(required=False, max_value=MAX_DAYS_UNTIL_DUE)
+    cancel_at_period_end = BooleanField(required=False)
+    cancel_at = MomentField(required=False, allow_null=True)
+    proration_behavior = EnumField(PRORATION_BEHAVIORS, required=False)
+    payment_behavior = EnumField([behavior.value for behavior in PaymentBehavior], required=False)
+    payment_settings = PaymentSettings(required=False)
+    trial_end = MomentField("now", required=False)
+    trial_settings = TrialSettings(required=False)
+    discounts = ListField(DiscountData(), required=False, max_length=20)
+    off_session = BooleanField(required=False)
+    tax_percent = DecimalTextField(required=False)
+    dunning_policy = IdField("dun", required=False, allow_null=True)
+
+
+class CreateSubscription(_Shared):
+    customer = IdField("cus")
+    items = ListField(NewItem(), max_length=20)
+    billing_cycle_anchor = MomentField(required=False)
+    trial_period_days = IntegerField(required=False, max_value=MAX_TRIAL_DAYS)
+    proration_unit = EnumField([unit.value for unit in ProrationUnit], required=False)
+
+
+class UpdateSubscription(_Shared):
+    items = ListField(ChangedItem(), required=False, max_length=20)
+    billing_cycle_anchor = EnumField(["now", "unchanged"], required=False)
+    proration_date = MomentField(required=False)
+    pause_collection = PauseCollection(required=False, allow_null=True)
+
+
+class CancelSubscription(RequestSchema):
+    prorate = BooleanField(required=False, default=False)
+    invoice_now = BooleanField(required=False, default=False)
+
+
+class ResumeSubscription(RequestSchema):
+    billing_cycle_anchor = EnumField(["now", "unchanged"], required=False, default="now")
+    proration_behavior = EnumField(PRORATION_BEHAVIORS, required=False)
+    proration_date = MomentField(required=False)
+
+
+class ListSubscriptions(ListSchema):
+    customer = IdField("cus", required=False)
+    price = IdField("price", required=False)
+    status = EnumField([*SubscriptionStatus.values, "all", "ended"], required=False)
+    test_clock = IdField("clock", required=False)
+
+
+_PLAIN = ("description", "collection_method", "days_until_due", "cancel_at_period_end", "cancel_at")
+
+
+def _fields(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, Any]:
+    """Return the plain columns that a request sets."""
+    fields = {name: params[name] for name in _PLAIN if name in params}
+    if fields.get("description", "") is None:
+        fields["description"] = ""
+    if "default_payment_method" in params:
+        fields["default_payment_method_id"] = params["default_payment_method"] or ""
+    if "trial_settings" in params:
+        behavior = params["trial_settings"]["end_behavior"]
+        fields["missing_method_action"] = behavior["missing_payment_method"]
+    for name in ("tax_percent", "proration_unit"):
+        if name in params:
+            fields[name] = params[name]
+    if "metadata" in params:
+        fields["metadata"] = merge_metadata(metadata, params["metadata"])
+    return fields
+
+
+def as_changes(items: list[dict[str, Any]]) -> tuple[ItemChange, ...]:
+    """Return a request's items as services take them."""
+    return tuple(
+        ItemChange(
+            item_id=item.get("id", ""),
+            price_id=item.get("price", ""),
+            quantity=item.get("quantity"),
+            metadata=merge_metadata({}, item["metadata"]) if "metadata" in item else None,
+            is_deleted=item.get("deleted", False),
+        )
+        for item in items
+    )
+
+
+def as_contract_change(params: dict[str, Any]) -> ContractChange:
+    """Return what a request changes about items and cycle."""
+    behavior = params.get("proration_behavior", ProrationBehavior.CREATE_PRORATIONS)
+    return ContractChange(
+        items=as_changes(params.get("items", [])),
+        proration=ProrationBehavior(behavior),
+        at=params.get("proration_date"),
+        restart_cycle=params.get("billing_cycle_anchor") == "now",
+    )
+
+
+def show(subscription: Subscription) -> Json:
+    """Return the subscription as the API shows it."""
+    contract = load_contract(subscription)
+    return render_subscription(subscription, contract.items, contract.discounts)
+
+
+class SubscriptionList(BillingView):
+    resource = "subscriptions"
+    schemas = {"GET": ListSubscriptions, "POST": CreateSubscription}
+    expandable = EXPANDABLE | {"data"}
+    transactional_answer = False
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        rows = self.rows(Subscription)
+        if "customer" in params:
+            rows = rows.filter(customer_id=params["customer"])
+        if "price" in params:
+            rows = rows.filter(items__price_id=params["price"])
+        if "test_clock" in params:
+            rows = rows.filter(test_clock_id=params["test_clock"])
+        page = list_page(
+            _of_status(rows, params.get("status", "")),
+            params,
+            url="/v1/subscriptions",
+            show=lambda row: {"row": row},
+        )
+        found = load_contracts([entry["row"] for entry in page["data"]])
+        page["data"] = [
+            render_subscription(each.subscription, each.items, each.discounts) for each in found
+        ]
+        return page
+
+    def post(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        now = timezone.now()
+        payment = PaymentBehavior(params.get("payment_behavior", "allow_incomplete"))
+        known = self.claim.object_id if self.claim else ""
+        if known:
+            # An earlier run of this request died after it had made the subscription.
+            made = start_subscription(
+                subscription_id=known, payment=payment, origin=self.origin, now=now
+            )
+        else:
+            made = create_subscription(
+                scope=self.scope,
+                new=_new(params, payment),
+                origin=self.origin,
+                now=now,
+                remember=self.claim.remember if self.claim else None,
+            )
+        return show(made)
+
+
+def _of_status(rows: Any, status: str) -> Any:
+    ended = [SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED]
+    if not status:
+        return rows.exclude(status=SubscriptionStatus.CANCELED)
+    if status == "all":
+        return rows
+    return rows.filter(status__in=ended if status == "ended" else [status])
+
+
+def _new(params: dict[str, Any], payment: PaymentBehavior) -> NewSubscription:
+    trial_end = params.get("trial_end")
+    return NewSubscription(
+        customer_id=params["customer"],
+        items=as_changes(params["items"]),
+        fields=_fields(params, metadata={}),
+        coupons=tuple(discount["coupon"] for discount in params.get("discounts", [])),
+        dunning_policy_id=params.get("dunning_policy") or "",
+        anchor=params.get("billing_cycle_anchor"),
+        trial_days=params.get("trial_period_days"),
+        trial_end=None if trial_end == "now" else trial_end,
+        proration=ProrationBehavior(params.get("proration_behavior", "create_prorations")),
+        payment=payment,
+    )
+
+
+class SubscriptionDetail(BillingView):
+    resource = "subscriptions"
+    schemas = {"POST": UpdateSubscription, "DELETE": CancelSubscription}
+    expandable = EXPANDABLE
+    transactional_answer = False
+
+    def get(self, _request: HttpRequest, subscription_id: str) -> Json:
+        self.load()
+        return show(get_row(Subscription, self.scope, subscription_id))
+
+    def post(self, _request: HttpRequest, subscription_id: str) -> Json:
+        current = get_row(Subscription, self.scope, subscription_id)
+        updated = update_subscription(
+            scope=self.scope,
+            subscription_id=subscription_id,
+            change=_change(self.load(), current),
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return show(updated)
+
+    def delete(self, _request: HttpRequest, subscription_id: str) -> Json:
+        params = self.load()
+        canceled = cancel_subscription(
+            scope=self.scope,
+            subscription_id=subscription_id,
+            prorate_rest=params["prorate"],
+            invoice_now=params["invoice_now"],
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return show(canceled)
+
+
+def _change(params: dict[str, Any], current: Subscription) -> SubscriptionChange:
+    fields = _fields(params, metadata=current.metadata)
+    if "pause_collection" in params:
+        pause = params["pause_collection"] or {}
+        fields["pause_behavior"] = pause.get("behavior", "")
+        fields["pause_resumes_at"] = pause.get("resumes_at")
+    if "dunning_policy" in params:
+        fields["dunning_policy_id"] = params["dunning_policy"]
+    trial_end = params.get("trial_end")
+    coupons = None
+    if "discounts" in params:
+        coupons = tuple(discount["coupon"] for discount in params["discounts"])
+    return SubscriptionChange(
+        contract=as_contract_change(params),
+        fields=fields,
+        trial_end=None if trial_end == "now" else trial_end,
+        ends_trial=trial_end == "now",
+        coupons=coupons,
+    )
+
+
+class SubscriptionResume(BillingView):
+    resource = "subscriptions"
+    schemas = {"POST": ResumeSubscription}
+    expandable = EXPANDABLE
+    transactional_answer = False
+
+    def post(self, _request: HttpRequest, subscription_id: str) -> Json:
+        params = self.load()
+        resumed = resume_subscription(
+            scope=self.scope,
+            subscription_id=subscription_id,
+            keeps_anchor=params["billing_cycle_anchor"] == "unchanged",
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return show(resumed)
+
+
+class ListItems(ListSchema):
+    subscription = IdField("sub")
+
+
+class ItemList(BillingView):
+    resource = "subscriptions"
+    schemas = {"GET": ListItems}
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        row = get_row(Subscription, self.scope, params["subscription"], param="subscription")
+        if "starting_after" in params or "ending_before" in params:
+            raise InvalidParameter("All items are on one page.", param="starting_after")
+        return dict(show(row)["items"])
+
+
+def load_subscriptions(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return the subscriptions with these ids, for `expand[]`."""
+    rows = Subscription.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    return {
+        each.subscription.id: render_subscription(each.subscription, each.items, each.discounts)
+        for each in load_contracts(list(rows))
+    }
