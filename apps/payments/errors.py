@@ -77,6 +77,13 @@ class RefundExceedsCaptured(DomainError):
     template: ClassVar[str] = "{requested} is more than the {refundable} that can be refunded."
 
 
+class ChargeDisputed(DomainError):
+    """The bank took the money back already; a refund would pay the payer twice (AC-86)."""
+
+    code: ClassVar[str] = "charge_disputed"
+    template: ClassVar[str] = "{charge} is disputed: nothing is refunded while the bank decides."
+
+
 class RefundNotCancelable(DomainError):
     code: ClassVar[str] = "invalid_state"
     template: ClassVar[str] = "{refund} is {status} and cannot be canceled."

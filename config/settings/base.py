@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "apps.payouts",
     "apps.fraud",
     "apps.payments",
+    "apps.disputes",
     "apps.subscriptions",
     "apps.reconciliation",
 ]
@@ -250,6 +251,10 @@ RECONCILIATION_TIME_ZONES = {
 RECONCILIATION_DUE_DAYS = env.int("RECONCILIATION_DUE_DAYS", default=3)
 # Corrections above this many major units of their currency wait for a second person.
 RECONCILIATION_APPROVAL_LIMIT = Decimal(env.str("RECONCILIATION_APPROVAL_LIMIT", default="100"))
+
+# --- Disputes -------------------------------------------------------------------------------
+# Who tells payments what disputes hold of a charge: payments lie below disputes.
+PAYMENT_HOLDS = "apps.disputes.selectors.find_held"
 
 # --- Vault ----------------------------------------------------------------------------------
 # Newest first: the first key encrypts, all of them decrypt.

@@ -4,7 +4,13 @@ How each business fact is booked: pure functions from a `Fact` to a balanced `En
 docs/ledger.md explains each of them with numbers.
 """
 
-from apps.ledger.recipes.disputes import dispute_lost, dispute_reinstated, dispute_withdrawn
+from apps.ledger.recipes.disputes import (
+    dispute_loss_returned,
+    dispute_lost,
+    dispute_prevented,
+    dispute_reinstated,
+    dispute_withdrawn,
+)
 from apps.ledger.recipes.exchange import captured_abroad, exchanged, refunded_abroad
 from apps.ledger.recipes.fact import Fact, Share
 from apps.ledger.recipes.payments import (
@@ -49,7 +55,9 @@ __all__ = [
     "corrected",
     "credit_granted",
     "credit_used",
+    "dispute_loss_returned",
     "dispute_lost",
+    "dispute_prevented",
     "dispute_reinstated",
     "dispute_withdrawn",
     "exchanged",

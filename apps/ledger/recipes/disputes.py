@@ -24,19 +24,33 @@ def dispute_lost(fact: Fact, *, booked: int, shares: tuple[Share, ...] = ()) -> 
     What was withdrawn above that came from the exchange rate and is no loss of the dispute
     (AC-85). `shares` are borne by sellers, below zero if need be.
     """
-    sellers = sum(share.amount for share in shares)
     return entry(
-        fact,
-        "dispute_lost",
-        DISPUTE,
-        legs(
-            fact.currency,
-            (chart.DISPUTE_LOSSES, "", booked - sellers),
-            (chart.FX_GAIN_LOSS, "", fact.amount - booked),
-            *((chart.SELLER_PAYABLE, share.seller_id, share.amount) for share in shares),
-            (chart.DISPUTE_WITHHELD, fact.gateway, -fact.amount),
-            forced=True,
-        ),
+        fact, "dispute_lost", DISPUTE, _kept(fact, booked, shares, account=chart.DISPUTE_LOSSES)
+    )
+
+
+def dispute_loss_returned(fact: Fact, *, booked: int, shares: tuple[Share, ...] = ()) -> EntryDraft:
+    """Take `dispute_lost` back: the bank came back to its decision after it was booked."""
+    forward = _kept(fact, booked, shares, account=chart.DISPUTE_LOSSES)
+    return entry(fact, "dispute_loss_returned", DISPUTE, reversed_legs(forward))
+
+
+def dispute_prevented(fact: Fact, *, booked: int, shares: tuple[Share, ...] = ()) -> EntryDraft:
+    """Book a dispute that was settled by giving the money back: a refund, not a loss (AC-88)."""
+    return entry(
+        fact, "dispute_prevented", DISPUTE, _kept(fact, booked, shares, account=chart.REFUNDS)
+    )
+
+
+def _kept(fact: Fact, booked: int, shares: tuple[Share, ...], *, account: str) -> tuple[Leg, ...]:
+    sellers = sum(share.amount for share in shares)
+    return legs(
+        fact.currency,
+        (account, "", booked - sellers),
+        (chart.FX_GAIN_LOSS, "", fact.amount - booked),
+        *((chart.SELLER_PAYABLE, share.seller_id, share.amount) for share in shares),
+        (chart.DISPUTE_WITHHELD, fact.gateway, -fact.amount),
+        forced=True,
     )
 
 

@@ -16,11 +16,13 @@ from apps.ledger import recipes
 from apps.ledger.recipes import Fact
 from apps.outbox.services import EventDraft, publish
 from apps.payments.errors import (
+    ChargeDisputed,
     PaymentNotRefundable,
     RefundExceedsCaptured,
     RefundNotCancelable,
     UncapturedNotRefundable,
 )
+from apps.payments.holds import find_held
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
 from apps.payments.objects import render_charge, render_refund
 from apps.payments.policies import LEASE, next_check, next_poll
@@ -60,6 +62,7 @@ def request_refund(
     :raises ResourceMissing: no such intent
     :raises UncapturedNotRefundable: the money is only held (AC-49e)
     :raises PaymentNotRefundable: nothing was captured
+    :raises ChargeDisputed: the payer's bank holds the money (AC-86)
     :raises RefundExceedsCaptured: more than is left
     Source: docs/adr/0007-refunds-are-reserved-before-they-are-sent.md
     """
@@ -67,8 +70,9 @@ def request_refund(
     with transaction.atomic():
         # The lock makes two clerks who press the button together take turns.
         intent = PaymentIntent.objects.lock(intent_id)
-        wanted = _check_refundable(intent, amount)
+        _check_captured(intent)
         attempt = PaymentAttempt.objects.get(intent_id=intent_id, kept=True)
+        wanted = _check_refundable(intent, attempt, amount)
         refund = Refund(
             id=new_id("re"),
             merchant_id=intent.merchant_id,
@@ -95,16 +99,22 @@ def request_refund(
     return refund
 
 
-def _check_refundable(intent: PaymentIntent, amount: int | None) -> int:
+def _check_captured(intent: PaymentIntent) -> None:
     if intent.status == IntentStatus.REQUIRES_CAPTURE:
         raise UncapturedNotRefundable(intent=intent.id)
     if intent.status not in {IntentStatus.SUCCEEDED, IntentStatus.REFUNDED}:
         raise PaymentNotRefundable(intent=intent.id, status=intent.status)
-    wanted = intent.amount_refundable if amount is None else amount
-    if wanted > intent.amount_refundable or wanted <= 0:
-        raise RefundExceedsCaptured(
-            requested=wanted, refundable=intent.amount_refundable, param="amount"
-        )
+
+
+def _check_refundable(intent: PaymentIntent, attempt: PaymentAttempt, amount: int | None) -> int:
+    held = find_held(attempt.id)
+    if held.blocks_refunds:
+        raise ChargeDisputed(charge=attempt.charge_id, disputed=held.amount)
+    # What a dispute took is with the payer already.
+    refundable = max(intent.amount_refundable - held.amount, 0)
+    wanted = refundable if amount is None else amount
+    if wanted > refundable or wanted <= 0:
+        raise RefundExceedsCaptured(requested=wanted, refundable=refundable, param="amount")
     return wanted
 
 

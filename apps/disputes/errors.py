@@ -1,0 +1,43 @@
+"""What disputes refuse, each named after the fact."""
+
+from typing import ClassVar
+
+from apps.common.errors import DomainError
+
+
+class DisputeClosed(DomainError):
+    code: ClassVar[str] = "dispute_closed"
+    template: ClassVar[str] = "{dispute} is {status}: nobody waits for an answer."
+
+
+class DisputePastDue(DomainError):
+    """The bank takes no more evidence."""
+
+    code: ClassVar[str] = "dispute_past_due"
+    template: ClassVar[str] = "{dispute} had to be answered by {due_at}."
+
+
+class EvidenceAlreadySubmitted(DomainError):
+    """Banks read evidence once per round."""
+
+    code: ClassVar[str] = "evidence_already_submitted"
+    template: ClassVar[str] = "The evidence of {dispute} was submitted already."
+
+
+class EvidenceTooLong(DomainError):
+    code: ClassVar[str] = "evidence_too_long"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "{field} has {length} characters; at most {limit} are read."
+
+
+class EvidenceEmpty(DomainError):
+    code: ClassVar[str] = "evidence_empty"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "{dispute} has no evidence to submit."
+
+
+class InquiryNotAcceptable(DomainError):
+    """An inquiry took no money; giving in means to refund."""
+
+    code: ClassVar[str] = "inquiry_not_acceptable"
+    template: ClassVar[str] = "{dispute} is an inquiry: refund the payment instead."

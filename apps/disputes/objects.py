@@ -1,0 +1,81 @@
+"""How disputes look in the API and in events: Stripe's shape, and what is ours beside it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from apps.disputes.models import Dispute, DisputeFunds
+from apps.disputes.policies import answer_by
+from apps.disputes.states import DisputeStage, FundsKind
+
+_MOVED = {FundsKind.WITHDRAWN, FundsKind.REINSTATED}
+
+
+def render_dispute(
+    dispute: Dispute,
+    *,
+    funds: Iterable[DisputeFunds] = (),
+    evidence: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the dispute as `dispute`; events show it without its evidence."""
+    return {
+        "id": dispute.id,
+        "object": "dispute",
+        "amount": dispute.amount,
+        "balance_transactions": [_render_funds(each) for each in funds if each.kind in _MOVED],
+        "charge": f"ch{dispute.attempt_id.removeprefix('att')}",
+        "created": int(dispute.opened_at.timestamp()),
+        "currency": dispute.currency.lower(),
+        "customer": dispute.customer_id or None,
+        "evidence": evidence or {},
+        "evidence_details": {
+            "answer_by": _unix(answer_by(dispute.due_at)),
+            "due_by": _unix(dispute.due_at),
+            "has_evidence": bool(evidence) or dispute.submitted_at is not None,
+            "submission_count": dispute.submissions,
+            "submitted_at": _unix(dispute.submitted_at),
+        },
+        "gateway": dispute.gateway,
+        "gateway_reference": dispute.gateway_reference,
+        "is_charge_refundable": dispute.is_charge_refundable,
+        "livemode": dispute.livemode,
+        "metadata": dispute.metadata,
+        "network_reason_code": dispute.network_reason_code or None,
+        "payment_intent": dispute.intent_id,
+        "payment_method_details": {
+            "type": "card" if dispute.network else "other",
+            "card": {
+                "brand": dispute.network,
+                "case_type": ("inquiry" if dispute.stage == DisputeStage.INQUIRY else "chargeback"),
+                "network_reason_code": dispute.network_reason_code or None,
+            }
+            if dispute.network
+            else None,
+        },
+        "reason": dispute.reason,
+        "refund": dispute.refund_id or None,
+        "round": dispute.round,
+        "stage": str(dispute.stage),
+        "status": str(dispute.status),
+    }
+
+
+def _render_funds(funds: DisputeFunds) -> dict[str, Any]:
+    is_back = funds.kind == FundsKind.REINSTATED
+    amount = funds.amount if is_back else -funds.amount
+    fee = -funds.fee if is_back else funds.fee
+    return {
+        "id": f"txn_{funds.id.partition('_')[2]}",
+        "object": "balance_transaction",
+        "amount": amount,
+        "created": int(funds.created_at.timestamp()),
+        "currency": funds.currency.lower(),
+        "fee": fee,
+        "net": amount - fee,
+        "reporting_category": "dispute_reversal" if is_back else "dispute",
+        "type": "adjustment",
+    }
+
+
+def _unix(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp())

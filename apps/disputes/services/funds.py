@@ -1,0 +1,151 @@
+"""The money of disputes: what the gateway moved, and what of it is lost in the end."""
+
+from apps.common.ids import new_id
+from apps.disputes.models import Dispute, DisputeFunds
+from apps.disputes.policies import booked_part
+from apps.disputes.services.events import Moment
+from apps.disputes.states import GIVEN_UP, DisputeStatus, FundsKind
+from apps.gateways.base import DisputeMovement, DisputeResult
+from apps.ledger import recipes
+from apps.ledger.drafts import EntryDraft
+from apps.ledger.recipes import Fact
+from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.payouts.services.shares import Taken, give_share_again, take_back_share
+
+
+def book_funds(dispute: Dispute, result: DisputeResult, moment: Moment) -> list[EntryDraft]:
+    """Return the entries of the gateway's movements that we have not booked yet (AC-83)."""
+    known = set(dispute.funds.values_list("gateway_reference", flat=True))
+    return [
+        _book_movement(dispute, movement, moment)
+        for movement in result.movements
+        if movement.reference not in known and movement.amount
+    ]
+
+
+def _book_movement(dispute: Dispute, movement: DisputeMovement, moment: Moment) -> EntryDraft:
+    is_back = movement.amount > 0
+    funds = _keep(
+        dispute,
+        FundsKind.REINSTATED if is_back else FundsKind.WITHDRAWN,
+        moment,
+        amount=abs(movement.amount),
+        fee=abs(movement.fee),
+        currency=movement.currency,
+        gateway_reference=movement.reference,
+    )
+    name = "reinstated" if is_back else "withdrawn"
+    moment.happen(
+        dispute,
+        f"charge.dispute.funds_{name}",
+        withdrawn=-movement.amount,
+        fee=movement.fee,
+        currency=movement.currency,
+        funds=funds.id,
+    )
+    fact = _fact(dispute, funds, moment)
+    if is_back:
+        return recipes.dispute_reinstated(fact, fee_returned=funds.fee)
+    return recipes.dispute_withdrawn(fact, fee=funds.fee)
+
+
+def settle_loss(
+    dispute: Dispute, attempt: PaymentAttempt, intent: PaymentIntent, moment: Moment
+) -> list[EntryDraft]:
+    """
+    Return the entry which makes what is booked as lost agree with how the dispute stands.
+
+    A dispute that is given up has lost what the gateway withdrew; any other has lost nothing, so
+    a late decision for us takes the loss back. The caller holds the payment's lock.
+    """
+    lost = dispute.amount_withdrawn if dispute.status in GIVEN_UP else 0
+    if lost == dispute.amount_lost:
+        return []
+    if lost > dispute.amount_lost:
+        return [_lose(dispute, attempt, intent, lost - dispute.amount_lost, moment)]
+    return [_return_loss(dispute, attempt, dispute.amount_lost - lost, moment)]
+
+
+def _lose(
+    dispute: Dispute, attempt: PaymentAttempt, intent: PaymentIntent, amount: int, moment: Moment
+) -> EntryDraft:
+    funds = _keep(dispute, FundsKind.LOST, moment, amount=amount, currency=dispute.funds_currency)
+    _count_loss(dispute, dispute.amount_lost + amount, moment)
+    booked = _booked(dispute, attempt, amount)
+    taken = _take_share(dispute, attempt, intent, booked, moment)
+    fact = _fact(dispute, funds, moment)
+    if dispute.status == DisputeStatus.PREVENTED:
+        return recipes.dispute_prevented(fact, booked=booked, shares=taken.shares)
+    return recipes.dispute_lost(fact, booked=booked, shares=taken.shares)
+
+
+def _return_loss(
+    dispute: Dispute, attempt: PaymentAttempt, amount: int, moment: Moment
+) -> EntryDraft:
+    kind = FundsKind.LOSS_RETURNED
+    funds = _keep(dispute, kind, moment, amount=amount, currency=dispute.funds_currency)
+    _count_loss(dispute, dispute.amount_lost - amount, moment)
+    given = give_share_again(source=dispute.id, origin=moment.origin, now=moment.now)
+    booked = _booked(dispute, attempt, amount)
+    fact = _fact(dispute, funds, moment)
+    return recipes.dispute_loss_returned(fact, booked=booked, shares=given.shares)
+
+
+def _take_share(
+    dispute: Dispute, attempt: PaymentAttempt, intent: PaymentIntent, booked: int, moment: Moment
+) -> Taken:
+    """Let the seller bear their part of a loss, in the currency the payment was split in."""
+    if not intent.transfer_destination or dispute.funds_currency != attempt.currency:
+        return Taken()
+    return take_back_share(
+        charge_id=attempt.charge_id,
+        source=dispute.id,
+        amount=booked,
+        payment_left=intent.amount_received - intent.amount_refunded,
+        origin=moment.origin,
+        now=moment.now,
+    )
+
+
+def _booked(dispute: Dispute, attempt: PaymentAttempt, amount: int) -> int:
+    if dispute.funds_currency != attempt.currency:
+        return amount
+    return booked_part(amount, captured=attempt.amount_captured)
+
+
+def _count_loss(dispute: Dispute, amount_lost: int, moment: Moment) -> None:
+    moment.happen(dispute, "charge.dispute.updated", amount_lost=amount_lost)
+
+
+def _keep(
+    dispute: Dispute,
+    kind: FundsKind,
+    moment: Moment,
+    *,
+    amount: int,
+    currency: str,
+    fee: int = 0,
+    gateway_reference: str = "",
+) -> DisputeFunds:
+    return DisputeFunds.objects.create(
+        id=new_id("dpf"),
+        dispute=dispute,
+        kind=kind,
+        amount=amount,
+        fee=fee,
+        currency=currency,
+        gateway_reference=gateway_reference,
+        created_at=moment.now,
+    )
+
+
+def _fact(dispute: Dispute, funds: DisputeFunds, moment: Moment) -> Fact:
+    return Fact(
+        scope=dispute.scope,
+        id=funds.id,
+        amount=funds.amount,
+        currency=funds.currency,
+        gateway=dispute.gateway,
+        at=moment.now,
+        metadata={"dispute": dispute.id, "payment_intent": dispute.intent_id},
+    )

@@ -1,0 +1,71 @@
+"""Banks' early warnings of fraud."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.common.ids import new_id
+from apps.common.origin import Origin
+from apps.disputes.models import FraudReport
+from apps.gateways.base import FraudWarning
+from apps.outbox.services import EventDraft, publish
+from apps.payments.selectors import find_attempt_at_gateway
+from apps.webhooks.errors import UnknownObject
+
+
+def record_fraud_warning(
+    *, gateway: str, warning: FraudWarning, origin: Origin, now: datetime
+) -> FraudReport:
+    """
+    Keep a bank's warning once, however often it is told.
+
+    :raises UnknownObject: no attempt of ours has this payment
+    """
+    attempt = find_attempt_at_gateway(gateway, warning.payment_reference)
+    if attempt is None:
+        raise UnknownObject(f"no attempt for the payment of warning {warning.reference}")
+    with transaction.atomic():
+        report, is_new = FraudReport.objects.get_or_create(
+            gateway=gateway,
+            gateway_reference=warning.reference,
+            defaults={
+                "id": new_id("issfr"),
+                "merchant_id": attempt.merchant_id,
+                "livemode": attempt.livemode,
+                "attempt": attempt,
+                "intent_id": attempt.intent_id,
+                "network": attempt.method_details.get("brand", ""),
+                "kind": warning.kind[:60],
+                "is_actionable": warning.is_actionable,
+                "created_at": now,
+            },
+        )
+        if is_new:
+            publish(
+                EventDraft(
+                    merchant_id=report.merchant_id,
+                    livemode=report.livemode,
+                    type="radar.early_fraud_warning.created",
+                    object_id=report.id,
+                    sequence=1,
+                    object=_render(report, attempt.charge_id),
+                    actor=origin.actor,
+                    request_id=origin.request_id,
+                    created_at=now,
+                )
+            )
+    return report
+
+
+def _render(report: FraudReport, charge_id: str) -> dict[str, Any]:
+    return {
+        "id": report.id,
+        "object": "radar.early_fraud_warning",
+        "actionable": report.is_actionable,
+        "charge": charge_id,
+        "created": int(report.created_at.timestamp()),
+        "fraud_type": report.kind,
+        "livemode": report.livemode,
+        "payment_intent": report.intent_id,
+    }
