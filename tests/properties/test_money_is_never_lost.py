@@ -104,6 +104,9 @@ class Money(RuleBasedStateMachine):
             self._seller(reserve_basis_points=1234, reserve_days=1),
             self._seller(may_go_negative=True),
         ]
+        for seller in range(len(self.sellers)):
+            # Something to pay out from the first step on.
+            self._transfer(seller, 5000)
         self.gateway.payments.clear()
         self.gateway.refunds.clear()
         self.gateway.payouts.clear()
@@ -211,6 +214,9 @@ class Money(RuleBasedStateMachine):
 
     @rule(target=transfers, seller=st.integers(0, 2), amount=amounts)
     def transfer(self, seller: int, amount: int) -> str:
+        return self._transfer(seller, amount)
+
+    def _transfer(self, seller: int, amount: int) -> str:
         return create_transfer(
             scope=self.scope,
             seller_id=self.sellers[seller].id,
@@ -234,6 +240,10 @@ class Money(RuleBasedStateMachine):
 
     @rule(target=payouts, seller=st.integers(0, 2), amount=parts)
     def pay_out(self, seller: int, amount: int) -> Any:
+        payout_id = self.pay_out_of(seller, amount)
+        return multiple() if payout_id is None else payout_id
+
+    def pay_out_of(self, seller: int, amount: int) -> str | None:
         try:
             return create_payout(
                 scope=self.scope,
@@ -243,7 +253,7 @@ class Money(RuleBasedStateMachine):
                 now=self.now,
             ).id
         except DomainError:
-            return multiple()
+            return None
 
     @rule(payout_id=payouts)
     def cancel_payout(self, payout_id: str) -> None:
@@ -257,6 +267,14 @@ class Money(RuleBasedStateMachine):
     def send_payouts(self, state: PayoutState) -> None:
         self.gateway.payout_state = state
         sweep_payouts(now=self.now)
+
+    @rule(seller=st.integers(0, 2), amount=st.integers(1, 1000))
+    def pay_out_in_vain(self, seller: int, amount: int) -> None:
+        """The gateway says "paid", and the bank sends the money back all the same (AC-68)."""
+        payout_id = self.pay_out_of(seller, amount)
+        if payout_id is not None:
+            self.send_payouts(PayoutState.PAID)
+            self.hear_of_payout(payout_id, PayoutState.FAILED)
 
     @rule(payout_id=payouts, state=st.sampled_from([PayoutState.PAID, PayoutState.FAILED]))
     def hear_of_payout(self, payout_id: str, state: PayoutState) -> None:
