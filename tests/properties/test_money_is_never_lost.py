@@ -409,7 +409,7 @@ def test_no_order_of_events_loses_or_makes_a_unit(witness: FakeGateway) -> None:
     assert registry.gateway_names() == [GATEWAY]
     Money.gateway = witness
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Money,
         settings=settings(
             max_examples=20,
