@@ -49,7 +49,7 @@ class ListLists(ListSchema):
     contains = TextField(required=False, max_length=800)
 
 
-class CreateItem(RequestSchema):
+class CreateValueListItem(RequestSchema):
     value_list = IdField("rsl")
     value = TextField(max_length=800, min_length=1)
     reason = TextField(required=False, max_length=500)
@@ -130,7 +130,7 @@ class ValueListDetail(RadarView):
 
 
 class ValueListItems(RadarView):
-    schemas = {"GET": ListItems, "POST": CreateItem}
+    schemas = {"GET": ListItems, "POST": CreateValueListItem}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
