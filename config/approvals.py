@@ -41,9 +41,4 @@ KINDS: Mapping[str, ApprovalKind] = {
         permission="backoffice.approve_journal",
         approve="apps.reconciliation.handlers.on_correction_approved",
     ),
-    "reconciliation_correction": ApprovalKind(
-        label="Correction of a reconciliation exception",
-        permission="backoffice.approve_journal",
-        approve="apps.reconciliation.handlers.on_correction_approved",
-    ),
 }
