@@ -63,7 +63,7 @@ class BillingView(ApiView):
             merchant_id=self.scope.merchant_id, livemode=self.scope.livemode
         )
         if any(column.name == "deleted_at" for column in model._meta.concrete_fields):
-            rows = rows.filter(deleted_at__isnull=True)
+            rows = rows.filter(deleted_at__isnull=True)  # type: ignore[misc]
         return rows
 
     def create(self, row: Recorded, show: Callable[[Any], Json]) -> Json:

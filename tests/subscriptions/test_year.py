@@ -1,0 +1,178 @@
+"""A year of a mixed book on one test clock: money balances, periods are billed once."""
+
+from collections import defaultdict
+from datetime import timedelta
+from fractions import Fraction
+from random import Random
+
+import pytest
+from django.db.models import Sum
+from django.utils import timezone
+
+from apps.gateways.base import DeclineClass
+from apps.ledger.models import Posting
+from apps.outbox.models import Event
+from apps.subscriptions.models import (
+    BalanceTransaction,
+    Invoice,
+    InvoiceLine,
+    Price,
+    Subscription,
+    SubscriptionItem,
+    TestClock,
+)
+from apps.subscriptions.policies.mrr import Movement, monthly, movement
+from apps.subscriptions.policies.time import Interval, IntervalUnit
+from apps.subscriptions.selectors import load_contracts
+from apps.subscriptions.services.changes import ContractChange, ItemChange
+from apps.subscriptions.services.clocks import advance_clock, create_clock, run_clocks
+from apps.subscriptions.services.subscriptions import SubscriptionChange, update_subscription
+from tests.factories.payments import SCOPE, TESTER
+from tests.factories.subscriptions import JANUARY, customer_with_card, price, product, subscribe
+from tests.fake_gateway import FakeGateway, Line, decline
+
+pytestmark = pytest.mark.django_db
+
+ZONES = ["UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe"]
+BOOK = 12
+SERVED = {"active", "past_due", "trialing"}
+
+
+def revenue() -> dict[str, Fraction]:
+    """Return the monthly revenue of each subscription that is served."""
+    rows = list(Subscription.objects.filter(status__in=SERVED))
+    return {
+        contract.subscription.id: sum(
+            (monthly(item.amount, contract.interval) for item in contract.items), Fraction(0)
+        )
+        for contract in load_contracts(rows)
+    }
+
+
+def moody(random: Random) -> list[Line]:
+    """Return a year of answers: most cards work, some have no money, few are gone."""
+    works: Line = lambda result: result  # noqa: E731
+    choices = [works] * 16 + [decline("insufficient_funds")] * 3
+    return random.choices([*choices, decline("stolen_card", DeclineClass.TERMINAL)], k=2000)
+
+
+def change_some(random: Random, plans: list[Price]) -> None:
+    """Let a few customers up- or downgrade."""
+    alive = Subscription.objects.filter(status="active").order_by("id")
+    for subscription in random.sample(list(alive), k=min(3, alive.count())):
+        item = SubscriptionItem.objects.filter(subscription=subscription).get()
+        wanted = random.choice([plan for plan in plans if plan.id != item.price_id])
+        change = ItemChange(item_id=item.id, price_id=wanted.id, quantity=random.randint(1, 5))
+        update_subscription(
+            scope=SCOPE,
+            subscription_id=subscription.id,
+            change=SubscriptionChange(contract=ContractChange(items=(change,))),
+            origin=TESTER,
+            now=timezone.now(),
+        )
+
+
+def test_a_year_of_a_mixed_book_balances(gateway: FakeGateway) -> None:
+    random = Random(7)  # noqa: S311 - the same year each time
+    gold = product()
+    plans = [price(amount, of=gold) for amount in (900, 2500, 9900)]
+    clock = create_clock(
+        scope=SCOPE, name="", frozen_time=JANUARY, origin=TESTER, now=timezone.now()
+    )
+    for place in range(BOOK):
+        customer = customer_with_card(test_clock_id=clock.id, time_zone=ZONES[place % len(ZONES)])
+        subscribe(customer, random.choice(plans), now=timezone.now(), quantity=place % 3 + 1)
+    gateway.script = moody(random)
+
+    moved, first = [], revenue()
+    before = first
+    for month in range(1, 13):
+        # The 31st, 28th, ...: month ends, and the changes of the clocks lie on the way.
+        to = JANUARY + timedelta(days=30.4 * month)
+        advance_clock(
+            scope=SCOPE, clock_id=clock.id, frozen_time=to, origin=TESTER, now=timezone.now()
+        )
+        while run_clocks(now=timezone.now()):
+            pass
+        change_some(random, plans)
+        after = revenue()
+        moved.append(movement(before, after))
+        before = after
+
+    assert TestClock.objects.get().status == "ready"
+    check_books(gateway)
+    check_periods()
+    check_revenue(first, before, moved)
+    check_history()
+
+
+def check_books(gateway: FakeGateway) -> None:
+    """What the gateway took is what invoices were paid; every entry balances; credit agrees."""
+    paid = Invoice.objects.aggregate(total=Sum("amount_paid"))["total"]
+    assert sum(payment.amount_captured for payment in gateway.captures) == paid
+    by_layer = Posting.objects.values("layer", "currency").annotate(total=Sum("amount"))
+    assert {row["total"] for row in by_layer} == {0}
+    for invoice in Invoice.objects.exclude(status="draft"):
+        lines = InvoiceLine.objects.filter(invoice=invoice)
+        assert sum(line.amount for line in lines) == invoice.subtotal
+    changes = BalanceTransaction.objects.aggregate(total=Sum("amount"))["total"] or 0
+    last: dict[str, int] = {}
+    for row in BalanceTransaction.objects.order_by("customer_id", "sequence"):
+        last[row.customer_id] = row.ending_balance
+    assert sum(last.values()) == changes
+
+
+def check_periods() -> None:
+    """Each subscription's billed periods follow each other without gap or overlap."""
+    periods = defaultdict(list)
+    cycles = Invoice.objects.filter(
+        billing_reason__in=["subscription_create", "subscription_cycle"]
+    )
+    for invoice in cycles.order_by("subscription_id", "period_start"):
+        periods[invoice.subscription_id].append((invoice.period_start, invoice.period_end))
+    assert len(periods) == BOOK
+    for found in periods.values():
+        assert [end for _, end in found[:-1]] == [start for start, _ in found[1:]]
+
+
+def check_revenue(
+    first: dict[str, Fraction], last: dict[str, Fraction], moved: list[Movement]
+) -> None:
+    """The movements of the months explain the whole difference."""
+    grown = sum((each.net for each in moved), Fraction(0))
+    assert sum(first.values()) + grown == sum(last.values())
+
+
+def check_history() -> None:
+    """Each row is the sum of the changes in its events, but for its queues."""
+    for model, queues in ((Subscription, {"due_at"}), (Invoice, {"collect_at"})):
+        for row in model._base_manager.all():
+            events = Event.objects.filter(object_id=row.pk).order_by("sequence")
+            folded: dict[str, object] = {}
+            for event in events:
+                folded |= event.data["changes"]
+            assert row.version == len(events)
+            differing = {
+                field.attname
+                for field in model._meta.concrete_fields
+                if field.to_python(folded.get(field.attname)) != getattr(row, field.attname)
+            }
+            assert differing <= queues | {"version"}
+
+
+def test_revenue_is_monthly_whatever_the_interval() -> None:
+    assert monthly(12000, Interval(IntervalUnit.YEAR)) == 1000
+    assert monthly(3000, Interval(IntervalUnit.MONTH, 3)) == 1000
+    assert round(monthly(700, Interval(IntervalUnit.WEEK))) == 3044
+
+
+def test_movements_are_new_expansion_contraction_and_churn() -> None:
+    before = {"a": Fraction(10), "b": Fraction(20), "c": Fraction(5)}
+    after = {"a": Fraction(15), "b": Fraction(12), "d": Fraction(7)}
+
+    found = movement(before, after)
+
+    assert found == Movement(
+        new=Fraction(7), expansion=Fraction(5), contraction=Fraction(8), churn=Fraction(5)
+    )
+    assert sum(before.values()) + found.net == sum(after.values())
