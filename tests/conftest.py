@@ -12,6 +12,8 @@ from apps.api.models import Merchant
 from apps.api.services import create_api_key, create_merchant
 from apps.fraud.rulesets import forget_rules
 from apps.gateways.calls import reset_circuits
+from apps.gateways.rates import reset_rates
+from apps.gateways.rulebook import forget_rules as forget_routing_rules
 from tests.flush import flush_append_only_tables
 from tests.simulator_fixture import running_simulator, simulator
 
@@ -68,6 +70,8 @@ def fresh_rules() -> None:
 def closed_circuits() -> None:
     """Forget the gateways' faults that another test has left in this process's memory."""
     reset_circuits()
+    reset_rates()
+    forget_routing_rules()
 
 
 @pytest.fixture

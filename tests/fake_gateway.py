@@ -314,7 +314,7 @@ class FakeGateway:
 @contextmanager
 def use_gateways(settings: Any, *gateways: FakeGateway) -> Iterator[None]:
     """Let these be the configured gateways, in this order."""
-    settings.GATEWAYS = {gateway.name: {} for gateway in gateways}
+    settings.GATEWAYS = {gateway.name: {"kind": "stripe"} for gateway in gateways}
     registry.reset_gateways()
     registry._gateways.update({gateway.name: gateway for gateway in gateways})
     yield

@@ -1,8 +1,12 @@
 """What gateways told that cannot be asked for again."""
 
+from functools import partial
+
 from django.db import models
+from django.db.models import F, Q
 
 from apps.common.encryption import EncryptedTextField
+from apps.common.ids import new_id
 
 
 class AdyenFact(models.Model):
@@ -39,3 +43,49 @@ class AdyenFact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.reference}"
+
+
+class RoutingRule(models.Model):
+    """
+    Where payments of one kind go: the active rule with the lowest priority that matches decides.
+
+    An empty condition holds for every payment; amounts are minor units and included. `weights`
+    maps gateway accounts to how often each is tried first.
+    """
+
+    id = models.CharField(
+        primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "rrl")
+    )
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    name = models.CharField(max_length=100)
+    priority = models.PositiveSmallIntegerField(default=100)
+    is_active = models.BooleanField(default=False)
+    currencies = models.JSONField(default=list, blank=True)
+    countries = models.JSONField(default=list, blank=True)
+    brands = models.JSONField(default=list, blank=True)
+    method_types = models.JSONField(default=list, blank=True)
+    sellers = models.JSONField(default=list, blank=True)
+    amount_from = models.BigIntegerField(null=True, blank=True)
+    amount_to = models.BigIntegerField(null=True, blank=True)
+    weights = models.JSONField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                name="routing_rule_in_force",
+                fields=["merchant_id", "livemode", "priority"],
+                condition=Q(is_active=True),
+            )
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="routing_rule_amounts",
+                condition=Q(amount_from__isnull=True)
+                | Q(amount_to__isnull=True)
+                | Q(amount_from__lte=F("amount_to")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -210,6 +210,9 @@ GATEWAYS = {
         "api_base": env.str(f"GATEWAYS_{name.upper()}_API_BASE", default=""),
         "api_key": env.str(f"GATEWAYS_{name.upper()}_API_KEY", default=""),
         "merchant_account": env.str(f"GATEWAYS_{name.upper()}_MERCHANT_ACCOUNT", default=""),
+        # What the account costs, in thousandths of a payment and minor units; routing compares it.
+        "fee_per_mille": env.int(f"GATEWAYS_{name.upper()}_FEE_PER_MILLE", default=0),
+        "fee_fixed": env.int(f"GATEWAYS_{name.upper()}_FEE_FIXED", default=0),
         "webhook_secret": env.str(f"GATEWAYS_{name.upper()}_WEBHOOK_SECRET", default=""),
         "connect_timeout": env.float(f"GATEWAYS_{name.upper()}_CONNECT_TIMEOUT", default=0.5),
         "read_timeout": env.float(f"GATEWAYS_{name.upper()}_READ_TIMEOUT", default=3.0),

@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.ledger.models import Posting
+from apps.outbox.models import Event
 from apps.payments.models import PaymentIntent
 from apps.payments.services.sweeps import sweep_attempts, sweep_refunds
 from apps.webhooks.inbound import drain_inbound
@@ -178,6 +179,13 @@ def test_ac_014_a_refusing_gateway_is_left_for_the_other_within_five_seconds(
         (f"{world.first}_main", "failed", "not_sent"),
         (f"{world.second}_main", "captured", ""),
     ]
+    assert attempts[0].routing[-1] == {
+        "step": "route",
+        "route": [f"{world.first}_main", f"{world.second}_main"],
+    }
+    assert attempts[1].routing[0]["step"] == "failover"
+    told = Event.objects.get(type="routing.failover")
+    assert told.object["from_gateway"] == f"{world.first}_main"
     world.simulator.heal()
     assert world.kept(intent) == [(world.second, AMOUNT)]
 

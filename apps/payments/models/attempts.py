@@ -41,6 +41,7 @@ class PaymentAttempt(StatefulModel):
     kept = models.BooleanField(default=False)
     gateway = models.CharField(max_length=40)
     route = models.JSONField(default=list)
+    routing = models.JSONField(default=list)
     void_reason = models.CharField(max_length=30, blank=True)
     # What risk asked for: the money is only held until a person has closed the review, and the
     # payer proves who they are in the way the gateway understands ("any").

@@ -17,6 +17,7 @@ from apps.gateways.errors import (
     GatewayRejected,
     GatewayUnknown,
 )
+from apps.gateways.rates import note_outcome
 from apps.gateways.registry import get_gateway
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.policies import INLINE_BUDGET, LEASE, REPLAY_WINDOW
@@ -54,6 +55,7 @@ def run_attempt(
     deadline = now + INLINE_BUDGET
     while True:
         outcome = _create(intent, attempt, method, deadline=deadline, clock=clock)
+        note_outcome(attempt.gateway, succeeded=_went_through(outcome))
         intent, followed = record(
             intent=intent,
             attempt=attempt,
@@ -66,6 +68,10 @@ def run_attempt(
         if followed.id == attempt.id:
             return intent
         attempt = followed
+
+
+def _went_through(outcome: Outcome) -> bool:
+    return isinstance(outcome, PaymentResult) and outcome.state != PaymentState.DECLINED
 
 
 def _create(

@@ -14,7 +14,8 @@ from apps.common.money import check_charge_amount
 from apps.common.origin import Origin, Scope
 from apps.customers.selectors import get_customer
 from apps.gateways.registry import gateway_names
-from apps.gateways.routing import choose_route
+from apps.gateways.routing import Payment
+from apps.gateways.rulebook import decide_route
 from apps.payments.errors import (
     CaptureExceedsAuthorized,
     ConcurrentChange,
@@ -243,7 +244,8 @@ def _start_attempt(
 ) -> tuple[PaymentAttempt, ChargeableMethod]:
     intent = step.intent
     method = _method_to_charge(intent, confirmation, scope=scope, now=step.now)
-    route = choose_route(gateway_names(), chargeable=method.tokens)
+    decision = decide_route(scope, _describe(intent, method), chargeable=method.tokens)
+    route = decision.route
     if not route:
         raise NoGatewayForMethod(payment_method=method.id, currency=intent.currency)
     attempt = PaymentAttempt(
@@ -254,6 +256,7 @@ def _start_attempt(
         number=intent.attempt_count + 1,
         gateway=route[0],
         route=route[1:],
+        routing=decision.reasons,
         payment_method_id=method.id,
         method_type=method.type,
         amount=intent.amount,
@@ -273,6 +276,18 @@ def _start_attempt(
     )
     screen_attempt(step, attempt, method, allow_duplicate=confirmation.allow_duplicate)
     return attempt, method
+
+
+def _describe(intent: PaymentIntent, method: ChargeableMethod) -> Payment:
+    return Payment(
+        amount=intent.amount,
+        currency=intent.currency,
+        method_type=method.type,
+        capture=intent.capture_method == "automatic",
+        brand=method.card_details.get("brand", ""),
+        country=method.card_details.get("country", ""),
+        seller=intent.transfer_destination,
+    )
 
 
 def _method_to_charge(

@@ -92,6 +92,7 @@ def _reroute(step: Step, attempt: PaymentAttempt, error: GatewayError) -> Paymen
         number=attempt.number + 1,
         gateway=attempt.route[0],
         route=attempt.route[1:],
+        routing=[{"step": "failover", "from": attempt.gateway, "reason": str(error)[:200]}],
         payment_method_id=attempt.payment_method_id,
         method_type=attempt.method_type,
         amount=attempt.amount,
@@ -108,6 +109,19 @@ def _reroute(step: Step, attempt: PaymentAttempt, error: GatewayError) -> Paymen
         from_gateway=attempt.gateway,
         to_gateway=following.gateway,
         reason=str(error)[:200],
+    )
+    step.object_event(
+        "routing.failover",
+        following.id,
+        1,
+        {
+            "id": following.id,
+            "object": "routing.failover",
+            "payment_intent": step.intent.id,
+            "from_gateway": attempt.gateway,
+            "to_gateway": following.gateway,
+            "reason": str(error)[:200],
+        },
     )
     return following
 
