@@ -7,6 +7,7 @@ LOADERS: dict[str, str] = {
     "att": "apps.payments.api.loaders.load_attempts",
     "ch": "apps.payments.api.loaders.load_charges",
     "cus": "apps.customers.api.views.load_customers",
+    "dp": "apps.disputes.api.disputes.load_disputes",
     "pi": "apps.payments.api.loaders.load_intents",
     "pm": "apps.vault.api.views.load_methods",
     "po": "apps.payouts.api.payouts.load_payouts",

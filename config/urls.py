@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from apps.api import openapi, operations
 from apps.customers.api import views as customers
+from apps.disputes.api import disputes
 from apps.fraud.api import lists as value_lists
 from apps.fraud.api import reviews, rules
 from apps.ledger.api import balance, ledger
@@ -79,6 +80,12 @@ seller_urls: list[URLPattern | URLResolver] = [
     path("v1/payouts", payouts.PayoutList.as_view()),
     path("v1/payouts/<str:payout_id>", payouts.PayoutDetail.as_view()),
     path("v1/payouts/<str:payout_id>/cancel", payouts.PayoutCancel.as_view()),
+]
+
+dispute_urls: list[URLPattern | URLResolver] = [
+    path("v1/disputes", disputes.DisputeList.as_view()),
+    path("v1/disputes/<str:dispute_id>", disputes.DisputeDetail.as_view()),
+    path("v1/disputes/<str:dispute_id>/close", disputes.DisputeClose.as_view()),
 ]
 
 ledger_urls: list[URLPattern | URLResolver] = [
@@ -182,6 +189,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *payment_urls,
     *billing_urls,
     *seller_urls,
+    *dispute_urls,
     *ledger_urls,
     *risk_urls,
     *webhook_urls,

@@ -36,6 +36,15 @@ class EvidenceEmpty(DomainError):
     template: ClassVar[str] = "{dispute} has no evidence to submit."
 
 
+class DisputeGatewayFailed(DomainError):
+    """The gateway could not be told; the dispute stands as before."""
+
+    code: ClassVar[str] = "gateway_unavailable"
+    type: ClassVar[str] = "api_error"
+    status: ClassVar[int] = 502
+    template: ClassVar[str] = "The gateway could not be reached about {dispute}. Try again."
+
+
 class InquiryNotAcceptable(DomainError):
     """An inquiry took no money; giving in means to refund."""
 

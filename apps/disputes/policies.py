@@ -114,6 +114,20 @@ def reminder_due(
     return days if last_reminder is None or days < last_reminder else None
 
 
+def next_check(now: datetime, *, due_at: datetime | None) -> datetime:
+    """Return when to read an open dispute again: soon, and when a reminder or its end is due."""
+    moments = [now + POLL_EVERY]
+    if due_at is not None:
+        moments += [due_at - timedelta(days=days) for days in REMIND_DAYS]
+        moments.append(due_at + EXPIRY_GRACE)
+    return min(moment for moment in moments if moment > now)
+
+
+def is_expired(due_at: datetime | None, *, now: datetime) -> bool:
+    """Return whether nobody can answer any more, not even at the last second."""
+    return due_at is not None and due_at + EXPIRY_GRACE <= now
+
+
 def answer_by(due_at: datetime | None) -> datetime | None:
     """Return our own deadline, before the gateway's."""
     return None if due_at is None else due_at - ANSWER_BUFFER

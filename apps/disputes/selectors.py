@@ -2,7 +2,7 @@
 
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
-from apps.disputes.models import Dispute
+from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.states import GIVEN_UP, OPEN_CHARGEBACKS
 from apps.payments.holds import Held
 
@@ -19,6 +19,11 @@ def get_dispute(scope: Scope, dispute_id: str) -> Dispute:
     if dispute is None:
         raise ResourceMissing(resource="dispute", id=dispute_id, param="dispute")
     return dispute
+
+
+def find_case(dispute: Dispute) -> DisputeCase | None:
+    """Return what people do about the dispute, None when nobody has begun."""
+    return DisputeCase.objects.filter(dispute=dispute).select_related("assignee").first()
 
 
 def find_held(attempt_id: str) -> Held:

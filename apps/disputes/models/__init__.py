@@ -1,5 +1,6 @@
-"""Disputes, the money they moved, and banks' reports of fraud."""
+"""Disputes, the money they moved, banks' reports of fraud, and the work of people on disputes."""
 
+from apps.disputes.models.cases import DisputeCase, Submission
 from apps.disputes.models.disputes import Dispute, DisputeFunds, FraudReport
 
-__all__ = ["Dispute", "DisputeFunds", "FraudReport"]
+__all__ = ["Dispute", "DisputeCase", "DisputeFunds", "FraudReport", "Submission"]

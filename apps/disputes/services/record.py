@@ -8,7 +8,7 @@ from django.db import transaction
 from apps.common.ids import new_id
 from apps.common.origin import Origin
 from apps.disputes.models import Dispute
-from apps.disputes.policies import POLL_EVERY, Standing, is_stale, stage_after, status_after
+from apps.disputes.policies import Standing, is_stale, next_check, stage_after, status_after
 from apps.disputes.services.events import Moment
 from apps.disputes.services.funds import book_funds, settle_loss
 from apps.disputes.states import OPEN, DisputeStage, DisputeStatus
@@ -57,7 +57,7 @@ def record_dispute(
         entries = book_funds(dispute, result, moment)
         _follow(dispute, result, moment, accepted=accepted)
         entries += settle_loss(dispute, attempt, intent, moment)
-        dispute.next_check_at = now + POLL_EVERY if dispute.is_open else None
+        dispute.next_check_at = next_check(now, due_at=dispute.due_at) if dispute.is_open else None
         dispute.save()
         post_entries(entries)
     return dispute

@@ -1,0 +1,140 @@
+"""`/v1/disputes`."""
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.api.fields import BooleanField, IdField, MetadataField, TextField, merge_metadata
+from apps.api.lists import ListSchema, list_page
+from apps.api.schemas import RequestSchema
+from apps.api.views import ApiView, Json
+from apps.common.origin import Scope
+from apps.disputes.models import Dispute
+from apps.disputes.objects import render_dispute
+from apps.disputes.selectors import find_case, get_dispute
+from apps.disputes.services.details import update_metadata
+from apps.disputes.services.endings import accept_dispute
+from apps.disputes.services.evidence import save_evidence, submit_evidence
+
+# Longer than what banks read, so that the refusal comes from the rule and names it.
+_TEXT_MAX = 200_000
+
+
+def _text() -> TextField:
+    return TextField(required=False, max_length=_TEXT_MAX, allow_blank=True)
+
+
+class Evidence(RequestSchema):
+    """The texts of the evidence, by Stripe's names; an empty one takes the text out."""
+
+    product_description = _text()
+    customer_email_address = _text()
+    customer_name = _text()
+    customer_purchase_ip = _text()
+    billing_address = _text()
+    access_activity_log = _text()
+    cancellation_policy_disclosure = _text()
+    cancellation_rebuttal = _text()
+    refund_policy_disclosure = _text()
+    refund_refusal_explanation = _text()
+    service_date = _text()
+    shipping_address = _text()
+    shipping_carrier = _text()
+    shipping_date = _text()
+    shipping_tracking_number = _text()
+    duplicate_charge_id = _text()
+    duplicate_charge_explanation = _text()
+    uncategorized_text = _text()
+
+
+class UpdateDispute(RequestSchema):
+    evidence = Evidence(required=False)
+    metadata = MetadataField()
+    submit = BooleanField(required=False)
+
+
+class ListDisputes(ListSchema):
+    charge = IdField("ch", required=False)
+    payment_intent = IdField("pi", required=False)
+
+
+class DisputeView(ApiView):
+    resource = "disputes"
+
+    def show(self, dispute: Dispute) -> Json:
+        """Return the dispute with its money and the draft of its evidence."""
+        case = find_case(dispute)
+        funds = dispute.funds.order_by("id")
+        return render_dispute(dispute, funds=funds, evidence=case.evidence if case else {})
+
+
+class DisputeList(DisputeView):
+    schemas = {"GET": ListDisputes}
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        rows = Dispute.objects.filter(
+            merchant_id=self.scope.merchant_id, livemode=self.scope.livemode
+        )
+        if "payment_intent" in params:
+            rows = rows.filter(intent_id=params["payment_intent"])
+        if "charge" in params:
+            rows = rows.filter(attempt_id=f"att{params['charge'].removeprefix('ch')}")
+        rows = rows.select_related("case").prefetch_related("funds")
+        return list_page(rows, params, url="/v1/disputes", show=_show_loaded)
+
+
+class DisputeDetail(DisputeView):
+    schemas = {"POST": UpdateDispute}
+    # Submitting talks to the gateway.
+    transactional_answer = False
+
+    def get(self, _request: HttpRequest, dispute_id: str) -> Json:
+        self.load()
+        return self.show(get_dispute(self.scope, dispute_id))
+
+    def post(self, _request: HttpRequest, dispute_id: str) -> Json:
+        params = self.load()
+        now = timezone.now()
+        if "metadata" in params:
+            current = get_dispute(self.scope, dispute_id)
+            update_metadata(
+                scope=self.scope,
+                dispute_id=dispute_id,
+                metadata=merge_metadata(current.metadata, params["metadata"]),
+                origin=self.origin,
+                now=now,
+            )
+        if params.get("evidence"):
+            save_evidence(
+                scope=self.scope, dispute_id=dispute_id, evidence=params["evidence"], now=now
+            )
+        if params.get("submit"):
+            submit_evidence(scope=self.scope, dispute_id=dispute_id, origin=self.origin, now=now)
+        return self.show(get_dispute(self.scope, dispute_id))
+
+
+class DisputeClose(DisputeView):
+    transactional_answer = False
+
+    def post(self, _request: HttpRequest, dispute_id: str) -> Json:
+        self.load()
+        dispute = accept_dispute(
+            scope=self.scope, dispute_id=dispute_id, origin=self.origin, now=timezone.now()
+        )
+        return self.show(dispute)
+
+
+def load_disputes(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return the disputes with these ids, for `expand[]`."""
+    rows = Dispute.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    rows = rows.select_related("case").prefetch_related("funds")
+    return {row.id: _show_loaded(row) for row in rows}
+
+
+def _show_loaded(dispute: Dispute) -> Json:
+    case = getattr(dispute, "case", None)
+    return render_dispute(
+        dispute, funds=dispute.funds.all(), evidence=case.evidence if case else {}
+    )

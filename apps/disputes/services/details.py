@@ -1,0 +1,49 @@
+"""What else changes on a dispute: its metadata, and who works on it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.backoffice.models import User
+from apps.common.origin import Origin, Scope
+from apps.disputes.models import Dispute, DisputeCase
+from apps.disputes.selectors import find_case, get_dispute
+from apps.disputes.services.events import Moment
+
+
+def update_metadata(
+    *,
+    scope: Scope,
+    dispute_id: str,
+    metadata: Mapping[str, str],
+    origin: Origin,
+    now: datetime,
+) -> Dispute:
+    """
+    Replace a dispute's metadata.
+
+    :raises ResourceMissing: no such dispute
+    """
+    get_dispute(scope, dispute_id)
+    with transaction.atomic():
+        dispute = Dispute.objects.lock(dispute_id)
+        moment = Moment(origin=origin, now=now)
+        moment.happen(dispute, "charge.dispute.updated", metadata=dict(metadata))
+        dispute.save()
+    return dispute
+
+
+def assign_dispute(*, scope: Scope, dispute_id: str, assignee: User | None) -> DisputeCase:
+    """
+    Say who works on a dispute; None: nobody. The history keeps each change.
+
+    :raises ResourceMissing: no such dispute
+    """
+    get_dispute(scope, dispute_id)
+    with transaction.atomic():
+        dispute = Dispute.objects.lock(dispute_id)
+        case = find_case(dispute) or DisputeCase(dispute=dispute)
+        case.assignee = assignee
+        case.save()
+    return case

@@ -1,0 +1,157 @@
+"""Evidence: drafted as often as one likes, submitted once per round."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.common.ids import new_id
+from apps.common.origin import CLOCK, Origin, Scope
+from apps.common.transactions import release_connection
+from apps.disputes.errors import (
+    DisputeClosed,
+    DisputePastDue,
+    EvidenceAlreadySubmitted,
+    EvidenceEmpty,
+    EvidenceTooLong,
+)
+from apps.disputes.matrix import excess
+from apps.disputes.models import Dispute, DisputeCase, Submission
+from apps.disputes.selectors import find_case, get_dispute
+from apps.disputes.services.events import Moment
+from apps.disputes.services.record import record_dispute
+from apps.disputes.states import ANSWERABLE
+from apps.gateways.errors import GatewayError, GatewayRejected
+from apps.gateways.registry import get_gateway
+
+logger = logging.getLogger(__name__)
+
+
+def save_evidence(
+    *, scope: Scope, dispute_id: str, evidence: Mapping[str, str], now: datetime
+) -> DisputeCase:
+    """
+    Keep texts of the draft; an empty text takes one out, what is not named stays.
+
+    :raises ResourceMissing: no such dispute
+    :raises DisputeClosed: nobody waits for an answer
+    :raises EvidenceAlreadySubmitted: this round's evidence is frozen
+    :raises DisputePastDue: the bank takes no more evidence
+    :raises EvidenceTooLong: more than banks read (AC-87)
+    """
+    get_dispute(scope, dispute_id)
+    with transaction.atomic():
+        dispute = Dispute.objects.lock(dispute_id)
+        _check_answerable(dispute, now=now)
+        case = find_case(dispute) or DisputeCase(dispute=dispute)
+        draft = {**case.evidence, **evidence}
+        draft = {name: text for name, text in draft.items() if text.strip()}
+        _check_length(draft)
+        if draft != case.evidence:
+            case.evidence = draft
+            case.save()
+    return case
+
+
+def submit_evidence(*, scope: Scope, dispute_id: str, origin: Origin, now: datetime) -> Dispute:
+    """
+    Freeze the draft and send it to the bank, once per round (AC-87).
+
+    What cannot be sent now is sent by a sweep, with the same key.
+
+    :raises ResourceMissing: no such dispute
+    :raises DisputeClosed: nobody waits for an answer
+    :raises EvidenceAlreadySubmitted: it was submitted before
+    :raises DisputePastDue: the bank takes no more evidence
+    :raises EvidenceEmpty: there is no draft
+    """
+    get_dispute(scope, dispute_id)
+    with transaction.atomic():
+        # The lock makes two people who press the button together take turns.
+        dispute = Dispute.objects.lock(dispute_id)
+        _check_answerable(dispute, now=now)
+        case = find_case(dispute)
+        if case is None or not case.evidence:
+            raise EvidenceEmpty(dispute=dispute.id)
+        submission = Submission.objects.create(
+            id=new_id("dps"),
+            dispute=dispute,
+            round=dispute.round,
+            evidence=case.evidence,
+            sha256=digest_of(case.evidence),
+            submitted_by=origin.actor,
+            created_at=now,
+        )
+        Moment(origin=origin, now=now).happen(
+            dispute,
+            "charge.dispute.evidence_submitted",
+            by=origin.actor,
+            at=now.isoformat(),
+            submission=submission.id,
+            sha256=submission.sha256,
+        )
+        dispute.next_check_at = now
+        dispute.save()
+    return send_submission(submission_id=submission.id, origin=origin, now=now)
+
+
+def send_submission(*, submission_id: str, origin: Origin = CLOCK, now: datetime) -> Dispute:
+    """
+    Send frozen evidence to its gateway, outside any transaction; its id is the key there.
+
+    Evidence which the gateway refuses is a draft again.
+    """
+    submission = Submission.objects.select_related("dispute").get(pk=submission_id)
+    dispute = submission.dispute
+    if submission.sent_at is not None or submission.refused_at is not None:
+        return dispute
+    release_connection()
+    try:
+        result = get_gateway(dispute.gateway).submit_evidence(
+            dispute.gateway_reference, evidence=submission.evidence, key=submission.id
+        )
+    except GatewayRejected as refusal:
+        logger.warning("evidence of %s was refused: %s", dispute.id, refusal)
+        return _refuse(submission, code=refusal.code, origin=origin, now=now)
+    except GatewayError as error:
+        logger.warning("evidence of %s: %s: %s", dispute.id, type(error).__name__, error)
+        return dispute
+    Submission.objects.filter(pk=submission.id).update(sent_at=now)
+    return record_dispute(gateway=dispute.gateway, result=result, origin=origin, now=now)
+
+
+def digest_of(evidence: Mapping[str, str]) -> str:
+    """Return the SHA-256 of the evidence in one fixed form."""
+    text = json.dumps(evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse(submission: Submission, *, code: str, origin: Origin, now: datetime) -> Dispute:
+    with transaction.atomic():
+        dispute = Dispute.objects.lock(submission.dispute_id)
+        refused = Submission.objects.filter(pk=submission.id, refused_at__isnull=True)
+        if refused.update(refused_at=now) and dispute.round == submission.round:
+            Moment(origin=origin, now=now).happen(
+                dispute, "charge.dispute.evidence_refused", code=code, submission=submission.id
+            )
+            dispute.save()
+    return dispute
+
+
+def _check_answerable(dispute: Dispute, *, now: datetime) -> None:
+    if dispute.submitted_at is not None and dispute.is_open:
+        raise EvidenceAlreadySubmitted(dispute=dispute.id)
+    if dispute.status not in ANSWERABLE:
+        raise DisputeClosed(dispute=dispute.id, status=dispute.status)
+    if dispute.due_at is not None and dispute.due_at <= now:
+        raise DisputePastDue(dispute=dispute.id, due_at=dispute.due_at.isoformat())
+
+
+def _check_length(evidence: Mapping[str, str]) -> None:
+    found = excess(evidence)
+    if found is not None:
+        field, length, limit = found
+        raise EvidenceTooLong(param="evidence", field=field, length=length, limit=limit)

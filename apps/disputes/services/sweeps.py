@@ -1,0 +1,120 @@
+"""What disputes do by the clock: send, ask, remind, expire; and find what no webhook told."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from apps.common.origin import CLOCK
+from apps.common.transactions import release_connection
+from apps.disputes.models import Dispute, Submission
+from apps.disputes.policies import POLL_AGAIN, is_expired, reminder_due
+from apps.disputes.services.endings import expire_dispute
+from apps.disputes.services.events import Moment
+from apps.disputes.services.evidence import send_submission
+from apps.disputes.services.record import record_dispute
+from apps.disputes.states import ANSWERABLE, DisputeStatus
+from apps.gateways.errors import GatewayError
+from apps.gateways.registry import gateway_names, get_gateway
+from apps.webhooks.errors import UnknownObject
+
+logger = logging.getLogger(__name__)
+
+# How many disputes one sweep reads.
+BATCH = 50
+# Gateways repeat webhooks for three days; what came before was told, or found by this sweep.
+LOOK_BACK = timedelta(days=4)
+
+_CLAIM = """
+UPDATE disputes_dispute SET next_check_at = %s
+WHERE id IN (
+    SELECT id FROM disputes_dispute WHERE next_check_at <= %s
+    ORDER BY next_check_at LIMIT %s FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
+
+
+def sweep_disputes(*, now: datetime) -> int:
+    """Take up open disputes that are due; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [now + POLL_AGAIN, now, BATCH])
+        claimed = [row[0] for row in cursor.fetchall()]
+    for dispute_id in claimed:
+        try:
+            check_dispute(dispute_id=dispute_id, now=now)
+        except Exception:
+            logger.exception("%s was not checked; it is tried again", dispute_id)
+    return len(claimed)
+
+
+def check_dispute(*, dispute_id: str, now: datetime) -> None:
+    """
+    Send evidence that could not be sent yet, read the dispute, then remind or let it expire.
+
+    A gateway that cannot be asked stops neither the reminder nor the end.
+    """
+    for submission_id in _unsent(dispute_id):
+        send_submission(submission_id=submission_id, now=now)
+    _read_again(dispute_id, now=now)
+    dispute = Dispute.objects.get(pk=dispute_id)
+    if dispute.status == DisputeStatus.NEEDS_RESPONSE and is_expired(dispute.due_at, now=now):
+        expire_dispute(dispute_id=dispute_id, now=now)
+    else:
+        remind(dispute_id=dispute_id, now=now)
+
+
+def remind(*, dispute_id: str, now: datetime) -> bool:
+    """Tell that the deadline of an unanswered dispute is near: 7, 3 and 1 days before (AC-87)."""
+    with transaction.atomic():
+        dispute = Dispute.objects.lock(dispute_id)
+        days = reminder_due(dispute.due_at, last_reminder=dispute.last_reminder, now=now)
+        is_answered = dispute.submitted_at is not None or dispute.status not in ANSWERABLE
+        if days is None or is_answered:
+            return False
+        Moment(origin=CLOCK, now=now).happen(dispute, "charge.dispute.deadline_near", days=days)
+        dispute.save()
+    logger.warning("%s has to be answered within %s days", dispute_id, days)
+    return True
+
+
+def find_missed_disputes(*, now: datetime) -> int:
+    """Record disputes of which no webhook told; return how many those were."""
+    return sum(_find_missed(name, now=now) for name in gateway_names())
+
+
+def _find_missed(gateway: str, *, now: datetime) -> int:
+    release_connection()
+    try:
+        told = list(get_gateway(gateway).list_disputes(since=now - LOOK_BACK))
+    except GatewayError as error:
+        logger.warning("disputes of %s: %s: %s", gateway, type(error).__name__, error)
+        return 0
+    references = [each.reference for each in told]
+    rows = Dispute.objects.filter(gateway=gateway, gateway_reference__in=references)
+    known = set(rows.values_list("gateway_reference", flat=True))
+    missed = [each for each in told if each.reference not in known]
+    for result in missed:
+        try:
+            record_dispute(gateway=gateway, result=result, origin=CLOCK, now=now)
+        except UnknownObject as reason:
+            logger.warning("%s: %s", gateway, reason)
+    return len(missed)
+
+
+def _unsent(dispute_id: str) -> list[str]:
+    unsent = Submission.objects.filter(
+        dispute_id=dispute_id, sent_at__isnull=True, refused_at__isnull=True
+    )
+    return list(unsent.values_list("id", flat=True))
+
+
+def _read_again(dispute_id: str, *, now: datetime) -> None:
+    dispute = Dispute.objects.get(pk=dispute_id)
+    release_connection()
+    try:
+        result = get_gateway(dispute.gateway).retrieve_dispute(dispute.gateway_reference)
+    except GatewayError as error:
+        logger.warning("dispute %s: %s: %s", dispute_id, type(error).__name__, error)
+        return
+    record_dispute(gateway=dispute.gateway, result=result, origin=CLOCK, now=now)
