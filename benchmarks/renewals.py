@@ -60,7 +60,7 @@ def seed(count: int, *, prefix: str, due: datetime) -> None:
         for table, changes in _COPY.items():
             document = changes.format(key=key, due=f"'{due.isoformat()}'")
             cursor.execute(
-                f"INSERT INTO {table} SELECT new.* FROM"  # noqa: S608 - constants
+                f"INSERT INTO {table} SELECT new.* FROM"
                 f" (SELECT * FROM {table} ORDER BY id LIMIT 1) template,"
                 f" generate_series(1, {count}) n,"
                 f" LATERAL jsonb_populate_record(template::{table}, {document}) new"

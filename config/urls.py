@@ -13,6 +13,7 @@ from apps.outbox.api import events
 from apps.payments.api import charges, intents, orders, refunds, transfers
 from apps.payouts.api import accounts, payouts
 from apps.subscriptions.api import catalog, clocks, invoices, subscriptions
+from apps.subscriptions.pages import invoice_page
 from apps.vault.api import views as methods
 from apps.webhooks.api import deliveries, endpoints
 from apps.webhooks.views import receive_gateway_webhook
@@ -162,6 +163,10 @@ billing_urls: list[URLPattern | URLResolver] = [
     path("v1/test_helpers/test_clocks/<str:clock_id>/advance", clocks.ClockAdvance.as_view()),
 ]
 
+page_urls: list[URLPattern | URLResolver] = [
+    path("invoices/<str:token>", invoice_page),
+]
+
 webhook_urls: list[URLPattern | URLResolver] = [
     path("v1/events/<str:event_id>/resend", deliveries.EventResend.as_view()),
     path("v1/webhook_deliveries", deliveries.DeliveryList.as_view()),
@@ -188,6 +193,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *customer_urls,
     *payment_urls,
     *billing_urls,
+    *page_urls,
     *seller_urls,
     *dispute_urls,
     *ledger_urls,

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from apps.common.origin import Origin, Scope
 from apps.customers.models import Customer
@@ -54,10 +56,13 @@ def delete_customer(*, scope: Scope, customer_id: str, origin: Origin, now: date
     Close a customer: it shows no more, what was paid stays in the books.
 
     :raises ResourceMissing: no such customer, or deleted before
+    :raises DomainError: an app above still needs the customer (`CUSTOMER_DELETION_GUARDS`)
     """
     get_customer(scope, customer_id)
     with transaction.atomic():
         customer = Customer.objects.lock(customer_id)
+        for guard in settings.CUSTOMER_DELETION_GUARDS:
+            import_string(guard)(customer_id)
         customer.deleted_at = now
         customer.version += 1
         customer.save(update_fields=["deleted_at", "version"])

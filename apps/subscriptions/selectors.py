@@ -12,6 +12,7 @@ from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.customers.models import Customer
 from apps.payments.selectors import get_intent
+from apps.subscriptions.errors import SubscriptionsActive
 from apps.subscriptions.models import (
     Coupon,
     Discount,
@@ -30,7 +31,7 @@ from apps.subscriptions.models.recorded import Recorded
 from apps.subscriptions.policies.dunning import DunningTerms
 from apps.subscriptions.policies.pricing import Aggregation, aggregate
 from apps.subscriptions.policies.time import Interval, Period
-from apps.subscriptions.states import InvoicePaymentStatus
+from apps.subscriptions.states import ENDED, InvoicePaymentStatus
 
 R = TypeVar("R", bound=Recorded)
 
@@ -168,6 +169,18 @@ def get_usage(item: SubscriptionItem, customer_id: str, period: Period) -> Decim
         occurred_at__lt=period.end,
     ).order_by("occurred_at", "id")
     return aggregate(list(values.values_list("value", flat=True)), Aggregation(meter.aggregation))
+
+
+def refuse_while_subscribed(customer_id: str) -> None:
+    """
+    Refuse that a customer who is still billed is deleted.
+
+    :raises SubscriptionsActive: there are subscriptions that are not over
+    """
+    alive = Subscription.objects.filter(customer_id=customer_id).exclude(status__in=ENDED)
+    count = alive.count()
+    if count:
+        raise SubscriptionsActive(customer=customer_id, count=count)
 
 
 def list_lines(invoice: Invoice) -> list[InvoiceLine]:

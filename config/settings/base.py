@@ -187,6 +187,10 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# --- Customers ------------------------------------------------------------------------------
+# Who may refuse that a customer is deleted, by path: those apps lie above the customers.
+CUSTOMER_DELETION_GUARDS = ["apps.subscriptions.selectors.refuse_while_subscribed"]
+
 # --- E-mail ---------------------------------------------------------------------------------
 # consolemail://, smtp://user:password@host:25 or smtp+tls://...
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))

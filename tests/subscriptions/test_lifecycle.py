@@ -6,12 +6,14 @@ import pytest
 
 from apps.common.fsm import IllegalTransition
 from apps.customers.models import Customer
+from apps.customers.services import delete_customer
 from apps.outbox.models import Event
-from apps.subscriptions.errors import SubscriptionNotPaused, TrialUsed
+from apps.subscriptions.errors import SubscriptionNotPaused, SubscriptionsActive, TrialUsed
 from apps.subscriptions.models import InvoiceItem, Subscription, SubscriptionItem
 from apps.subscriptions.services.changes import ContractChange, ItemChange
 from apps.subscriptions.services.subscriptions import (
     SubscriptionChange,
+    cancel_subscription,
     pause_subscription,
     resume_subscription,
     update_subscription,
@@ -225,6 +227,21 @@ def test_only_a_paused_subscription_is_resumed(gateway: FakeGateway) -> None:
         )
 
     assert len(invoices_of(subscription)) == 1
+
+
+def test_a_customer_is_deleted_only_after_the_last_subscription(gateway: FakeGateway) -> None:
+    customer = customer_with_card()
+    subscription = subscribe(customer, price(1000))
+    delete = {"scope": SCOPE, "customer_id": customer.id, "origin": TESTER, "now": JANUARY}
+
+    with pytest.raises(SubscriptionsActive) as refusal:
+        delete_customer(**delete)  # type: ignore[arg-type]
+    assert refusal.value.context == {"customer": customer.id, "count": 1}
+    assert Customer.objects.get(pk=customer.id).deleted_at is None
+
+    cancel_subscription(scope=SCOPE, subscription_id=subscription.id, origin=TESTER, now=JANUARY)
+    delete_customer(**delete)  # type: ignore[arg-type]
+    assert Customer.objects.get(pk=customer.id).deleted_at == JANUARY
 
 
 S = SubscriptionStatus
