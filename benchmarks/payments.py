@@ -225,6 +225,42 @@ def prepare() -> str:
     return secret
 
 
+def count_round_trips(secret: str, psp_url: str) -> None:
+    """Print how many SQL statements each request of a payment sends, measured in this process."""
+    from django.conf import settings
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    from apps.gateways import registry
+
+    settings.RATE_LIMIT_ENABLED = False
+    settings.GATEWAYS["stripe_main"].update(api_base=psp_url, api_key="sk_test_simulator")
+    registry.reset_gateways()
+    client = Client(headers={"Authorization": f"Bearer {secret}"})
+    counts: dict[str, int] = {}
+
+    def count(name: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        with CaptureQueriesContext(connection) as queries:
+            if body is None:
+                answer = client.get(path)
+            else:
+                headers = {"Idempotency-Key": str(uuid.uuid4())}
+                answer = client.post(path, body, content_type="application/json", headers=headers)
+        assert answer.status_code == 200, answer.content
+        counts[name] = len(queries)
+        shown: dict[str, Any] = answer.json()
+        return shown
+
+    for _ in range(2):  # the first payment fills the caches of the process
+        made = count("create", "/v1/payment_intents", {"amount": AMOUNT, "currency": "eur"})
+        path = f"/v1/payment_intents/{made['id']}"
+        count("confirm", f"{path}/confirm", {"payment_method": "pm_card_visa"})
+        count("GET", path)
+    connection.close()
+    print("SQL round trips: " + ", ".join(f"{name} {n}" for name, n in counts.items()))
+
+
 def check_books(database_url: str, run_charges: int) -> None:
     """Say whether what was paid is what the gateway took and the ledger holds."""
     with psycopg.connect(database_url) as connection:
@@ -281,6 +317,7 @@ def main() -> None:
     from simulator.testing import RunningSimulator
 
     with RunningSimulator() as simulator:
+        count_round_trips(secret, simulator.psp_url)
         environment = {
             "DJANGO_SETTINGS_MODULE": "config.settings.local",
             "GATEWAYS": "stripe_main",
