@@ -3,6 +3,7 @@
 import json
 import re
 from functools import cache
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,9 +13,11 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.types import OpenApiTypes
 
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf, Shape, list_schema
 from apps.common.errors import DomainError
 
 Json = dict[str, Any]
@@ -30,7 +33,7 @@ _IDEMPOTENCY_KEY: Final = {
     "in": "header",
     "required": True,
     "description": "One key per request that should happen once; kept for 24 hours.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "maxLength": 255, "pattern": r"^[!#-+\-.-~][!-+\-.-~]*$"},
 }
 _EXPAND: Final = {
     "name": "expand[]",
@@ -69,8 +72,9 @@ class ApiSchema(AutoSchema):
 
     def get_response_serializers(self) -> Any:
         """Answers are described by the view's `answers`, or as any object."""
-        answers: dict[str, Any] = getattr(self.view, "answers", {})
-        return answers.get(self.method, OpenApiTypes.OBJECT)
+        answers: dict[str, Shape | ListOf] = getattr(self.view, "answers", {})
+        answer = answers.get(self.method)
+        return OpenApiTypes.OBJECT if answer is None else {HTTPStatus.OK: self._answer(answer)}
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Json | None:
         """Return the operation with the headers and errors that all of them share."""
@@ -98,6 +102,20 @@ class ApiSchema(AutoSchema):
     def _schema(self) -> type[RequestSchema] | None:
         found: type[RequestSchema] | None = getattr(self.view, "schemas", {}).get(self.method)
         return found
+
+    def _answer(self, answer: Shape | ListOf) -> Json:
+        """Return a reference to the shape, which becomes a component of the document."""
+        schema = (
+            list_schema(self._answer(answer.entry))
+            if isinstance(answer, ListOf)
+            else answer.schema()
+        )
+        component = ResolvedComponent(  # type: ignore[no-untyped-call]  # no types
+            name=answer.name, type=ResolvedComponent.SCHEMA, schema=schema, object=answer.name
+        )
+        self.registry.register_on_missing(component)
+        reference: Json = component.ref
+        return reference
 
     def _query_parameters(self) -> list[Json]:
         schema = self._schema()

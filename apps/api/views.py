@@ -38,6 +38,7 @@ from apps.api.idempotency import (
 from apps.api.metrics import count_request
 from apps.api.parsers import Params, parse_body, parse_form, read_body
 from apps.api.schemas import EmptySchema, RequestSchema
+from apps.api.shapes import ListOf, Shape
 from apps.api.throttling import Allowance, take_token
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
@@ -80,6 +81,8 @@ class ApiView(APIView):
 
     resource: ClassVar[str]
     schemas: ClassVar[dict[str, type[RequestSchema]]] = {}
+    # What each method answers, for the document; a method that is not named answers any object.
+    answers: ClassVar[dict[str, Shape | ListOf]] = {}
     publishable_methods: ClassVar[frozenset[str]] = frozenset()
     # What an answer to a POST can expand: it is checked before anything happens, for afterwards
     # there is no refusing any more.

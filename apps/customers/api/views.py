@@ -20,6 +20,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
+from apps.customers.api.shapes import CUSTOMER, CUSTOMERS, DELETED_CUSTOMER
 from apps.customers.models import Customer
 from apps.customers.objects import render_customer
 from apps.customers.selectors import get_customer
@@ -105,6 +106,7 @@ def _columns(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, A
 class CustomerList(ApiView):
     resource = "customers"
     schemas = {"GET": ListCustomers, "POST": CreateCustomer}
+    answers = {"GET": CUSTOMERS, "POST": CUSTOMER}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -156,6 +158,7 @@ class CustomerSearch(ApiView):
 class CustomerDetail(ApiView):
     resource = "customers"
     schemas = {"POST": WriteCustomer}
+    answers = {"GET": CUSTOMER, "POST": CUSTOMER, "DELETE": DELETED_CUSTOMER}
 
     def get(self, _request: HttpRequest, customer_id: str) -> Json:
         self.load()

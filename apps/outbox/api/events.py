@@ -9,6 +9,7 @@ from apps.api.dialect import Dialect
 from apps.api.fields import TextField
 from apps.api.lists import ListSchema, list_page
 from apps.api.views import ApiView, Result
+from apps.outbox.api.shapes import EVENT, EVENTS
 from apps.outbox.models import Event
 from apps.outbox.selectors import get_event, show_event
 
@@ -20,6 +21,7 @@ class ListEvents(ListSchema):
 
 class EventView(ApiView):
     resource = "events"
+    answers = {"GET": EVENT}
 
     def get(self, _request: HttpRequest, event_id: str) -> Result:
         """Retrieve an event."""
@@ -30,6 +32,7 @@ class EventView(ApiView):
 class EventsView(ApiView):
     resource = "events"
     schemas = {"GET": ListEvents}
+    answers = {"GET": EVENTS}
 
     def get(self, request: HttpRequest) -> Result:
         """List events, newest first; `related_object` is the id of the object they are about."""

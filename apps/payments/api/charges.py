@@ -10,6 +10,7 @@ from apps.api.lists import ListSchema, list_page
 from apps.api.views import ApiView, Json
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
+from apps.payments.api.shapes import CHARGE, CHARGES
 from apps.payments.models import PaymentAttempt
 from apps.payments.objects import render_charge
 
@@ -34,6 +35,7 @@ def as_attempt_id(charge_id: str) -> str:
 class ChargeList(ApiView):
     resource = "charges"
     schemas = {"GET": ListCharges}
+    answers = {"GET": CHARGES}
 
     def get(self, _request: HttpRequest) -> Json:
         params: dict[str, Any] = self.load()
@@ -52,6 +54,7 @@ class ChargeList(ApiView):
 
 class ChargeDetail(ApiView):
     resource = "charges"
+    answers = {"GET": CHARGE}
 
     def get(self, _request: HttpRequest, charge_id: str) -> Json:
         self.load()

@@ -26,6 +26,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, ClaimMode, Json, Result
 from apps.common.errors import DomainError, InvalidParameter, ResourceMissing
 from apps.outbox.models import Event
+from apps.payments.api.shapes import PAYMENT_ATTEMPTS, PAYMENT_INTENT, PAYMENT_INTENTS
 from apps.payments.errors import CardDeclined, GatewayFailed
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.objects import render_attempt, render_intent
@@ -232,6 +233,7 @@ class IntentView(ApiView):
 
 class IntentList(IntentView):
     schemas = {"GET": ListIntents, "POST": CreateIntent}
+    answers = {"GET": PAYMENT_INTENTS, "POST": PAYMENT_INTENT}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -268,6 +270,7 @@ class IntentList(IntentView):
 
 class IntentDetail(IntentView):
     schemas = {"GET": RetrieveIntent, "POST": UpdateIntent}
+    answers = {"GET": PAYMENT_INTENT, "POST": PAYMENT_INTENT}
     publishable_methods = frozenset({"GET"})
 
     def get(self, _request: HttpRequest, intent_id: str) -> Json:
@@ -297,6 +300,7 @@ class IntentDetail(IntentView):
 
 class IntentConfirm(IntentView):
     schemas = {"POST": ConfirmIntent}
+    answers = {"POST": PAYMENT_INTENT}
     publishable_methods = frozenset({"POST"})
 
     def post(self, _request: HttpRequest, intent_id: str) -> Result:
@@ -326,6 +330,7 @@ class IntentConfirm(IntentView):
 
 class IntentCapture(IntentView):
     schemas = {"POST": CaptureIntent}
+    answers = {"POST": PAYMENT_INTENT}
 
     def post(self, _request: HttpRequest, intent_id: str) -> Json:
         now = timezone.now()
@@ -346,6 +351,7 @@ class IntentCapture(IntentView):
 
 class IntentCancel(IntentView):
     schemas = {"POST": CancelIntent}
+    answers = {"POST": PAYMENT_INTENT}
 
     def post(self, _request: HttpRequest, intent_id: str) -> Json:
         now = timezone.now()
@@ -375,6 +381,8 @@ def _answer_cancel(intent: PaymentIntent) -> Json | None:
 
 
 class IntentAttempts(IntentView):
+    answers = {"GET": PAYMENT_ATTEMPTS}
+
     def get(self, _request: HttpRequest, intent_id: str) -> Json:
         self.load()
         intent = get_intent(self.scope, intent_id)

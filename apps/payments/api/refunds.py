@@ -8,6 +8,7 @@ from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import DomainError, ResourceMissing
+from apps.payments.api.shapes import REFUND, REFUNDS
 from apps.payments.models import PaymentAttempt, Refund
 from apps.payments.objects import render_refund
 from apps.payments.selectors import get_refund
@@ -48,6 +49,7 @@ class RefundList(ApiView):
     resource = "refunds"
     expandable = frozenset({"charge", "payment_intent"})
     schemas = {"GET": ListRefunds, "POST": CreateRefund}
+    answers = {"GET": REFUNDS, "POST": REFUND}
     transactional_answer = False
 
     def get(self, _request: HttpRequest) -> Json:
@@ -98,6 +100,7 @@ class RefundDetail(ApiView):
     resource = "refunds"
     expandable = frozenset({"charge", "payment_intent"})
     schemas = {"POST": UpdateRefund}
+    answers = {"GET": REFUND, "POST": REFUND}
 
     def get(self, _request: HttpRequest, refund_id: str) -> Json:
         self.load()
@@ -120,6 +123,7 @@ class RefundDetail(ApiView):
 
 class RefundCancel(ApiView):
     resource = "refunds"
+    answers = {"POST": REFUND}
     expandable = frozenset({"charge", "payment_intent"})
 
     def post(self, _request: HttpRequest, refund_id: str) -> Json:

@@ -20,6 +20,7 @@ from apps.common.errors import DomainError
 from apps.common.ids import new_id
 from apps.common.origin import Scope
 from apps.customers.selectors import get_customer
+from apps.vault.api.shapes import PAYMENT_METHOD, PAYMENT_METHODS
 from apps.vault.models import PaymentMethod
 from apps.vault.objects import render_method
 from apps.vault.selectors import get_method
@@ -93,6 +94,7 @@ class MethodView(ApiView):
 
 class MethodList(MethodView):
     schemas = {"GET": ListMethods, "POST": CreateMethod}
+    answers = {"GET": PAYMENT_METHODS, "POST": PAYMENT_METHOD}
     publishable_methods = frozenset({"POST"})
 
     def get(self, _request: HttpRequest) -> Json:
@@ -121,6 +123,7 @@ def _token_of(params: dict[str, Any]) -> str:
 
 class MethodDetail(MethodView):
     schemas = {"POST": UpdateMethod}
+    answers = {"GET": PAYMENT_METHOD, "POST": PAYMENT_METHOD}
     transactional_answer = True
 
     def get(self, _request: HttpRequest, method_id: str) -> Json:
@@ -149,6 +152,7 @@ class MethodDetail(MethodView):
 
 class MethodAttach(MethodView):
     schemas = {"POST": AttachMethod}
+    answers = {"POST": PAYMENT_METHOD}
 
     def post(self, _request: HttpRequest, method_id: str) -> Json:
         params = self.load()
@@ -163,6 +167,8 @@ class MethodAttach(MethodView):
 
 
 class MethodDetach(MethodView):
+    answers = {"POST": PAYMENT_METHOD}
+
     def post(self, _request: HttpRequest, method_id: str) -> Json:
         self.load()
         method = detach_method(
@@ -173,6 +179,7 @@ class MethodDetach(MethodView):
 
 class CustomerMethods(MethodView):
     schemas = {"GET": ListMethods}
+    answers = {"GET": PAYMENT_METHODS}
 
     def get(self, _request: HttpRequest, customer_id: str) -> Json:
         get_customer(self.scope, customer_id)
@@ -181,6 +188,8 @@ class CustomerMethods(MethodView):
 
 
 class CustomerMethodDetail(MethodView):
+    answers = {"GET": PAYMENT_METHOD}
+
     def get(self, _request: HttpRequest, customer_id: str, method_id: str) -> Json:
         self.load()
         get_customer(self.scope, customer_id)

@@ -1,0 +1,99 @@
+"""
+The shapes of answers, for the OpenAPI document: what an object of the API always has.
+
+A shape tells and does not check: answers are made by the `render_...` functions, and a test
+compares what those return with the shapes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+Json = dict[str, Any]
+Property = Mapping[str, Any]
+
+
+def _one(kind: str, **limits: Any) -> Property:
+    return MappingProxyType({"type": kind, **limits})
+
+
+def _or_null(kind: str) -> Property:
+    return MappingProxyType({"type": [kind, "null"]})
+
+
+TEXT: Final = _one("string")
+TEXT_OR_NULL: Final = _or_null("string")
+INTEGER: Final = _one("integer")
+INTEGER_OR_NULL: Final = _or_null("integer")
+BOOLEAN: Final = _one("boolean")
+MAP: Final = _one("object", additionalProperties=True)
+MAP_OR_NULL: Final = MappingProxyType({"type": ["object", "null"], "additionalProperties": True})
+METADATA: Final = _one("object", additionalProperties={"type": "string"})
+TEXTS: Final = _one("array", items={"type": "string"})
+# Times are Unix seconds; amounts are minor units of the currency beside them.
+TIME: Final = INTEGER
+TIME_OR_NULL: Final = INTEGER_OR_NULL
+AMOUNT: Final = INTEGER
+# An id, or the object itself when the request asks to expand it.
+EXPANDABLE: Final = MappingProxyType({"type": ["string", "object", "null"]})
+
+
+def one_of(words: Sequence[str]) -> Property:
+    """Return the property that is one of a few words."""
+    return _one("string", enum=[str(word) for word in words])
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An object of the API: its name in the document, its kind, and what it always has."""
+
+    name: str
+    kind: str
+    properties: Mapping[str, Property]
+    # What only some objects of the kind have, such as the `card` of a payment method.
+    optional: Mapping[str, Property] = field(default_factory=dict)
+
+    def schema(self) -> Json:
+        """Return the JSON schema. More properties may come in time, so they are allowed."""
+        always: dict[str, Property] = {"object": {"type": "string", "const": self.kind}}
+        always |= self.properties
+        return {
+            "type": "object",
+            "required": sorted(always),
+            "properties": {
+                name: dict(always.get(name) or self.optional[name])
+                for name in sorted({*always, *self.optional})
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A page of objects of one shape."""
+
+    entry: Shape
+
+    @property
+    def name(self) -> str:
+        """Its name in the document."""
+        return f"{self.entry.name}List"
+
+
+def deleted(name: str, kind: str) -> Shape:
+    """Return the shape of what is left of a deleted object."""
+    return Shape(f"Deleted{name}", kind, {"id": TEXT, "deleted": _one("boolean", const=True)})
+
+
+def list_schema(entry: Json) -> Json:
+    """Return the JSON schema of a page whose entries have the schema `entry`."""
+    return {
+        "type": "object",
+        "required": ["data", "has_more", "object", "url"],
+        "properties": {
+            "data": {"type": "array", "items": entry},
+            "has_more": dict(BOOLEAN),
+            "object": {"type": "string", "const": "list"},
+            "url": dict(TEXT),
+        },
+    }

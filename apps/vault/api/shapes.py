@@ -1,0 +1,20 @@
+"""What payment methods look like in answers."""
+
+from apps.api.shapes import BOOLEAN, EXPANDABLE, MAP, METADATA, TEXT, TIME, ListOf, Shape, one_of
+
+PAYMENT_METHOD = Shape(
+    "PaymentMethod",
+    "payment_method",
+    {
+        "id": TEXT,
+        "allow_redisplay": TEXT,
+        "billing_details": MAP,
+        "created": TIME,
+        "customer": EXPANDABLE,
+        "livemode": BOOLEAN,
+        "metadata": METADATA,
+        "type": one_of(["card", "sepa_debit"]),
+    },
+    optional={"card": MAP, "sepa_debit": MAP},
+)
+PAYMENT_METHODS = ListOf(PAYMENT_METHOD)
