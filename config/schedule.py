@@ -15,6 +15,7 @@ BACKSTOP_SECONDS = 5.0
 
 SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.outbox.tasks.relay_events", every=POLL_SECONDS, continuous=True),
+    Sweep(run="apps.outbox.stream.stream_events", every=POLL_SECONDS, continuous=True),
     Sweep(run="apps.webhooks.services.verification.verify_due_endpoints", every=1.0),
     Sweep(run="apps.payments.services.sweeps.sweep_attempts", every=1.0, copies=2),
     Sweep(run="apps.payments.services.sweeps.sweep_refunds", every=1.0, copies=2),

@@ -85,3 +85,23 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.object_id}"
+
+
+class StreamMessage(models.Model):
+    """An event on its way to Kafka; the row goes when the cluster has it."""
+
+    id = models.BigAutoField(primary_key=True)
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, db_constraint=False)
+    object_id = models.CharField(max_length=40, db_collation="C")
+    attempts = models.PositiveIntegerField(default=0)
+    available_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(name="stream_pending", fields=["available_at", "id"]),
+            models.Index(name="stream_head", fields=["object_id", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.event_id

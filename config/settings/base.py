@@ -173,6 +173,11 @@ REST_FRAMEWORK = {
 # The maps by path: the code that reads them lies below the apps that they name.
 EVENT_ROUTES = "config.event_routes"
 SCHEDULE = "config.schedule"
+# Kafka: "host:port,host:port", empty for none. The dead letters' topic is the topic's ".dead".
+KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
+KAFKA_TOPIC = env.str("KAFKA_TOPIC", default="payments.events")
+# At most what the cluster takes (its `message.max.bytes`).
+KAFKA_MAX_MESSAGE_BYTES = env.int("KAFKA_MAX_MESSAGE_BYTES", default=1_000_000)
 # Lets test-mode endpoints be on this machine, for development; production never sets it.
 WEBHOOKS_ALLOW_LOOPBACK = env.bool("WEBHOOKS_ALLOW_LOOPBACK", default=False)
 
