@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models import Q
 
 from apps.common.origin import Scope
+from apps.fraud.default_model import read_default_artifact
 from apps.fraud.errors import RuleInvalid
 from apps.fraud.models import RiskModel, Rule, ValueList, ValueListItem
 from apps.fraud.policies import PRESETS
@@ -72,7 +73,8 @@ class _Memory:
         self.rules: dict[Scope, LoadedRules] = {}
         self.looked_at: dict[Scope, float] = {}
         self.model: LoadedModel | None = None
-        self.model_id: tuple[str, str] | None = None
+        # What is loaded: the model's row and status, (None, None) for the shipped one.
+        self.model_id: tuple[str | None, str | None] | None = None
 
 
 _memory = _Memory()
@@ -105,7 +107,7 @@ def rules_in_force(scope: Scope) -> tuple[LoadedRules, LoadedModel | None]:
         version, model_id, status = cursor.fetchone()
     if known is None or known.version != (version or 0):
         known = _memory.rules[scope] = _load_rules(scope, version or 0)
-    found = (model_id, status) if model_id else None
+    found = (model_id, status)
     if found != _memory.model_id:
         _memory.model, _memory.model_id = _load_model(model_id), found
     return known, _memory.model
@@ -114,9 +116,10 @@ def rules_in_force(scope: Scope) -> tuple[LoadedRules, LoadedModel | None]:
 def _load_model(model_id: str | None) -> LoadedModel | None:
     row = RiskModel.objects.filter(pk=model_id).first() if model_id else None
     if row is None:
-        return None
+        return LoadedModel(TreeModel(read_default_artifact()), is_champion=False)
     try:
-        return LoadedModel(TreeModel(row.read_artifact()), row.status == ModelStatus.CHAMPION)
+        model = TreeModel(row.read_artifact())
+        return LoadedModel(model, is_champion=row.status == ModelStatus.CHAMPION)
     except ModelUnreadable as error:
         logger.error("model %s cannot be used: %s", row.version, error)  # noqa: TRY400 - no trace
         return None

@@ -51,7 +51,7 @@ def paid(
     scope: Scope,
     *,
     amount: int = 1000,
-    token: str = "pm_card_visa",
+    method: str = "pm_card_visa",
     now: datetime = NOON,
     key: str = "",
     allow_duplicate: bool = False,
@@ -61,7 +61,7 @@ def paid(
     return create_intent(
         scope=scope,
         fields={"amount": amount, "currency": "EUR", **fields},
-        confirmation=Confirmation(payment_method=token, allow_duplicate=allow_duplicate),
+        confirmation=Confirmation(payment_method=method, allow_duplicate=allow_duplicate),
         origin=Origin(actor="api:test", idempotency_key=key),
         now=now,
     )
