@@ -29,6 +29,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.backoffice.services.approvals.expire_approvals", every=60.0),
     Sweep(run="apps.disputes.services.sweeps.sweep_disputes", every=5.0),
     Sweep(run="apps.disputes.services.sweeps.find_missed_disputes", every=600.0),
+    Sweep(run="apps.reconciliation.tasks.reconcile_yesterday", every=600.0),
     Sweep(run="apps.api.services.expire_idempotency_keys", every=60.0, continuous=True),
 )
 

@@ -14,6 +14,7 @@ from apps.payments.api import charges, intents, orders, refunds, transfers
 from apps.payouts.api import accounts, payouts
 from apps.subscriptions.api import catalog, clocks, invoices, subscriptions
 from apps.subscriptions.pages import invoice_page
+from apps.reconciliation.api import views as reconciliation
 from apps.vault.api import views as methods
 from apps.webhooks.api import deliveries, endpoints
 from apps.webhooks.views import receive_gateway_webhook
@@ -167,6 +168,21 @@ page_urls: list[URLPattern | URLResolver] = [
     path("invoices/<str:token>", invoice_page),
 ]
 
+reconciliation_urls: list[URLPattern | URLResolver] = [
+    path("v1/reconciliation/files", reconciliation.FileList.as_view()),
+    path("v1/reconciliation/files/<str:file_id>", reconciliation.FileDetail.as_view()),
+    path("v1/reconciliation/runs", reconciliation.RunList.as_view()),
+    path("v1/reconciliation/runs/<str:run_id>", reconciliation.RunDetail.as_view()),
+    path("v1/reconciliation/exceptions", reconciliation.ExceptionList.as_view()),
+    path(
+        "v1/reconciliation/exceptions/<str:exception_id>", reconciliation.ExceptionDetail.as_view()
+    ),
+    path(
+        "v1/reconciliation/exceptions/<str:exception_id>/resolve",
+        reconciliation.ExceptionResolve.as_view(),
+    ),
+]
+
 webhook_urls: list[URLPattern | URLResolver] = [
     path("v1/events/<str:event_id>/resend", deliveries.EventResend.as_view()),
     path("v1/webhook_deliveries", deliveries.DeliveryList.as_view()),
@@ -197,6 +213,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *seller_urls,
     *dispute_urls,
     *ledger_urls,
+    *reconciliation_urls,
     *risk_urls,
     *webhook_urls,
     *people_urls,

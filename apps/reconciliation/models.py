@@ -132,9 +132,8 @@ class StatementLine(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                name="statement_line_day", fields=["merchant_id", "livemode", "gateway", "day"]
-            ),
+            # A gateway account is one merchant's, so the names of both would be the same again.
+            models.Index(name="statement_line_day", fields=["gateway", "day"]),
             models.Index(
                 name="statement_line_entry", fields=["entry_id"], condition=~Q(entry_id="")
             ),

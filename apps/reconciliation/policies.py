@@ -54,9 +54,9 @@ def start_of(day: date, zone: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
 
 
-def day_in(moment: datetime, zone: str) -> date:
-    """Return the day of a moment in a time zone."""
-    return moment.astimezone(ZoneInfo(zone)).date()
+def day_before(moment: datetime, zone: str) -> date:
+    """Return the last whole day before a moment in a time zone."""
+    return moment.astimezone(ZoneInfo(zone)).date() - timedelta(days=1)
 
 
 def explain(

@@ -38,17 +38,15 @@ def one_exception(**change: str) -> Discrepancy:
 
 
 def resolve(exception: Discrepancy, action: str, **options: Any) -> Discrepancy:
-    return resolve_exception(
-        **{
-            "scope": SCOPE,
-            "exception_id": exception.id,
-            "action": action,
-            "reason": "because",
-            "origin": FINANCE,
-            "now": NOON,
-        }
-        | options
-    )
+    wish: dict[str, Any] = {
+        "scope": SCOPE,
+        "exception_id": exception.id,
+        "action": action,
+        "reason": "because",
+        "origin": FINANCE,
+        "now": NOON,
+    }
+    return resolve_exception(**wish | options)
 
 
 def clearing() -> int:

@@ -185,7 +185,7 @@ class Migration(migrations.Migration):
                 ('file', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='reconciliation.statementfile')),
             ],
             options={
-                'indexes': [models.Index(fields=['merchant_id', 'livemode', 'gateway', 'day'], name='statement_line_day'), models.Index(condition=models.Q(('entry_id', ''), _negated=True), fields=['entry_id'], name='statement_line_entry'), models.Index(condition=models.Q(('payout_reference', ''), _negated=True), fields=['payout_reference'], name='statement_line_payout'), models.Index(condition=models.Q(('entry_id', '')), fields=['merchant_id', 'livemode', 'gateway', 'day'], name='statement_line_unmatched')],
+                'indexes': [models.Index(fields=['gateway', 'day'], name='statement_line_day'), models.Index(condition=models.Q(('entry_id', ''), _negated=True), fields=['entry_id'], name='statement_line_entry'), models.Index(condition=models.Q(('payout_reference', ''), _negated=True), fields=['payout_reference'], name='statement_line_payout'), models.Index(condition=models.Q(('entry_id', '')), fields=['merchant_id', 'livemode', 'gateway', 'day'], name='statement_line_unmatched')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('is_duplicate', False)), fields=('reference', 'gateway', 'merchant_id', 'livemode'), name='statement_line_once'), models.CheckConstraint(condition=models.Q(('net', django.db.models.expressions.CombinedExpression(models.F('gross'), '-', models.F('fee')))), name='statement_line_adds_up')],
             },
         ),

@@ -41,6 +41,9 @@ BATCH_ROWS: Final = 500
 # Bad rows beyond this are counted, not kept: such a file is not what it was said to be.
 MAX_REFUSALS_KEPT: Final = 10_000
 
+# After so many new lines the planner has to look at the table again before they are compared.
+MANY_LINES: Final = 10_000
+
 _FASTEST: Final = 1
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\r": "\\r", "\n": "\\n"})
 _NEEDS_ESCAPE: Final = frozenset("\\\t\r\n")
@@ -195,6 +198,8 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
             cursor.execute(matching.INSERT_DUPLICATES, params)
             file.lines_duplicate, file.lines_known = cursor.fetchone()
         cursor.execute("DROP TABLE staged_line")
+        if file.lines_new > MANY_LINES:
+            cursor.execute("ANALYZE reconciliation_statementline")
 
 
 def _copy(cursor: Any, lines: Iterable[ParsedLine]) -> int:

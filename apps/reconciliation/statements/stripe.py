@@ -6,6 +6,7 @@ Source: docs.stripe.com/reports/report-types and docs.stripe.com/reports/reporti
 
 import csv
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Final, TextIO
 
 from apps.reconciliation.statements.line import (
@@ -19,8 +20,8 @@ from apps.reconciliation.statements.line import (
     columns_of,
     currency_of,
     local_moment,
-    minor_units,
     shorten,
+    three_amounts,
 )
 from apps.reconciliation.states import LineKind
 
@@ -71,6 +72,7 @@ def parse_stripe(text: TextIO) -> Iterator[ParsedLine | RowRefused]:
     # Columns that the report does not have point behind the row, where an empty text is put.
     needed = [places[name] for name in _NEEDED]
     optional = [places.get(name, width) for name in _OPTIONAL]
+    pick = itemgetter(*needed, *optional)
     for row in rows:
         if feed.refused:
             yield from feed.refused
@@ -78,23 +80,17 @@ def parse_stripe(text: TextIO) -> Iterator[ParsedLine | RowRefused]:
         try:
             check_width(row, width)
             row.append("")
-            yield _read(feed.number, [row[at] for at in needed], [row[at] for at in optional])
+            yield _read(feed.number, pick(row))
         except BadValue as reason:
             yield RowRefused(feed.number, str(reason), shorten(feed.line))
     yield from feed.refused
 
 
-def _read(number: int, needed: list[str], optional: list[str]) -> ParsedLine:
-    reference, created, currency_text, gross, fee, net, category, source = needed
+def _read(number: int, values: tuple[str, ...]) -> ParsedLine:
+    reference, created, currency_text, gross, fee, net, category, source, *optional = values
     payment, attempt, refund, payout = optional
     currency = currency_of(currency_text)
-    gross, fee, net = (
-        minor_units(gross, currency),
-        minor_units(fee, currency),
-        minor_units(net, currency),
-    )
-    if int(gross) - int(fee) != int(net):
-        raise BadValue("gross less fee is not net")
+    gross, fee, net = three_amounts(gross, fee, net, currency)
     if len(source) + len(payment) + len(payout) > MAX_REFERENCE_CHARACTERS:
         raise BadValue("a reference is too long")
     kind = _KINDS.get(category, LineKind.OTHER)
