@@ -53,6 +53,10 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
         ("Sellers", "storefront", "admin:payouts_seller_changelist", "payouts.view_seller", ""),
         ("Payouts", "outbound", "admin:payouts_payout_changelist", "payouts.view_payout", ""),
     ],
+    "Risk": [
+        ("Reviews", "policy", "admin:fraud_review_changelist", "fraud.view_review", ""),
+        ("Rules", "rule", "admin:fraud_rule_changelist", "fraud.view_rule", ""),
+    ],
     "Books": [
         (
             "Trial balance",
@@ -158,6 +162,7 @@ FIGURES: Sequence[Figures] = (
 # Prefix of an id -> (name of the page, permission): what a pasted id opens.
 PAGES: Mapping[str, tuple[str, str]] = {
     "pi": ("admin:payments_paymentintent_change", "payments.view_paymentintent"),
+    "rv": ("admin:fraud_review_change", "fraud.view_review"),
     "re": ("admin:payments_refund_change", "payments.view_refund"),
     "cus": ("admin:customers_customer_change", "customers.view_customer"),
     "pm": ("admin:vault_paymentmethod_change", "vault.view_paymentmethod"),

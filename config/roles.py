@@ -24,6 +24,12 @@ _PIPELINE = (
     "webhooks.view_webhookendpoint",
     "webhooks.view_delivery",
 )
+_RISK = (
+    "fraud.view_review",
+    "fraud.change_review",
+    "fraud.view_rule",
+    "fraud.add_rule",
+)
 _KEYS = ("api.view_apikey",)
 _AUDIT = ("backoffice.view_staffaction", "backoffice.view_user")
 
@@ -80,8 +86,16 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "payouts.send_payout",
         "payouts.suspend_seller",
     ),
-    "risk": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII),
-    "risk_lead": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII, "backoffice.cancel_payment"),
+    "risk": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII, *_RISK),
+    "risk_lead": (
+        *_PAYMENTS,
+        *_HISTORY,
+        *_APPROVALS,
+        *_PII,
+        *_RISK,
+        "backoffice.cancel_payment",
+        "fraud.change_rule",
+    ),
     "ops": (
         "payments.view_paymentintent",
         "payments.view_refund",

@@ -106,7 +106,7 @@ def test_a_block_list_stops_a_payment_until_the_value_is_taken_off(
         "/v1/radar/value_list_items", {"value_list": made["id"], "value": "203.0.113.9"}
     ).json()
     forget_rules()
-    thief = {"metadata": {"payer_ip": "203.0.113.9"}}
+    thief: dict[str, Any] = {"metadata": {"payer_ip": "203.0.113.9"}}
 
     assert pay(api, **thief).status_code == 402
     deleted = api.delete(f"/v1/radar/value_list_items/{item['id']}").json()

@@ -41,9 +41,12 @@ def test_a_blocked_payment_fails_without_a_call_of_the_gateway(
     intent = paid(scope)
 
     assert intent.status == "failed"
-    assert intent.last_payment_error["code"] == "fraud_block"
-    assert intent.last_payment_error["type"] == "card_error"
-    assert intent.last_payment_error["retryable"] is False
+    error = intent.last_payment_error or {}
+    assert (error["code"], error["type"], error["retryable"]) == (
+        "fraud_block",
+        "card_error",
+        False,
+    )
     assert gateway.calls == []
     attempt = attempt_of(intent)
     assert (attempt.status, attempt.error_class, attempt.due_at) == ("failed", "fraud", None)

@@ -1,0 +1,297 @@
+"""The review queue, and the rules and decisions behind it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    age,
+    chip,
+    identifier,
+    moment,
+    money,
+    stacked,
+    words,
+)
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
+from apps.common.origin import Origin
+from apps.fraud.models import Decision, Review, Rule
+from apps.fraud.selectors import linked_decisions
+from apps.fraud.services.reviews import approve_review, decline_review
+from apps.fraud.services.rules import request_publication, retire_rule
+from apps.fraud.states import Level, ReviewStatus, RuleStatus
+
+_TONES = {Level.HIGHEST: Tone.BAD, Level.ELEVATED: Tone.WARNING}
+
+
+def _score_chip(score: int | None, level: str) -> SafeString:
+    text = NOTHING if score is None else str(score)
+    return chip(text, _TONES.get(Level(level), Tone.NEUTRAL))
+
+
+class _ReviewDialog(Dialog):
+    subject: Review
+    permission = "fraud.change_review"
+    form_class = ReasonForm
+
+    def is_offered(self) -> bool:
+        """Return whether nobody has decided yet."""
+        return bool(self.subject.status == ReviewStatus.OPEN)
+
+    def look(self) -> Mapping[str, Any]:
+        """Return the review's state."""
+        return Review.objects.values("status", "closed_by").get(pk=self.subject.pk)
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what is at stake."""
+        return [
+            ("Amount", money(self.subject.amount, self.subject.currency)),
+            ("Score", NOTHING if self.subject.score is None else str(self.subject.score)),
+        ]
+
+
+class ApproveDialog(_ReviewDialog):
+    """Find the payment good."""
+
+    name = "approve"
+    label = "Approve…"
+    submit = "Take the money"
+
+    def explanation(self) -> str:
+        """Say what follows."""
+        return "The held money is taken, and the payment counts as good when a model learns."
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Approve."""
+        approve_review(
+            scope=self.subject.scope,
+            review_id=self.subject.id,
+            note=answers["reason"],
+            origin=origin,
+            now=now,
+        )
+        return Outcome(message="Approved: the money is being taken.")
+
+
+class DeclineDialog(_ReviewDialog):
+    """Find the payment fraudulent."""
+
+    name = "decline"
+    label = "Decline as fraud…"
+    submit = "Let go of the money"
+    is_dangerous = True
+
+    def explanation(self) -> str:
+        """Say what follows."""
+        return "The held money is released, or given back, and the payment is labelled as fraud."
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Decline."""
+        decline_review(
+            scope=self.subject.scope,
+            review_id=self.subject.id,
+            note=answers["reason"],
+            origin=origin,
+            now=now,
+        )
+        return Outcome(message="Declined: the money goes back to the payer.")
+
+
+@admin.register(Review)
+class ReviewAdmin(ObjectAdmin):
+    """Payments that wait for a person's eye."""
+
+    search_help_text = "Review, payment or attempt"
+    list_display = ("what", "at_stake", "score_shown", "waiting", "state")
+    list_filter = ("status", "livemode")
+    tabs = (("Open", "status__exact=open"), ("All", ""))
+    dialogs = (ApproveDialog, DeclineDialog)
+
+    @admin.display(description="Review")
+    def what(self, review: Review) -> SafeString:
+        """Return the review's id and its payment's."""
+        return stacked(review.id, review.intent_id)
+
+    @admin.display(description="Amount")
+    def at_stake(self, review: Review) -> str:
+        """Return the amount that is held."""
+        return money(review.amount, review.currency)
+
+    @admin.display(description="Score")
+    def score_shown(self, review: Review) -> str:
+        """Return the score."""
+        return NOTHING if review.score is None else str(review.score)
+
+    @admin.display(description="Waiting")
+    def waiting(self, review: Review) -> Text:
+        """Return for how long the payer has been waiting; red when that is too long."""
+        now = timezone.now()
+        waited = age(review.created_at, now=review.closed_at or now)
+        is_late = review.closed_at is None and now > review.due_at
+        return chip(waited, Tone.BAD) if is_late else waited
+
+    @admin.display(description="Status")
+    def state(self, review: Review) -> str:
+        """Return the status in words."""
+        return words(str(review.status))
+
+    def look_up(self, term: str) -> Q | None:
+        """Search by the review's id, its payment's, or its attempt's."""
+        return Q(pk=term) | Q(intent_id=term) | Q(attempt_id=term)
+
+    def page(self, _request: HttpRequest, obj: Review) -> Page:
+        """Show why the payment is here, and what else its payer did."""
+        decision = Decision.objects.get(pk=obj.decision_id)
+        return Page(
+            heading=money(obj.amount, obj.currency),
+            chips=(words(str(obj.status)), _score_chip(decision.score, decision.level)),
+            subtitle=identifier(obj.id),
+            main=(
+                _reasons(decision),
+                Table(
+                    "Linked payments",
+                    ("Payment", "Amount", "Said", "Score", "Shares"),
+                    [
+                        (
+                            identifier(other.intent_id),
+                            money(other.amount, other.currency),
+                            words(other.action),
+                            NOTHING if other.score is None else str(other.score),
+                            ", ".join(shared),
+                        )
+                        for other, shared in linked_decisions(decision)
+                    ],
+                    empty="Nothing else by this card, customer, address or device.",
+                ),
+            ),
+            side=(
+                Facts(
+                    "Details",
+                    [
+                        ("Payment", identifier(obj.intent_id)),
+                        ("Opened", moment(obj.created_at)),
+                        ("Promised by", moment(obj.due_at)),
+                        ("Closed", moment(obj.closed_at)),
+                        ("Closed by", obj.closed_by or NOTHING),
+                        ("Note", obj.note or NOTHING),
+                    ],
+                ),
+                Raw("What was known", [("Facts", decision.facts), ("Features", decision.features)]),
+            ),
+        )
+
+
+def _reasons(decision: Decision) -> Table:
+    rows: list[tuple[Text, Text]] = [("Rule or list", rule) for rule in decision.matched_rules]
+    rows += [("Score", f"{reason} (+{weight:.2f})") for reason, weight in decision.reasons]
+    rows += [("Missing", words(part)) for part in decision.degraded]
+    return Table("Why", ("From", "Reason"), rows, empty="No rule and no score spoke up.")
+
+
+class PublishDialog(Dialog):
+    """Ask a second person to let a rule act."""
+
+    subject: Rule
+    name = "publish"
+    label = "Ask to publish…"
+    permission = "fraud.add_rule"
+    form_class = ReasonForm
+    submit = "Ask"
+
+    def is_offered(self) -> bool:
+        """Return whether the rule is not in force yet."""
+        return self.subject.status in {RuleStatus.DRAFT, RuleStatus.SHADOW}
+
+    def explanation(self) -> str:
+        """Say who decides."""
+        return "The rule acts on payments once a second person has agreed."
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Ask."""
+        approval = request_publication(
+            scope=self.subject.scope,
+            rule_id=self.subject.id,
+            reason=answers["reason"],
+            origin=origin,
+            now=now,
+        )
+        return Outcome(message=f"Asked: {approval.id} waits for a second person.")
+
+
+class RetireDialog(Dialog):
+    """Switch a rule off."""
+
+    subject: Rule
+    name = "retire"
+    label = "Switch off…"
+    permission = "fraud.change_rule"
+    form_class = ReasonForm
+    submit = "Switch off"
+    is_dangerous = True
+
+    def is_offered(self) -> bool:
+        """Return whether there is something to switch off."""
+        return bool(self.subject.status != RuleStatus.RETIRED)
+
+    def explanation(self) -> str:
+        """Say how fast."""
+        return "All processes stop asking the rule within two seconds."
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Retire."""
+        del origin, now
+        retire_rule(scope=self.subject.scope, rule_id=self.subject.id)
+        return Outcome(message="Switched off.")
+
+
+@admin.register(Rule)
+class RuleAdmin(ObjectAdmin):
+    """Rules, all versions of them."""
+
+    search_help_text = "Rule"
+    list_display = ("name", "action", "version", "state", "published_by")
+    list_filter = ("status", "action", "livemode")
+    tabs = (("All", ""), ("Live", "status__exact=live"), ("Shadow", "status__exact=shadow"))
+    dialogs = (PublishDialog, RetireDialog)
+
+    @admin.display(description="Status")
+    def state(self, rule: Rule) -> str:
+        """Return the status in words."""
+        return words(str(rule.status))
+
+    def page(self, _request: HttpRequest, obj: Rule) -> Page:
+        """Show the rule with its versions."""
+        versions = Rule.objects.filter(family=obj.family).order_by("-version")[:50]
+        return Page(
+            heading=obj.name,
+            chips=(words(str(obj.status)), words(obj.action)),
+            subtitle=identifier(obj.id),
+            main=(
+                Table(
+                    "Versions",
+                    ("Version", "Status", "Expression", "Written by", "Published by"),
+                    [
+                        (
+                            str(version.version),
+                            words(str(version.status)),
+                            version.expression,
+                            version.created_by,
+                            version.published_by or NOTHING,
+                        )
+                        for version in versions
+                    ],
+                    empty="",
+                ),
+            ),
+            side=(Facts("Details", [("Created", moment(obj.created_at))]),),
+        )

@@ -1,0 +1,38 @@
+"""Reads of risk."""
+
+from datetime import timedelta
+from typing import Final
+
+from apps.fraud.models import Decision
+
+# As many of the newest decisions are looked through, over at most as long; that bounds the page.
+_LOOK_THROUGH: Final = 2_000
+_LOOK_BACK: Final = timedelta(days=30)
+_SHOWN: Final = 25
+
+# A shared e-mail domain says nothing.
+_LINKS: Final = ("card", "customer", "ip", "email", "device")
+
+
+def linked_decisions(decision: Decision) -> list[tuple[Decision, list[str]]]:
+    """Return other recent payments which share a card, customer, address or device, and what."""
+    recent = (
+        Decision.objects.filter(
+            merchant_id=decision.merchant_id,
+            livemode=decision.livemode,
+            created_at__gte=decision.created_at - _LOOK_BACK,
+        )
+        .exclude(intent_id=decision.intent_id)
+        .order_by("-created_at")
+        .only("intent_id", "amount", "currency", "action", "score", "entities", "created_at")
+    )
+    found = []
+    for other in recent[:_LOOK_THROUGH]:
+        shared = [
+            link
+            for link in _LINKS
+            if decision.entities.get(link) and decision.entities[link] == other.entities.get(link)
+        ]
+        if shared:
+            found.append((other, shared))
+    return found[:_SHOWN]
