@@ -121,6 +121,15 @@ class FakeGateway:
     def find_payment(self, attempt_id: str) -> PaymentResult | None:
         return self._do("find", attempt_id, lambda: self.payments.get(f"pi_fake_{attempt_id}"))
 
+    def fence_payment(self, attempt_id: str, *, key: str) -> PaymentResult | None:
+        found = self.find_payment(attempt_id)
+        if found is None:
+            return None
+        try:
+            return self.void_payment(found.reference, key=key)
+        except GatewayRejected:
+            return self.retrieve_payment(found.reference)
+
     def capture_payment(
         self, reference: str, *, amount: int, currency: str, key: str
     ) -> PaymentResult:

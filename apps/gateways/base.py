@@ -355,6 +355,13 @@ class Gateway(Protocol):
     def void_payment(self, reference: str, *, key: str) -> PaymentResult:
         """Release what is held, or stop a payment that has not moved money yet."""
 
+    def fence_payment(self, attempt_id: str, *, key: str) -> PaymentResult | None:
+        """
+        End the payment that holds our reference, without knowing the gateway's.
+
+        None when the gateway has none; pending when it will tell later how that went.
+        """
+
     def create_refund(self, request: RefundRequest) -> RefundResult:
         """Give money back. The refund id is the key."""
 

@@ -16,6 +16,13 @@ INLINE_BUDGET = timedelta(seconds=4.5)
 # the inline budget, or both would call the gateway at once.
 LEASE = timedelta(seconds=6)
 
+# How long the gateway that was left may take to show a payment in its search, which lags behind;
+# what it does not show then it never had. Webhooks tell sooner.
+FENCE_AFTER = timedelta(seconds=70)
+
+# How often a capture looks whether the gateway that was left is over.
+FENCE_LOOK = timedelta(seconds=10)
+
 # A payment of unknown outcome is repeated with the same key while its payer still waits for it;
 # later it is only looked up, for nobody expects to be charged then.
 REPLAY_WINDOW = timedelta(minutes=15)

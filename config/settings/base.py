@@ -232,6 +232,9 @@ GATEWAYS = {
 
 # Whether all processes share their circuit breakers' verdicts, through Redis.
 CIRCUITS_SHARED = env.bool("CIRCUITS_SHARED", default=True)
+# Whether a payment of unknown outcome goes on at the next gateway: held there, and captured only
+# once the first one is proven absent, voided or on its way back (ruling C1).
+FAILOVER_UNKNOWN = env.bool("FAILOVER_UNKNOWN", default=False)
 # The gateways that take the one-time tokens of the payer's page, when one tokeniser serves several.
 # Empty: such a token belongs to the first of GATEWAYS.
 TOKENISER_GATEWAYS = env.list("TOKENISER_GATEWAYS", default=[])

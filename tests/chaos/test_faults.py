@@ -66,9 +66,11 @@ class World:
             self.heard += 1
         drain_inbound(now=now)
 
-    def settle(self, intent: PaymentIntent, *, hears: bool = True) -> PaymentIntent:
+    def settle(
+        self, intent: PaymentIntent, *, hears: bool = True, after: timedelta = timedelta()
+    ) -> PaymentIntent:
         """Heal everything and let the sweeper look, until nothing is open any more."""
-        begun = timezone.now()
+        begun = timezone.now() + after
         self.simulator.heal()
         for wait in LOOKS:
             if hears:
@@ -204,6 +206,61 @@ def test_a_hanging_gateway_is_left_alone_after_five_payments(world: World) -> No
         f"{world.second}_main",
     ]
     assert world.kept(intent) == [(world.second, AMOUNT)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "left_as"),
+    [
+        ("timeout_after", "refunded"),
+        ("timeout_before", "absent"),
+        ("http_500_after", "refunded"),
+    ],
+)
+def test_ac_014_an_unknown_outcome_goes_on_elsewhere_and_one_charge_is_kept(
+    world: World, settings: Any, kind: str, left_as: str
+) -> None:
+    settings.FAILOVER_UNKNOWN = True
+    world.fault(kind, ms=900)
+
+    intent, seconds = pay()
+
+    assert seconds < ANSWER_SECONDS
+    assert intent.status == "processing"
+    first, second = intent.attempts.order_by("number")
+    assert (str(first.status), str(second.status)) == ("unknown", "authorized")
+    assert world.dangling(intent) == [world.second]
+
+    settled = world.settle(intent)
+
+    first, second = intent.attempts.order_by("number")
+    assert (settled.status, settled.amount_received) == ("succeeded", AMOUNT)
+    assert world.kept(intent) == [(world.second, AMOUNT)]
+    assert world.dangling(intent) == []
+    assert (str(second.status), second.kept) == ("captured", True)
+    assert str(first.status) == ("captured" if left_as == "refunded" else "voided")
+    assert [refund.compensates for refund in settled.refunds.all()] == [True] * (
+        left_as == "refunded"
+    )
+    assert booked(settled) == 0
+
+
+def test_the_second_capture_waits_until_the_first_gateway_was_heard(
+    world: World, settings: Any
+) -> None:
+    settings.FAILOVER_UNKNOWN = True
+    world.fault("timeout_after", ms=900)
+    intent, _ = pay()
+
+    # No webhook comes through, however often the sweeper looks.
+    world.settle(intent, hears=False)
+
+    assert len(world.kept(intent)) == 1
+
+    # By then the looks have become rare.
+    settled = world.settle(intent, after=timedelta(days=1))
+    assert settled.status == "succeeded"
+    assert world.kept(intent) == [(world.second, AMOUNT)]
+    assert booked(settled) == 0
 
 
 def test_a_payment_whose_webhooks_and_answer_are_lost_is_not_charged_again(world: World) -> None:

@@ -14,6 +14,7 @@ from apps.gateways.adyen.facts import (
     Unreadable,
     capture_mode,
     read_answer,
+    read_cancel_answer,
     read_refund_answer,
 )
 from apps.gateways.adyen.fold import (
@@ -40,6 +41,9 @@ from apps.gateways.base import (
     StoredMethod,
 )
 from apps.gateways.errors import GatewayRejected, GatewayUnknown
+
+# Adyen's answer when nothing carries the reference.
+_NO_SUCH_PAYMENT = "167"
 
 _Read = TypeVar("_Read")
 
@@ -116,6 +120,27 @@ class AdyenGateway:
         elif known.state != PaymentState.VOIDED:
             self._calls.cancel(known.reference, params, key=key)
         return self._payment(reference)
+
+    def fence_payment(self, attempt_id: str, *, key: str) -> PaymentResult | None:
+        """
+        Ask Adyen to end what carries our reference; a notification tells what became of it.
+
+        That we heard of no payment does not mean there is none, so Adyen itself has to say so.
+        """
+        if not collect_facts(self._journal, attempt_id):
+            params = {"reference": attempt_id, "paymentReference": attempt_id}
+            try:
+                answer = self._calls.cancel_by_our_reference(params, key=key)
+            except GatewayRejected as refusal:
+                if refusal.code == _NO_SUCH_PAYMENT:
+                    return None
+                raise
+            fact = _read(lambda: read_cancel_answer(answer, attempt_id, now=self._clock()))
+            self._journal.note([fact])
+        known = self._payment(attempt_id)
+        if known.state in {PaymentState.AUTHORIZED, PaymentState.REQUIRES_ACTION}:
+            return self.void_payment(attempt_id, key=key)
+        return known
 
     def create_refund(self, request: RefundRequest) -> RefundResult:
         """Ask for a refund; a notification tells whether it went through."""

@@ -11,6 +11,7 @@ Object = Mapping[str, Any]
 
 ANSWER = "answer:"
 REFUND_RECEIVED = f"{ANSWER}refund"
+CANCEL_RECEIVED = f"{ANSWER}cancel"
 
 # Our own words, which Adyen sends back with each notification of the payment.
 CAPTURE_MODE = "metadata.capture"
@@ -94,6 +95,24 @@ def read_refund_answer(answer: Object, request: RefundRequest, *, now: datetime)
         merchant_reference=request.refund_id,
         amount=request.amount,
         currency=request.currency.upper(),
+        occurred_at=now,
+    )
+
+
+def read_cancel_answer(answer: Object, attempt_id: str, *, now: datetime) -> Fact:
+    """
+    Return that Adyen took the wish to end a payment; how it ends a notification tells.
+
+    :raises Unreadable: a field is missing
+    """
+    return Fact(
+        code=CANCEL_RECEIVED,
+        success=True,
+        reference=_required(answer, "pspReference"),
+        payment_reference=text_of(answer, "paymentPspReference"),
+        merchant_reference=attempt_id,
+        amount=0,
+        currency="",
         occurred_at=now,
     )
 

@@ -7,7 +7,13 @@ Nothing here depends on the order in which the facts came.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from apps.gateways.adyen.facts import ANSWER, CAPTURE_MODE, INTENT, REFUND_RECEIVED
+from apps.gateways.adyen.facts import (
+    ANSWER,
+    CANCEL_RECEIVED,
+    CAPTURE_MODE,
+    INTENT,
+    REFUND_RECEIVED,
+)
 from apps.gateways.adyen.journal import Fact
 from apps.gateways.base import (
     Decline,
@@ -27,6 +33,8 @@ _AUTHORISATION_LIFETIME = timedelta(days=7)
 _AUTHORISED = frozenset({"AUTHORISATION", f"{ANSWER}Authorised"})
 _REFUSED = frozenset({f"{ANSWER}Refused", f"{ANSWER}Error", f"{ANSWER}Cancelled"})
 _RELEASED = frozenset({"CANCELLATION", "TECHNICAL_CANCEL", "EXPIRE", "OFFER_CLOSED"})
+# That a wish was heard tells nothing about the payment.
+_REQUESTS = frozenset({CANCEL_RECEIVED, REFUND_RECEIVED})
 _CHALLENGED = f"{ANSWER}RedirectShopper"
 _GIVEN_BACK = frozenset({"REFUND"})
 _COME_BACK = frozenset({"REFUND_FAILED", "REFUNDED_REVERSED"})
@@ -115,7 +123,7 @@ def _captured(facts: Sequence[Fact], base: Fact) -> int:
 
 def _base_of(facts: Sequence[Fact]) -> Fact:
     """Return the fact that tells what was asked for: our own answer before a notification."""
-    ours = [each for each in facts if each.code.startswith(ANSWER) and not is_refund_fact(each)]
+    ours = [each for each in facts if each.code.startswith(ANSWER) and each.code not in _REQUESTS]
     told = [each for each in facts if each.code == "AUTHORISATION"]
     return (ours or told or list(facts))[0]
 

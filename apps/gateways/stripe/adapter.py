@@ -127,6 +127,16 @@ class StripeGateway:
         """Cancel the intent, which releases what is held."""
         return self._change_payment(reference, "cancel", {"expand": _EXPANDED}, key=key)
 
+    def fence_payment(self, attempt_id: str, *, key: str) -> PaymentResult | None:
+        """Find it, then cancel it; what cannot be canceled any more is told as it stands."""
+        found = self.find_payment(attempt_id)
+        if found is None:
+            return None
+        try:
+            return self.void_payment(found.reference, key=key)
+        except GatewayRejected:
+            return self.retrieve_payment(found.reference)
+
     def create_refund(self, request: RefundRequest) -> RefundResult:
         """Refund the intent's charge."""
         refund = self._post("/v1/refunds", _refund_params(request), key=request.refund_id)

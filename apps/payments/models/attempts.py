@@ -42,6 +42,7 @@ class PaymentAttempt(StatefulModel):
     gateway = models.CharField(max_length=40)
     route = models.JSONField(default=list)
     routing = models.JSONField(default=list)
+    waits_for = models.CharField(max_length=40, blank=True)
     void_reason = models.CharField(max_length=30, blank=True)
     # What risk asked for: the money is only held until a person has closed the review, and the
     # payer proves who they are in the way the gateway understands ("any").

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import F
 
 from apps.common.origin import CLOCK, Origin, Scope
@@ -20,7 +21,7 @@ from apps.gateways.errors import (
 from apps.gateways.rates import note_outcome
 from apps.gateways.registry import get_gateway
 from apps.payments.models import PaymentAttempt, PaymentIntent
-from apps.payments.policies import INLINE_BUDGET, LEASE, REPLAY_WINDOW
+from apps.payments.policies import FENCE_LOOK, INLINE_BUDGET, LEASE, REPLAY_WINDOW
 from apps.payments.selectors import get_attempt, get_attempt_and_intent
 from apps.payments.services.record import Outcome, record
 from apps.payments.services.step import Reply
@@ -70,6 +71,12 @@ def run_attempt(
         attempt = followed
 
 
+def _share_of_time(attempt: PaymentAttempt, left: timedelta) -> timedelta:
+    """Leave time for the next gateway, when an unknown outcome may go on there."""
+    may_go_on = settings.FAILOVER_UNKNOWN and bool(attempt.route) and not attempt.waits_for
+    return left / 3 if may_go_on else left
+
+
 def _went_through(outcome: Outcome) -> bool:
     return isinstance(outcome, PaymentResult) and outcome.state != PaymentState.DECLINED
 
@@ -90,7 +97,7 @@ def _create(
             lambda: get_gateway(attempt.gateway).create_payment(request),
             attempt=attempt,
             clock=clock,
-            time_left=deadline - clock(),
+            time_left=_share_of_time(attempt, deadline - clock()),
         )
 
     note_first_call(attempt.gateway)
@@ -116,7 +123,9 @@ def build_request(
         currency=attempt.currency,
         token=method.tokens[attempt.gateway],
         method_type=method.type,
-        capture=intent.capture_method == "automatic" and not attempt.is_held_for_review,
+        capture=intent.capture_method == "automatic"
+        and not attempt.is_held_for_review
+        and not attempt.waits_for,
         off_session=intent.off_session,
         customer_reference=method.customer_references.get(attempt.gateway, ""),
         return_url=intent.return_url,
@@ -143,7 +152,12 @@ def resolve_attempt(
             due_at=now + LEASE, checks=F("checks") + 1
         )
     attempt, intent = get_attempt_and_intent(attempt_id)
-    release_connection()
+    if _must_wait(attempt):
+        # Not a try of its own: the next one follows soon, however long the other gateway is away.
+        PaymentAttempt.objects.filter(pk=attempt.id).update(
+            due_at=now + FENCE_LOOK, checks=F("checks") - 1
+        )
+        return intent
     outcome = _call(
         lambda: _resolve(intent, attempt, now=now), attempt=attempt, clock=running_clock(now)
     )
@@ -151,6 +165,12 @@ def resolve_attempt(
         intent=intent, attempt=attempt, outcome=outcome, origin=origin, now=now
     )
     return intent
+
+
+def _must_wait(attempt: PaymentAttempt) -> bool:
+    """Return whether a capture would be the second one, as far as anybody knows."""
+    is_capture = attempt.operation == Operation.CAPTURE
+    return is_capture and bool(attempt.waits_for) and get_attempt(attempt.waits_for).is_open
 
 
 def _resolve(intent: PaymentIntent, attempt: PaymentAttempt, *, now: datetime) -> PaymentResult:
@@ -186,15 +206,13 @@ def _void(attempt: PaymentAttempt) -> PaymentResult:
     gateway = get_gateway(attempt.gateway)
     reference = attempt.gateway_reference
     if not reference:
-        found = gateway.find_payment(attempt.id)
-        if found is None:
-            return PaymentResult(
-                state=PaymentState.VOIDED,
-                reference="",
-                amount=attempt.amount,
-                currency=attempt.currency,
-            )
-        reference = found.reference
+        fenced = gateway.fence_payment(attempt.id, key=f"{attempt.id}_void")
+        return fenced or PaymentResult(
+            state=PaymentState.VOIDED,
+            reference="",
+            amount=attempt.amount,
+            currency=attempt.currency,
+        )
     try:
         return gateway.void_payment(reference, key=f"{attempt.id}_void")
     except GatewayRejected:

@@ -1,14 +1,17 @@
 """What follows when a call to a gateway broke: not sent, refused, or of unknown outcome (C1)."""
 
+from django.conf import settings
+
 from apps.common.ids import new_id
 from apps.gateways.errors import (
     GatewayError,
     GatewayNeverReceived,
     GatewayNotSent,
     GatewayRejected,
+    GatewayUnknown,
 )
 from apps.payments.models import PaymentAttempt
-from apps.payments.policies import LEASE, describe_failure, next_check, next_poll
+from apps.payments.policies import FENCE_AFTER, LEASE, describe_failure, next_check, next_poll
 from apps.payments.services.results import finish, is_wanted, rest_on_hold
 from apps.payments.services.step import Step
 from apps.payments.states import AttemptStatus, ErrorClass, IntentStatus, Operation
@@ -34,6 +37,8 @@ def _settle_failed_create(
     if isinstance(error, GatewayRejected):
         _fail(step, attempt, ErrorClass.TERMINAL, code="gateway_rejected", error=error)
     elif not _was_never_sent(attempt, error):
+        if may_reroute and _may_fence(step, attempt, error):
+            return _fence(step, attempt, error)
         _lose_sight(step, attempt)
     elif may_reroute and attempt.route and is_wanted(step, attempt):
         return _reroute(step, attempt, error)
@@ -78,12 +83,42 @@ def _lose_sight(step: Step, attempt: PaymentAttempt) -> None:
         step.event("payment_intent.outcome_unknown", attempt=attempt.id, gateway=attempt.gateway)
 
 
+def _may_fence(step: Step, attempt: PaymentAttempt, error: GatewayError) -> bool:
+    """Return whether a payment of unknown outcome may go on at the next gateway, only held."""
+    holds = attempt.method_type == "card" and isinstance(error, GatewayUnknown)
+    is_first_call = attempt.status == AttemptStatus.STARTED and attempt.checks == 0
+    is_free = bool(attempt.route) and not attempt.waits_for and is_wanted(step, attempt)
+    return settings.FAILOVER_UNKNOWN and holds and is_first_call and is_free
+
+
+def _fence(step: Step, attempt: PaymentAttempt, error: GatewayError) -> PaymentAttempt:
+    """
+    Have this attempt ended at its gateway, and hold the money at the next one meanwhile.
+
+    What is held there is captured only once this attempt is over: absent, voided, or captured late
+    and on its way back. So there is never a second charge that stays.
+    """
+    attempt.lose_sight()
+    attempt.operation = Operation.VOID
+    attempt.void_reason = "failover"
+    attempt.due_at = step.now + FENCE_AFTER
+    step.put(attempt)
+    step.event("payment_intent.outcome_unknown", attempt=attempt.id, gateway=attempt.gateway)
+    return _follow(step, attempt, error, waits_for=attempt.id)
+
+
 def _reroute(step: Step, attempt: PaymentAttempt, error: GatewayError) -> PaymentAttempt:
     """Fail this attempt, which never left the house, and start one at the next gateway."""
     attempt.fail(
         error_class=ErrorClass.NOT_SENT, decline_code="gateway_unavailable", message=str(error)
     )
     finish(step, attempt)
+    return _follow(step, attempt, error)
+
+
+def _follow(
+    step: Step, attempt: PaymentAttempt, error: GatewayError, *, waits_for: str = ""
+) -> PaymentAttempt:
     following = PaymentAttempt(
         id=new_id("att"),
         intent_id=step.intent.id,
@@ -92,6 +127,7 @@ def _reroute(step: Step, attempt: PaymentAttempt, error: GatewayError) -> Paymen
         number=attempt.number + 1,
         gateway=attempt.route[0],
         route=attempt.route[1:],
+        waits_for=waits_for,
         routing=[{"step": "failover", "from": attempt.gateway, "reason": str(error)[:200]}],
         payment_method_id=attempt.payment_method_id,
         method_type=attempt.method_type,
