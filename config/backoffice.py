@@ -49,6 +49,22 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "",
         ),
     ],
+    "Billing": [
+        (
+            "Subscriptions",
+            "autorenew",
+            "admin:subscriptions_subscription_changelist",
+            "subscriptions.view_subscription",
+            "",
+        ),
+        (
+            "Invoices",
+            "receipt_long",
+            "admin:subscriptions_invoice_changelist",
+            "subscriptions.view_invoice",
+            "",
+        ),
+    ],
     "Sellers": [
         ("Sellers", "storefront", "admin:payouts_seller_changelist", "payouts.view_seller", ""),
         ("Payouts", "outbound", "admin:payouts_payout_changelist", "payouts.view_payout", ""),
@@ -168,6 +184,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "pm": ("admin:vault_paymentmethod_change", "vault.view_paymentmethod"),
     "acct": ("admin:payouts_seller_change", "payouts.view_seller"),
     "po": ("admin:payouts_payout_change", "payouts.view_payout"),
+    "in": ("admin:subscriptions_invoice_change", "subscriptions.view_invoice"),
+    "sub": ("admin:subscriptions_subscription_change", "subscriptions.view_subscription"),
     "evt": ("admin:outbox_event_change", "outbox.view_event"),
     "we": ("admin:webhooks_webhookendpoint_change", "webhooks.view_webhookendpoint"),
     "wd": ("admin:webhooks_delivery_change", "webhooks.view_delivery"),
