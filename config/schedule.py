@@ -23,13 +23,16 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.payouts.services.payouts.sweep_payouts", every=1.0),
     Sweep(run="apps.payouts.services.shares.release_shares", every=10.0, continuous=True),
     Sweep(run="apps.payouts.services.schedules.run_schedules", every=60.0, continuous=True),
+    Sweep(run="apps.ledger.tasks.seal_ledger", every=60.0, continuous=True),
+    Sweep(run="apps.ledger.tasks.keep_ledger", every=3600.0),
+    Sweep(run="apps.reconciliation.tasks.reconcile_yesterday", every=600.0),
     Sweep(run="apps.subscriptions.tasks.run_billing", every=5.0, continuous=True),
     Sweep(run="apps.subscriptions.tasks.run_dunning", every=5.0, continuous=True),
     Sweep(run="apps.subscriptions.services.clocks.run_clocks", every=0.5, continuous=True),
     Sweep(run="apps.backoffice.services.approvals.expire_approvals", every=60.0),
     Sweep(run="apps.disputes.services.sweeps.sweep_disputes", every=5.0),
     Sweep(run="apps.disputes.services.sweeps.find_missed_disputes", every=600.0),
-    Sweep(run="apps.reconciliation.tasks.reconcile_yesterday", every=600.0),
+    Sweep(run="apps.fraud.tasks.drop_old_tallies", every=600.0),
     Sweep(run="apps.api.services.expire_idempotency_keys", every=60.0, continuous=True),
 )
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -133,3 +134,13 @@ def test_a_text_in_a_rule_stays_a_text_in_sql() -> None:
 
     assert "DROP" not in reader.condition()
     assert reader.params == ["'; DROP TABLE fraud_label; --"]
+
+
+def test_the_command_prints_what_a_rule_would_have_met(
+    scope: Scope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged(scope, amount=9000, days_ago=70, is_fraud=True)
+
+    call_command("backtest_rules", "amount > 5000", merchant=scope.merchant_id, days=400)
+
+    assert json.loads(capsys.readouterr().out)["matched_fraud"] == 1

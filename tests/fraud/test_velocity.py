@@ -11,8 +11,10 @@ from apps.common.ids import new_id
 from apps.common.origin import Scope
 from apps.fraud import velocity
 from apps.fraud.features import describe_purchase
+from apps.fraud.models import Tally
 from apps.fraud.profiles import Profile
 from apps.fraud.services.assessments import Subject, assess_attempt, scope_key, sighting_of
+from apps.fraud.tasks import drop_old_tallies
 from apps.fraud.velocity import Counts, count_attempt, count_decline, digest, learn_fraud
 from tests.factories.fraud import NOON, live_rule, subject
 
@@ -148,3 +150,16 @@ def test_nothing_of_a_payer_stands_in_clear_in_redis(scope: Scope) -> None:
     assert keys
     for secret in (b"203.0.113.77", b"ada@example.org", b"fp_secret"):
         assert secret not in keys
+
+
+@pytest.mark.django_db
+def test_counters_of_an_outage_are_dropped_when_no_window_reaches_them(
+    scope: Scope, without_redis: None
+) -> None:
+    seen(scope, ip="10.0.0.1")
+    assert Tally.objects.exists()
+
+    assert drop_old_tallies(now=NOON + timedelta(days=7)) == 0
+    assert drop_old_tallies(now=NOON + timedelta(days=9)) > 0
+
+    assert not Tally.objects.exists()
