@@ -10,6 +10,7 @@ from aiohttp import web
 from simulator.faults import InvalidFault
 from simulator.psp import Psp
 from simulator.settings import Settings
+from simulator.settlements import STRIPE, UnknownPlant
 from simulator.state import State
 from simulator.webhooks import Endpoint
 
@@ -44,6 +45,10 @@ class Control:
             web.get("/_sim/settings", self.show_settings),
             web.post("/_sim/settings", self.change_settings),
             web.post("/_sim/clock", self.advance_clock),
+            web.post("/_sim/settlements/plant", self.plant_discrepancy),
+            web.post("/_sim/settlements/close", self.close_settlement),
+            web.get("/_sim/settlements/{psp}/{date}.csv", self.show_settlement),
+            web.get("/_sim/bank/{date}.xml", self.show_bank),
         ]
 
     async def show_health(self, _request: web.Request) -> web.Response:
@@ -200,6 +205,37 @@ class Control:
         self._state.world.clock.advance(float(seconds or 0))
         self._state.world.agenda.run_due()
         return _answer({"now": self._state.world.clock.now()})
+
+    async def plant_discrepancy(self, request: web.Request) -> web.Response:
+        """Let the report be wrong about one payment, or about one that never was."""
+        wish = await _read_object(request)
+        psp, kind, reference = (str(wish.get(name, "")) for name in ("psp", "kind", "reference"))
+        try:
+            planted = self._state.settlements.plant(psp=psp, kind=kind, reference=reference)
+        except UnknownPlant as refusal:
+            raise _bad_request(str(refusal)) from None
+        return _answer({"psp": psp, "kind": kind, "balance_transaction": planted})
+
+    async def close_settlement(self, request: web.Request) -> web.Response:
+        """Pay out to the merchant's bank what was not paid out yet."""
+        wish = await _read_object(request)
+        psp, currency = str(wish.get("psp", "")), str(wish.get("currency", "eur"))
+        payout = self._state.settlements.close(psp=psp, currency=currency)
+        if payout is None:
+            raise _bad_request("there is nothing to pay out")
+        return _answer({"payout": payout.id, "amount": payout.amount, "currency": currency})
+
+    async def show_settlement(self, request: web.Request) -> web.Response:
+        """Answer with a PSP's report of a day in UTC."""
+        if request.match_info["psp"] != STRIPE:
+            raise web.HTTPNotFound(text=f"only {STRIPE} reports yet")
+        report = self._state.settlements.stripe_report(request.match_info["date"])
+        return web.Response(text=report, content_type="text/csv")
+
+    async def show_bank(self, request: web.Request) -> web.Response:
+        """Answer with the bank statement of a day as camt.053."""
+        statement = self._state.settlements.bank_statement(request.match_info["date"])
+        return web.Response(text=statement, content_type="application/xml")
 
 
 async def _read_object(request: web.Request) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from simulator.front import Front
 from simulator.ids import Ids
 from simulator.psp import Psp
 from simulator.settings import Settings
+from simulator.settlements import Settlements
 from simulator.stripe.psp import DEFAULT_KEY as STRIPE_KEY
 from simulator.stripe.psp import Stripe
 from simulator.three_ds import Challenges
@@ -60,6 +61,7 @@ class State:
             challenges=Challenges(ids, options.base_url),
             webhooks=webhooks,
         )
+        self.settlements = Settlements(self.world)
         psps: list[Psp] = [
             Stripe(self.world, options.stripe_keys),
             Adyen(self.world, options.adyen_keys),
@@ -92,6 +94,7 @@ class State:
             psp.clear()
         for store in (world.books, world.agenda, world.challenges, world.webhooks):
             store.clear()
+        self.settlements.clear()
         self.faults.clear()
         self.calls.clear()
         world.clock.reset()

@@ -166,6 +166,12 @@ class RunningSimulator:
         """Jump ahead in the PSPs' time."""
         self.control("POST", "clock", {"advance": seconds})
 
+    def report(self, path: str) -> bytes:
+        """Return a report as it is downloaded; `path` begins below /_sim."""
+        with _OPENER.open(f"{self.url}/_sim/{path}", timeout=_ANSWER_SECONDS) as answer:
+            content: bytes = answer.read()
+            return content
+
     def _data(self, path: str) -> list[dict[str, Any]]:
         data: list[dict[str, Any]] = self.control("GET", path)["data"]
         return data
