@@ -1,5 +1,6 @@
 """Fill the database with what the demo needs to be alive."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -44,7 +45,7 @@ class Command(BaseCommand):
             "publishable_key": _keep_key(
                 merchant, ApiKeyKind.PUBLISHABLE, kept.get("publishable_key", "")
             ),
-            "staff": _keep_staff(kept.get("staff", [])),
+            **_keep_staff(kept),
         }
         _write(credentials, made)
         self.stdout.write(f"{merchant.name}: {merchant.id}")
@@ -68,29 +69,42 @@ def _keep_key(merchant: Merchant, kind: ApiKeyKind, secret: str) -> str:
     return made
 
 
-def _keep_staff(known: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return one person per role, and one with every right; log-ins that still work are kept."""
+def _keep_staff(kept: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return one person per role, and one with every right; log-ins that still work are kept.
+
+    That they work is seen from `proofs`, digests of what the database keeps of the passwords:
+    trying each password would take seconds at every start, which is what its hash is made for.
+    """
     setup_roles()
-    by_email = {person["email"]: person for person in known}
-    people = [_keep_person(by_email, role=role) for role in roles()]
-    admin = _keep_person(by_email, role=ADMIN_ROLE, groups=next(iter(roles())))
-    User.objects.filter(email=admin["email"]).update(is_superuser=True)
-    return [admin, *people]
+    known = {person["email"]: person for person in kept.get("staff", [])}
+    proofs: dict[str, str] = kept.get("proofs", {})
+    staff = []
+    for role, group in [(ADMIN_ROLE, next(iter(roles()))), *((name, name) for name in roles())]:
+        email = f"{role.replace('_', '.')}@demo.example"
+        user = User.objects.filter(email=email).first()
+        person = known.get(email)
+        if person is None or user is None or proofs.get(email) != _proof(user):
+            person, user = _make_person(email, role=role, group=group)
+        staff.append(person)
+        proofs[email] = _proof(user)
+    return {"staff": staff, "proofs": proofs}
 
 
-def _keep_person(
-    known: dict[str, dict[str, str]], *, role: str, groups: str = ""
-) -> dict[str, str]:
-    email = f"{role.replace('_', '.')}@demo.example"
-    kept = known.get(email)
-    user = User.objects.filter(email=email).first()
-    if user and kept and user.check_password(kept["password"]):
-        return kept
+def _make_person(email: str, *, role: str, group: str) -> tuple[dict[str, str], User]:
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
-    _, totp_secret = create_staff(
-        email=email, role=groups or role, password=password, name=role.replace("_", " ").title()
+    user, totp_secret = create_staff(
+        email=email, role=group, password=password, name=role.replace("_", " ").title()
     )
-    return {"role": role, "email": email, "password": password, "totp_secret": totp_secret}
+    if role == ADMIN_ROLE:
+        user.is_superuser = True
+        user.save(update_fields=["is_superuser"])
+    shown = {"role": role, "email": email, "password": password, "totp_secret": totp_secret}
+    return shown, user
+
+
+def _proof(user: User) -> str:
+    return hashlib.sha256(user.password.encode()).hexdigest()
 
 
 def _read(path: Path) -> dict[str, Any]:
