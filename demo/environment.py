@@ -37,7 +37,12 @@ def keep_secrets(path: Path) -> dict[str, str]:
 
 
 def build_environment(
-    *, kept: Mapping[str, str], servers: Mapping[str, str], web_port: int, psp_port: int
+    *,
+    kept: Mapping[str, str],
+    servers: Mapping[str, str],
+    web_port: int,
+    simulator_port: int,
+    psp_port: int,
 ) -> dict[str, str]:
     """Return the variables of all processes; what the user has set wins, but for the servers."""
     base_url = f"http://{LOOPBACK}:{web_port}"
@@ -50,7 +55,8 @@ def build_environment(
         "GATEWAYS_STRIPE_MAIN_API_BASE": f"http://{LOOPBACK}:{psp_port}",
         "GATEWAYS_STRIPE_MAIN_API_KEY": "sk_test_simulator",
         "GATEWAYS_ADYEN_MAIN_KIND": "adyen",
-        "GATEWAYS_ADYEN_MAIN_API_BASE": f"http://{LOOPBACK}:{psp_port}",
+        # The other port closes while Stripe refuses, and Adyen must be there then.
+        "GATEWAYS_ADYEN_MAIN_API_BASE": f"http://{LOOPBACK}:{simulator_port}",
         "GATEWAYS_ADYEN_MAIN_API_KEY": "adyen_test_simulator",
         "GATEWAYS_ADYEN_MAIN_MERCHANT_ACCOUNT": "DevelopmentMerchant",
         # A proxy of the machine is for the world outside.

@@ -70,6 +70,7 @@ class World:
             kept=keep_secrets(self._local / "secrets.env"),
             servers=self._start_servers(),
             web_port=web_port,
+            simulator_port=simulator_port,
             psp_port=psp_port,
         )
         self._variables["PROMETHEUS_MULTIPROC_DIR"] = str(self._empty_folder("metrics"))

@@ -42,7 +42,9 @@ def test_what_the_user_has_set_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAYS_STRIPE_MAIN_API_BASE", "https://psp.example")
     monkeypatch.setenv("PUBLIC_BASE_URL", "")
 
-    built = build_environment(kept={}, servers={"REDIS_URL": "r"}, web_port=8003, psp_port=8104)
+    built = build_environment(
+        kept={}, servers={"REDIS_URL": "r"}, web_port=8003, simulator_port=8103, psp_port=8104
+    )
 
     assert built["GATEWAYS_STRIPE_MAIN_API_BASE"] == "https://psp.example"
     assert built["PUBLIC_BASE_URL"] == "http://127.0.0.1:8003"
@@ -54,7 +56,9 @@ def test_a_proxy_of_the_machine_is_not_asked_for_local_addresses(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "intranet.example")
 
-    built = build_environment(kept={}, servers={}, web_port=8000, psp_port=8101)
+    built = build_environment(
+        kept={}, servers={}, web_port=8000, simulator_port=8100, psp_port=8101
+    )
 
     assert built["NO_PROXY"] == "intranet.example,127.0.0.1,localhost"
 
