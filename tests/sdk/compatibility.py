@@ -1,0 +1,65 @@
+"""
+docs/api/stripe-compatibility.md, made from the SDK's tests: `python -m tests.sdk.compatibility`.
+
+A method of the SDK is in the table because a test calls it; nobody writes the table by hand.
+"""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "api" / "stripe-compatibility.md"
+ERRORS_END = "Error"
+
+
+def compatibility_table() -> str:
+    """Return the document."""
+    methods: dict[str, set[str]] = defaultdict(set)
+    errors: dict[str, set[str]] = defaultdict(set)
+    for path in sorted((ROOT / "tests" / "sdk").glob("test_stripe_python*.py")):
+        where = path.relative_to(ROOT).as_posix()
+        for test in ast.parse(path.read_text()).body:
+            if not (isinstance(test, ast.FunctionDef) and test.name.startswith("test_")):
+                continue
+            for node in ast.walk(test):
+                name = _dotted(node)
+                if isinstance(node, ast.Call):
+                    name = _dotted(node.func)
+                    if name.startswith("client.v1."):
+                        methods[name.removeprefix("client.v1.")].add(f"`{where}::{test.name}`")
+                elif name.startswith("stripe.") and name.endswith(ERRORS_END):
+                    errors[name.removeprefix("stripe.")].add(f"`{where}::{test.name}`")
+    return "\n".join(
+        [
+            "# What Stripe's SDK does here",
+            "",
+            "Made from the tests by `make docs`: each call below is made by a test, with the",
+            "unmodified `stripe` package, against the running server. The Node package runs the",
+            "main ones again in `tests/sdk/test_stripe_node.py`.",
+            "",
+            *_table("method of `client.v1`", methods),
+            "",
+            *_table("error class", errors),
+            "",
+        ]
+    )
+
+
+def _table(title: str, rows: dict[str, set[str]]) -> list[str]:
+    entries = [f"| `{name}` | {'<br>'.join(sorted(rows[name]))} |" for name in sorted(rows)]
+    return [f"| {title} | tests |", "|---|---|", *entries]
+
+
+def _dotted(node: ast.AST) -> str:
+    """Return `a.b.c` for such an expression, else an empty text."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner = _dotted(node.value)
+        return f"{owner}.{node.attr}" if owner else ""
+    return ""
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(compatibility_table())
