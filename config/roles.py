@@ -16,6 +16,7 @@ _PAYMENTS = (
 _HISTORY = ("outbox.view_event",)
 _APPROVALS = ("backoffice.view_approval",)
 _SELLERS = ("payouts.view_seller", "payouts.view_payout")
+_DISPUTES = ("disputes.view_dispute",)
 _LEDGER = ("ledger.view_account", "ledger.view_journalentry")
 _PIPELINE = (
     "outbox.view_event",
@@ -53,6 +54,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "support_agent": (*_PAYMENTS, *_APPROVALS, *_PII, *_REFUND),
     "support_lead": (
         *_PAYMENTS,
+        *_DISPUTES,
         *_HISTORY,
         *_APPROVALS,
         *_PII,
@@ -66,9 +68,11 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_HISTORY,
         *_APPROVALS,
         *_SELLERS,
+        *_DISPUTES,
         *_LEDGER,
         *_PII,
         *_REFUND,
+        "disputes.change_dispute",
         "payouts.send_payout",
     ),
     "finance_lead": (
@@ -76,12 +80,16 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_HISTORY,
         *_APPROVALS,
         *_SELLERS,
+        *_DISPUTES,
         *_LEDGER,
         *_PII,
         *_REFUND,
         *_APPROVE_ALL,
         "backoffice.cancel_payment",
         "backoffice.capture_payment",
+        "disputes.accept_dispute",
+        "disputes.change_dispute",
+        "disputes.submit_dispute",
         "payouts.approve_payout",
         "payouts.send_payout",
         "payouts.suspend_seller",
@@ -105,7 +113,16 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "backoffice.replay_message",
         "backoffice.discard_message",
     ),
-    "auditor": (*_PAYMENTS, *_PIPELINE, *_APPROVALS, *_SELLERS, *_LEDGER, *_KEYS, *_AUDIT),
+    "auditor": (
+        *_PAYMENTS,
+        *_PIPELINE,
+        *_APPROVALS,
+        *_SELLERS,
+        *_DISPUTES,
+        *_LEDGER,
+        *_KEYS,
+        *_AUDIT,
+    ),
     "developer": (
         "payments.view_paymentintent",
         "payments.view_refund",

@@ -1,10 +1,30 @@
 """Reads of disputes, and what they hold of a payment."""
 
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count
+
 from apps.common.errors import ResourceMissing
+from apps.common.ids import first_id
 from apps.common.origin import Scope
+from apps.customers.models import Customer
 from apps.disputes.models import Dispute, DisputeCase
-from apps.disputes.states import GIVEN_UP, OPEN_CHARGEBACKS
+from apps.disputes.states import GIVEN_UP, OPEN_CHARGEBACKS, DisputeStatus
 from apps.payments.holds import Held
+from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.payments.states import AttemptStatus
+
+# Two charges of the same amount by the same card this close together look like one charged twice.
+DUPLICATE_WINDOW = timedelta(hours=48)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcomes:
+    """How disputes ended that a bank decided, or that were left to it."""
+
+    won: int
+    lost: int
 
 
 def get_dispute(scope: Scope, dispute_id: str) -> Dispute:
@@ -42,3 +62,77 @@ def find_held(attempt_id: str) -> Held:
             each.status in OPEN_CHARGEBACKS and not each.is_charge_refundable for each in held
         ),
     )
+
+
+def count_outcomes(scope: Scope, *, reason: str = "") -> Outcomes:
+    """
+    Return how many disputes were won and lost, of all reasons or of one.
+
+    What was given up or not answered is lost, too; closed inquiries and prevented disputes were
+    never decided (AC-91).
+    """
+    rows = Dispute.objects.filter(merchant_id=scope.merchant_id, livemode=scope.livemode)
+    if reason:
+        rows = rows.filter(reason=reason)
+    ended = [DisputeStatus.WON, DisputeStatus.LOST, DisputeStatus.ACCEPTED, DisputeStatus.EXPIRED]
+    counted = rows.filter(status__in=ended).values_list("status").annotate(Count("pk"))
+    counts = dict(counted)
+    won = counts.pop(DisputeStatus.WON, 0)
+    return Outcomes(won=won, lost=sum(counts.values()))
+
+
+def suggest_evidence(dispute: Dispute) -> dict[str, str]:
+    """Return what our own data can say for us, by the names of the evidence's fields."""
+    intent = PaymentIntent.objects.get(pk=dispute.intent_id)
+    attempt = PaymentAttempt.objects.get(pk=dispute.attempt_id)
+    customer = Customer.objects.filter(pk=dispute.customer_id).first()
+    other = _find_twin(attempt)
+    texts = {
+        "product_description": intent.description,
+        "customer_email_address": intent.receipt_email or (customer.email if customer else ""),
+        "customer_name": customer.name if customer else "",
+        "billing_address": _address_in_words(customer.address) if customer else "",
+        "service_date": f"{attempt.created_at:%Y-%m-%d}",
+        "duplicate_charge_id": other.charge_id if other else "",
+        "uncategorized_text": _checks_in_words(attempt),
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def _find_twin(attempt: PaymentAttempt) -> PaymentAttempt | None:
+    """Return the captured charge nearest in time that a payer could take for this one."""
+    fingerprint = attempt.method_details.get("fingerprint")
+    if not fingerprint:
+        return None
+    twins = PaymentAttempt.objects.filter(
+        merchant_id=attempt.merchant_id,
+        livemode=attempt.livemode,
+        status=AttemptStatus.CAPTURED,
+        amount=attempt.amount,
+        currency=attempt.currency,
+        method_details__fingerprint=fingerprint,
+        # Ids sort by time, and the list's index has them.
+        pk__range=(
+            first_id("att", attempt.created_at - DUPLICATE_WINDOW),
+            first_id("att", attempt.created_at + DUPLICATE_WINDOW),
+        ),
+    ).exclude(pk=attempt.pk)
+    found = list(twins[:20])
+    return min(found, key=lambda twin: abs(twin.created_at - attempt.created_at), default=None)
+
+
+def _address_in_words(address: dict[str, str] | None) -> str:
+    parts = ("line1", "line2", "postal_code", "city", "state", "country")
+    return ", ".join(text for part in parts if (text := (address or {}).get(part)))
+
+
+def _checks_in_words(attempt: PaymentAttempt) -> str:
+    """Return what the bank checked when the payer paid."""
+    details = attempt.method_details
+    named = {
+        "3D Secure": details.get("three_d_secure"),
+        "Security code": details.get("cvc_check"),
+        "Street": details.get("avs_line1_check"),
+        "Postal code": details.get("avs_postal_code_check"),
+    }
+    return "; ".join(f"{name}: {result}" for name, result in named.items() if result)

@@ -12,6 +12,9 @@ from apps.backoffice.models import Approval, StaffAction, User
 from apps.backoffice.services import request_approval
 from apps.common.origin import Origin
 from apps.customers.models import Customer
+from apps.disputes.models import Dispute
+from apps.disputes.services.evidence import save_evidence
+from apps.disputes.services.record import record_dispute
 from apps.gateways.base import DeclineClass
 from apps.outbox.models import Event, Message
 from apps.payments.models import PaymentIntent, Refund
@@ -42,6 +45,7 @@ class House:
     person: User
     seller: Seller
     payout: Payout
+    dispute: Dispute
 
 
 def furnish(gateway: FakeGateway) -> House:
@@ -58,6 +62,7 @@ def furnish(gateway: FakeGateway) -> House:
     )
     stored_method("stripe_main")
     paid = confirmed_intent(amount=1050, customer_id=customer.id, description="Order 7")
+    dispute = disputed_payment(gateway, now=now)
     refund = request_refund(scope=SCOPE, intent_id=paid.id, amount=50, origin=TESTER, now=now)
     run_refund(refund_id=refund.id, now=now)
     gateway.script.append(decline("insufficient_funds", DeclineClass.RETRYABLE))
@@ -88,7 +93,20 @@ def furnish(gateway: FakeGateway) -> House:
             now=now,
         ),
         person=person,
+        dispute=dispute,
     )
+
+
+def disputed_payment(gateway: FakeGateway, *, now: datetime) -> Dispute:
+    """Return a chargeback with the beginning of a draft."""
+    confirmed_intent(amount=4900, receipt_email="bob@payer.example", description="Plan Pro")
+    payment = list(gateway.payments.values())[-1]
+    result = gateway.open_dispute(payment, now=now)
+    dispute = record_dispute(gateway="stripe_main", result=result, origin=TESTER, now=now)
+    save_evidence(
+        scope=SCOPE, dispute_id=dispute.id, evidence={"access_activity_log": "Used."}, now=now
+    )
+    return dispute
 
 
 def dead_letter(now: datetime) -> Message:

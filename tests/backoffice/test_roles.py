@@ -26,18 +26,19 @@ FORBIDDEN, OK, UNPROCESSABLE = 403, 200, 422
 MATRIX: dict[str, tuple[str, str]] = {
     "support_agent": ("approval customer paymentintent paymentmethod refund", "refund"),
     "support_lead": (
-        "approval customer event paymentintent paymentmethod refund",
+        "approval customer dispute event paymentintent paymentmethod refund",
         "cancel capture refund",
     ),
     "finance": (
-        "account approval customer event journalentry paymentintent paymentmethod payout refund"
-        " seller",
-        "cancel-payout pay-out refund",
+        "account approval customer dispute event journalentry paymentintent paymentmethod payout"
+        " refund seller",
+        "assign cancel-payout evidence pay-out refund",
     ),
     "finance_lead": (
-        "account approval customer event journalentry paymentintent paymentmethod payout refund"
-        " seller",
-        "cancel cancel-payout capture pay-out refund resume suspend",
+        "account approval customer dispute event journalentry paymentintent paymentmethod payout"
+        " refund seller",
+        "accept assign cancel cancel-payout capture evidence pay-out refund resume"
+        " submit-evidence suspend",
     ),
     "risk": ("approval customer event paymentintent paymentmethod refund", ""),
     "risk_lead": ("approval customer event paymentintent paymentmethod refund", "cancel"),
@@ -46,7 +47,7 @@ MATRIX: dict[str, tuple[str, str]] = {
         "disable discard enable replay resend rotate",
     ),
     "auditor": (
-        "account apikey approval customer delivery event inboundevent journalentry message"
+        "account apikey approval customer delivery dispute event inboundevent journalentry message"
         " paymentintent paymentmethod payout refund seller staffaction user webhookendpoint",
         "",
     ),
@@ -80,6 +81,7 @@ def rows(house: House) -> dict[str, Any]:
         "delivery": house.delivery,
         "seller": house.seller,
         "payout": house.payout,
+        "dispute": house.dispute,
     }
 
 

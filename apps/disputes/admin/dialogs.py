@@ -1,0 +1,184 @@
+"""What staff may do about a dispute."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django import forms
+
+from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
+from apps.backoffice.kit.display import money
+from apps.common.origin import Origin
+from apps.disputes.matrix import FIELD_LIMIT, FIELDS, checklist, missing
+from apps.disputes.models import Dispute
+from apps.disputes.selectors import find_case, suggest_evidence
+from apps.disputes.services.details import assign_dispute
+from apps.disputes.services.endings import accept_dispute
+from apps.disputes.services.evidence import save_evidence, submit_evidence
+from apps.disputes.states import ANSWERABLE, OPEN_CHARGEBACKS
+
+
+class _DisputeDialog(Dialog):
+    subject: Dispute
+
+    def look(self) -> Mapping[str, Any]:
+        """Return where the dispute stands."""
+        return Dispute.objects.values("status", "stage", "amount", "currency", "submissions").get(
+            pk=self.subject.pk
+        )
+
+    def is_answerable(self) -> bool:
+        """Return whether the bank waits and nothing was submitted."""
+        return self.subject.status in ANSWERABLE and self.subject.submitted_at is None
+
+    def draft(self) -> dict[str, str]:
+        """Return the draft of the evidence."""
+        case = find_case(self.subject)
+        return dict(case.evidence) if case else {}
+
+
+class AssignDialog(_DisputeDialog):
+    """Take the work on a dispute."""
+
+    name = "assign"
+    label = "Assign to me…"
+    permission = "disputes.change_dispute"
+    submit = "Assign to me"
+
+    def is_offered(self) -> bool:
+        """Return whether there is work left, and not this person's already."""
+        case = find_case(self.subject)
+        is_mine = case is not None and case.assignee_id == self.user.pk
+        return self.subject.is_open and not is_mine
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Note who works on it."""
+        del origin, now
+        assign_dispute(scope=self.subject.scope, dispute_id=self.subject.id, assignee=self.user)
+        return Outcome(message=f"{self.subject.id} is yours.")
+
+
+class EvidenceForm(DialogForm):
+    """One text per field that banks want for this reason; empty ones are offered what we know."""
+
+    def __init__(self, data: Any = None, *, subject: Dispute) -> None:
+        super().__init__(data, subject=subject)
+        case = find_case(subject)
+        draft = case.evidence if case else {}
+        suggested = suggest_evidence(subject)
+        for wanted in checklist(subject.reason, draft):
+            name = wanted.field.name
+            is_suggested = name not in draft and name in suggested
+            wish = "Banks want this. " if wanted.is_required else ""
+            note = " Filled in from our data." if is_suggested else ""
+            self.fields[name] = forms.CharField(
+                label=wanted.field.label,
+                initial=draft.get(name) or suggested.get(name, ""),
+                max_length=FIELD_LIMIT,
+                required=False,
+                widget=forms.Textarea(attrs={"rows": 2}),
+                help_text=f"{wish}{wanted.field.why}{note}",
+            )
+
+
+class EvidenceDialog(_DisputeDialog):
+    """Write the draft."""
+
+    name = "evidence"
+    label = "Evidence…"
+    permission = "disputes.change_dispute"
+    form_class = EvidenceForm
+    submit = "Save the draft"
+
+    def is_offered(self) -> bool:
+        """Return whether evidence is still taken."""
+        return self.is_answerable()
+
+    def explanation(self) -> str:
+        """Say that nothing leaves yet."""
+        return "Only the draft is kept. Nothing is sent to the bank yet."
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Keep the draft."""
+        del origin
+        save_evidence(
+            scope=self.subject.scope,
+            dispute_id=self.subject.id,
+            evidence={name: text for name, text in answers.items() if name in FIELDS},
+            now=now,
+        )
+        return Outcome(message="The draft is saved.")
+
+
+class SubmitForm(DialogForm):
+    """A tick against a slip."""
+
+    is_final = forms.BooleanField(
+        label="I have read the evidence",
+        help_text="The bank reads it once. Nothing can be added afterwards.",
+    )
+
+
+class SubmitDialog(_DisputeDialog):
+    """Send the evidence to the bank."""
+
+    name = "submit-evidence"
+    label = "Submit evidence…"
+    permission = "disputes.submit_dispute"
+    form_class = SubmitForm
+    submit = "Submit for good"
+
+    def is_offered(self) -> bool:
+        """Return whether there is something to submit."""
+        return self.is_answerable() and bool(self.draft())
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what the bank will get, and what it will miss."""
+        draft = self.draft()
+        absent = missing(self.subject.reason, draft)
+        return [
+            ("Fields filled in", str(len(draft))),
+            (
+                "Still missing",
+                ", ".join(FIELDS[name].label for name in absent) if absent else "Nothing",
+            ),
+        ]
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Submit; a missing answer of the gateway is no failure."""
+        dispute = submit_evidence(
+            scope=self.subject.scope, dispute_id=self.subject.id, origin=origin, now=now
+        )
+        if dispute.status not in ANSWERABLE:
+            return Outcome(message="The evidence is with the bank.")
+        if dispute.submitted_at is None:
+            return Outcome(message="The gateway refused the evidence.", succeeded=False)
+        return Outcome(
+            message="The gateway has not confirmed the evidence yet. We keep sending the same"
+            " evidence; do not repeat it."
+        )
+
+
+class AcceptDialog(_DisputeDialog):
+    """Give a dispute up."""
+
+    name = "accept"
+    label = "Accept…"
+    permission = "disputes.accept_dispute"
+    form_class = ReasonForm
+    submit = "Accept the dispute"
+    is_dangerous = True
+
+    def is_offered(self) -> bool:
+        """Return whether the bank has not decided yet."""
+        return self.subject.status in OPEN_CHARGEBACKS
+
+    def explanation(self) -> str:
+        """Say what is lost."""
+        amount = money(self.subject.amount, self.subject.currency)
+        return f"The payer keeps {amount}, and nobody can change that any more."
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Accept."""
+        accept_dispute(scope=self.subject.scope, dispute_id=self.subject.id, origin=origin, now=now)
+        return Outcome(message="The dispute is accepted.")

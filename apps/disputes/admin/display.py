@@ -1,0 +1,54 @@
+"""What colours and countdowns say about disputes."""
+
+from datetime import datetime, timedelta
+from math import ceil
+
+from django.utils.safestring import SafeString
+
+from apps.backoffice.kit.display import NOTHING, Tone, chip, words
+from apps.disputes.models import Dispute
+from apps.disputes.states import ANSWERABLE, DisputeStage, DisputeStatus
+
+S = DisputeStatus
+_STATUSES = {
+    S.WARNING_NEEDS_RESPONSE: (Tone.WARNING, "Inquiry: answer"),
+    S.WARNING_UNDER_REVIEW: (Tone.BUSY, "Inquiry: under review"),
+    S.WARNING_CLOSED: (Tone.NEUTRAL, "Inquiry closed"),
+    S.NEEDS_RESPONSE: (Tone.WARNING, "Needs response"),
+    S.UNDER_REVIEW: (Tone.BUSY, "Under review"),
+    S.WON: (Tone.GOOD, "Won"),
+    S.LOST: (Tone.BAD, "Lost"),
+    S.ACCEPTED: (Tone.NEUTRAL, "Accepted"),
+    S.EXPIRED: (Tone.BAD, "Expired"),
+    S.PREVENTED: (Tone.NEUTRAL, "Prevented"),
+}
+
+# What is left until our own deadline turns orange, then red.
+SOON = timedelta(days=5)
+URGENT = timedelta(hours=48)
+
+
+def status_chip(status: str) -> SafeString:
+    """Return the status in words."""
+    tone, text = _STATUSES[DisputeStatus(status)]
+    return chip(text, tone)
+
+
+def stage_chip(stage: str) -> SafeString:
+    """Return how far the dispute has gone; a second round stands out."""
+    is_second = stage in {DisputeStage.PRE_ARBITRATION, DisputeStage.ARBITRATION}
+    return chip(words(stage), Tone.WARNING if is_second else Tone.NEUTRAL)
+
+
+def due_chip(dispute: Dispute, due_at: datetime | None, *, now: datetime) -> SafeString | str:
+    """Return what is left until `due_at`, while somebody waits for our answer."""
+    if due_at is None or dispute.status not in ANSWERABLE or dispute.submitted_at is not None:
+        return NOTHING
+    left = due_at - now
+    if left <= timedelta(0):
+        return chip("Past due", Tone.BAD)
+    hours = left / timedelta(hours=1)
+    text = f"{ceil(hours)} h left" if left < URGENT else f"{ceil(hours / 24)} days left"
+    if left < URGENT:
+        return chip(text, Tone.BAD)
+    return chip(text, Tone.WARNING if left < SOON else Tone.GOOD)

@@ -1,0 +1,244 @@
+"""The queue of disputes by deadline, and the page to answer one."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    identifier,
+    link,
+    moment,
+    money,
+    stacked,
+    words,
+)
+from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timeline
+from apps.disputes.admin.dialogs import AcceptDialog, AssignDialog, EvidenceDialog, SubmitDialog
+from apps.disputes.admin.display import due_chip, stage_chip, status_chip
+from apps.disputes.matrix import checklist, claim_of
+from apps.disputes.models import Dispute, DisputeCase
+from apps.disputes.policies import answer_by
+from apps.disputes.ratios import WinRate, win_rate
+from apps.disputes.selectors import count_outcomes, find_case
+from apps.outbox.models import Event
+
+# Texts are shown in full in the dialog.
+_EXCERPT = 120
+_EVENTS_MAX = 100
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ObjectAdmin):
+    """Disputes; those that wait for us by their deadline."""
+
+    search_help_text = "Dispute, payment or gateway reference"
+    list_display = ("what", "amount_disputed", "why", "due", "evidence", "state", "who")
+    list_filter = ("status", "stage", "network", "livemode", created_filter("dp"))
+    list_select_related = ("case__assignee",)
+    tabs = (
+        ("All", ""),
+        ("Needs response", "status__in=needs_response,warning_needs_response"),
+        ("Under review", "status__in=under_review,warning_under_review"),
+        ("Inquiries", "stage__exact=inquiry"),
+        ("Second round", "stage__exact=pre_arbitration"),
+        ("Won", "status__exact=won"),
+        ("Lost", "status__in=lost,accepted,expired"),
+    )
+    dialogs = (EvidenceDialog, SubmitDialog, AssignDialog, AcceptDialog)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the most urgent first where people answer, the newest first elsewhere."""
+        is_queue = "needs_response" in request.GET.get("status__in", "")
+        return ("due_at", "pk") if is_queue else ("-pk",)
+
+    def prepare(self, rows: list[Any]) -> None:
+        """Count what each draft has of what it needs."""
+        for row in rows:
+            case = _case_of(row)
+            wanted = checklist(row.reason, case.evidence if case else {})
+            required = [each for each in wanted if each.is_required]
+            row.shown_evidence = f"{sum(e.is_given for e in required)} of {len(required)}"
+
+    @admin.display(description="Dispute")
+    def what(self, dispute: Dispute) -> SafeString:
+        """Return the dispute's id and its payment's."""
+        return stacked(format_html("<code>{}</code>", dispute.id), dispute.intent_id)
+
+    @admin.display(description="Amount")
+    def amount_disputed(self, dispute: Dispute) -> str:
+        """Return what is disputed."""
+        return money(dispute.amount, dispute.currency)
+
+    @admin.display(description="Reason")
+    def why(self, dispute: Dispute) -> SafeString:
+        """Return the reason and the scheme's code."""
+        network = f"{dispute.network} {dispute.network_reason_code}".strip()
+        return stacked(words(dispute.reason), network)
+
+    @admin.display(description="Answer within")
+    def due(self, dispute: Dispute) -> Text:
+        """Return what is left until our own deadline."""
+        return due_chip(dispute, answer_by(dispute.due_at), now=timezone.now())
+
+    @admin.display(description="Evidence")
+    def evidence(self, dispute: Any) -> str:
+        """Return how much of the required evidence is there."""
+        return str(dispute.shown_evidence)
+
+    @admin.display(description="Status")
+    def state(self, dispute: Dispute) -> SafeString:
+        """Return the status."""
+        return status_chip(dispute.status)
+
+    @admin.display(description="Assigned to")
+    def who(self, dispute: Dispute) -> str:
+        """Return who works on it."""
+        return _assignee(_case_of(dispute))
+
+    def look_up(self, term: str) -> Q | None:
+        """Search by the dispute's id, its payment's, or the gateway's."""
+        return Q(pk=term) | Q(intent_id=term) | Q(gateway_reference=term)
+
+    def page(self, _request: HttpRequest, obj: Any) -> Page:
+        """Return the claim, what answers it, and what is at stake."""
+        case = find_case(obj)
+        return Page(
+            heading=money(obj.amount, obj.currency),
+            chips=(
+                status_chip(obj.status),
+                stage_chip(obj.stage),
+                chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),
+            ),
+            subtitle=identifier(obj.id),
+            main=(_claim(obj), _checklist(obj, case), _timeline(obj)),
+            side=(_deadline(obj, case), _money(obj), _outcomes(obj), _details(obj)),
+        )
+
+
+def _case_of(dispute: Dispute) -> DisputeCase | None:
+    return getattr(dispute, "case", None)
+
+
+def _assignee(case: DisputeCase | None) -> str:
+    return str(case.assignee) if case and case.assignee else NOTHING
+
+
+def _claim(dispute: Dispute) -> Facts:
+    code = f"{words(dispute.network)} {dispute.network_reason_code}".strip()
+    return Facts(
+        "The claim",
+        [
+            ("What the payer says", claim_of(dispute.reason)),
+            ("Reason", words(dispute.reason)),
+            ("The scheme's code", code or NOTHING),
+        ],
+    )
+
+
+def _checklist(dispute: Dispute, case: DisputeCase | None) -> Table:
+    evidence = case.evidence if case else {}
+    rows = [
+        (
+            stacked(wanted.field.label, wanted.field.why),
+            chip("There", Tone.GOOD)
+            if wanted.is_given
+            else chip("Missing", Tone.WARNING if wanted.is_required else Tone.NEUTRAL),
+            "Required" if wanted.is_required else "Optional",
+            _excerpt(evidence.get(wanted.field.name, "")),
+        )
+        for wanted in checklist(dispute.reason, evidence)
+    ]
+    return Table("Evidence", ("What banks want", "State", "Needed", "Text"), rows, "Nothing.")
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
+
+
+def _timeline(dispute: Dispute) -> Timeline:
+    events = Event.objects.filter(object_id=dispute.id).order_by("-sequence")[:_EVENTS_MAX]
+    return Timeline(
+        "Timeline",
+        [
+            Happening(
+                at=event.created_at,
+                text=words(event.type.removeprefix("charge.dispute.")),
+                actor=event.actor.partition(":")[2] or words(event.actor),
+                note=words(event.data.get("status", "")),
+            )
+            for event in events
+        ],
+    )
+
+
+def _deadline(dispute: Dispute, case: DisputeCase | None) -> Facts:
+    return Facts(
+        "Deadline",
+        [
+            ("Left", due_chip(dispute, answer_by(dispute.due_at), now=timezone.now())),
+            ("Answer by", moment(answer_by(dispute.due_at))),
+            ("The gateway's deadline", moment(dispute.due_at)),
+            ("Submitted", moment(dispute.submitted_at)),
+            ("Assigned to", _assignee(case)),
+        ],
+    )
+
+
+def _money(dispute: Dispute) -> Facts:
+    currency = dispute.funds_currency or dispute.currency
+    return Facts(
+        "Money",
+        [
+            ("Disputed", money(dispute.amount, dispute.currency)),
+            ("Withdrawn by the gateway", money(dispute.amount_withdrawn, currency)),
+            ("Fees", money(dispute.amount_fees, currency)),
+            ("Booked as lost", money(dispute.amount_lost, currency)),
+            ("Payment may be refunded", "Yes" if dispute.is_charge_refundable else "No"),
+        ],
+    )
+
+
+def _outcomes(dispute: Dispute) -> Facts:
+    counts = count_outcomes(dispute.scope, reason=dispute.reason)
+    rate = win_rate(won=counts.won, lost=counts.lost)
+    return Facts(
+        "Similar disputes",
+        [
+            ("Won", str(counts.won)),
+            ("Lost", str(counts.lost)),
+            ("Win rate", _rate_in_words(rate)),
+        ],
+    )
+
+
+def _rate_in_words(rate: WinRate) -> str:
+    if rate.percent is None or not rate.is_telling:
+        return "Too few for a rate"
+    return f"{rate.percent} % (likely {rate.low} to {rate.high} %)"
+
+
+def _details(dispute: Dispute) -> Facts:
+    payment = reverse("admin:payments_paymentintent_change", args=[dispute.intent_id])
+    return Facts(
+        "Details",
+        [
+            ("Payment", link(payment, dispute.intent_id)),
+            ("Refund", identifier(dispute.refund_id)),
+            ("Round", str(dispute.round)),
+            ("Gateway", dispute.gateway),
+            ("Gateway's reference", identifier(dispute.gateway_reference)),
+            ("Opened", moment(dispute.opened_at)),
+            ("Closed", moment(dispute.closed_at)),
+        ],
+    )

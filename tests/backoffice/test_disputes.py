@@ -1,0 +1,81 @@
+"""The dispute workspace without a browser: what a crafted request cannot do, and what is fast."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.disputes.models import DisputeCase, Submission
+from tests.backoffice.house import House, furnish
+from tests.fake_gateway import FakeGateway
+
+pytestmark = pytest.mark.django_db
+
+EnterAs = Callable[[str], Client]
+FIRST = "11111111-1111-4111-8111-111111111111"
+SECOND = "22222222-2222-4222-8222-222222222222"
+
+
+@pytest.fixture
+def house(db: None, gateway: FakeGateway) -> House:
+    return furnish(gateway)
+
+
+def do(house: House, dialog: str) -> str:
+    """Return the address of a dialog of the dispute."""
+    return f"/admin/disputes/dispute/{house.dispute.id}/do/{dialog}/"
+
+
+def test_a_crafted_request_submits_no_second_time(
+    house: House, enter_as: EnterAs, gateway: FakeGateway
+) -> None:
+    client = enter_as("finance_lead")
+    url = do(house, "submit-evidence")
+
+    first = client.post(url, {"nonce": FIRST, "is_final": "on"})
+    second = client.post(url, {"nonce": SECOND, "is_final": "on"})
+
+    assert (first.status_code, second.status_code) == (302, 422)
+    assert "was submitted already" in second.content.decode()
+    assert gateway.count("submit_evidence") == 1
+
+
+def test_without_the_tick_nothing_is_submitted(
+    house: House, enter_as: EnterAs, gateway: FakeGateway
+) -> None:
+    answer = enter_as("finance_lead").post(do(house, "submit-evidence"), {"nonce": FIRST})
+
+    assert answer.status_code == 422
+    assert not Submission.objects.exists()
+    assert gateway.count("submit_evidence") == 0
+
+
+def test_finance_drafts_but_only_the_lead_submits_or_accepts(
+    house: House, enter_as: EnterAs
+) -> None:
+    client = enter_as("finance")
+
+    saved = client.post(do(house, "evidence"), {"nonce": FIRST, "customer_name": "Ada"})
+    refused = [
+        client.post(do(house, dialog), {"nonce": SECOND}).status_code
+        for dialog in ("submit-evidence", "accept")
+    ]
+
+    assert saved.status_code == 302
+    assert DisputeCase.objects.get(pk=house.dispute.id).evidence == {"customer_name": "Ada"}
+    assert refused == [403, 403]
+
+
+def test_the_queue_stays_at_a_few_statements(house: House, enter_as: EnterAs) -> None:
+    client = enter_as("finance_lead")
+    queue: Any = {"status__in": "needs_response,warning_needs_response"}
+
+    with CaptureQueriesContext(connection) as statements:
+        page = client.get("/admin/disputes/dispute/", queue)
+
+    assert house.dispute.id in page.content.decode()
+    assert "6 days left" in page.content.decode()
+    assert len(statements) <= 14
