@@ -53,7 +53,7 @@ def clearing() -> int:
     return balance_of(scope=SCOPE, code="gateway_clearing", currency="EUR", owner=GATEWAY).posted
 
 
-def test_ac_69_a_correction_makes_the_gateways_account_agree(gateway: FakeGateway) -> None:
+def test_ac_069_a_correction_makes_the_gateways_account_agree(gateway: FakeGateway) -> None:
     exception = one_exception(fee="3.00", net="97.00")
     assert clearing() == 9_680
 
@@ -68,7 +68,7 @@ def test_ac_69_a_correction_makes_the_gateways_account_agree(gateway: FakeGatewa
     assert run().difference == {}
 
 
-def test_ac_69_a_difference_is_written_off_with_a_reason(gateway: FakeGateway) -> None:
+def test_ac_069_a_difference_is_written_off_with_a_reason(gateway: FakeGateway) -> None:
     exception = one_exception(gross="99.99", net="96.79")
 
     resolved = resolve(exception, "write_off")
@@ -77,7 +77,7 @@ def test_ac_69_a_difference_is_written_off_with_a_reason(gateway: FakeGateway) -
     assert balance_of(scope=SCOPE, code="writeoff", currency="EUR").posted == 1
 
 
-def test_ac_69_above_the_limit_nothing_is_booked_until_a_second_person_agrees(
+def test_ac_069_above_the_limit_nothing_is_booked_until_a_second_person_agrees(
     gateway: FakeGateway,
 ) -> None:
     upload(stripe_row(reference="t", category="charge", source="ch_x", gross=10_001))

@@ -3,14 +3,25 @@
 import io
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
+from prometheus_client import REGISTRY
 
 from apps.reconciliation.models import ReconciliationRun
 from apps.reconciliation.tasks import reconcile_yesterday
 from tests.fake_gateway import FakeGateway
-from tests.reconciliation.statements import DAY, NOON, charge_row, csv_of, paid, upload
+from tests.reconciliation.statements import (
+    DAY,
+    GATEWAY,
+    NOON,
+    charge_row,
+    csv_of,
+    paid,
+    run,
+    upload,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -41,3 +52,19 @@ def test_the_command_takes_a_file_in_and_compares_its_day(
 
     assert "1 of 1 lines matched" in said.getvalue()
     assert "line 3: 'x' is no amount" in warned.getvalue()
+
+
+def test_a_run_tells_the_metrics_what_it_left_open(
+    gateway: FakeGateway, django_capture_on_commit_callbacks: Any
+) -> None:
+    upload(charge_row(paid(), gross="101.00", net="97.80"))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        run()
+
+    def shown(name: str, **labels: str) -> float | None:
+        return REGISTRY.get_sample_value(name, {"gateway": GATEWAY, **labels})
+
+    assert shown("pay_recon_breaks", kind="amount_over") == 1
+    assert shown("pay_recon_breaks", kind="amount_under") == 0
+    assert shown("pay_recon_last_success_timestamp_seconds") == NOON.timestamp()

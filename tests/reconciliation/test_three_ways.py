@@ -48,7 +48,7 @@ def bank_statement(*rows: str) -> None:
     )
 
 
-def test_ac_60_a_day_on_which_all_agree_has_no_exceptions(gateway: FakeGateway) -> None:
+def test_ac_060_a_day_on_which_all_agree_has_no_exceptions(gateway: FakeGateway) -> None:
     attempts = [paid(), paid()]
 
     upload(*(charge_row(attempt) for attempt in attempts))
@@ -61,7 +61,7 @@ def test_ac_60_a_day_on_which_all_agree_has_no_exceptions(gateway: FakeGateway) 
     assert rules == {(attempt.id, "payment_reference") for attempt in attempts}
 
 
-def test_ac_60_a_payout_is_booked_when_its_lines_and_the_bank_agree(gateway: FakeGateway) -> None:
+def test_ac_060_a_payout_is_booked_when_its_lines_and_the_bank_agree(gateway: FakeGateway) -> None:
     attempt = paid(10_000)
     upload(charge_row(attempt, automatic_payout_id="po_1"), payout_row("po_1", 9_680))
     run()
@@ -82,7 +82,7 @@ def test_ac_60_a_payout_is_booked_when_its_lines_and_the_bank_agree(gateway: Fak
     assert exceptions() == []
 
 
-def test_ac_60_the_fee_of_an_odd_amount_agrees_to_the_cent(gateway: FakeGateway) -> None:
+def test_ac_060_the_fee_of_an_odd_amount_agrees_to_the_cent(gateway: FakeGateway) -> None:
     gateway.fee = 88
     attempt = paid(1_999)
 
@@ -103,7 +103,7 @@ CHANGES: list[tuple[str, dict[str, str], tuple[int | None, int | None]]] = [
 
 
 @pytest.mark.parametrize(("kind", "change", "amounts"), CHANGES)
-def test_ac_61_each_difference_has_its_type(
+def test_ac_061_each_difference_has_its_type(
     gateway: FakeGateway, kind: str, change: dict[str, str], amounts: tuple[int, int]
 ) -> None:
     upload(charge_row(paid(), **change), charge_row(paid(2_000)))
@@ -114,7 +114,7 @@ def test_ac_61_each_difference_has_its_type(
     assert exceptions() == [(kind, *amounts)]
 
 
-def test_ac_61_what_only_one_side_has_is_told_apart(gateway: FakeGateway) -> None:
+def test_ac_061_what_only_one_side_has_is_told_apart(gateway: FakeGateway) -> None:
     ours = paid(5_000)
     upload(
         stripe_row(reference="txn_x", category="charge", source="ch_x", gross=700, fee=50),
@@ -129,7 +129,7 @@ def test_ac_61_what_only_one_side_has_is_told_apart(gateway: FakeGateway) -> Non
     assert Discrepancy.objects.get(kind="missing_in_report").subject_id == ours.id
 
 
-def test_ac_61_money_of_a_payment_that_did_not_succeed_here_is_a_status_mismatch(
+def test_ac_061_money_of_a_payment_that_did_not_succeed_here_is_a_status_mismatch(
     gateway: FakeGateway,
 ) -> None:
     attempt = attempt_of(held_intent(amount=10_000))
@@ -149,7 +149,9 @@ def test_ac_61_money_of_a_payment_that_did_not_succeed_here_is_a_status_mismatch
     assert exceptions() == [("status_mismatch", None, 9_680)]
 
 
-def test_ac_61_parts_which_do_not_make_the_whole_are_a_split_mismatch(gateway: FakeGateway) -> None:
+def test_ac_061_parts_which_do_not_make_the_whole_are_a_split_mismatch(
+    gateway: FakeGateway,
+) -> None:
     attempt = paid(10_000)
     half = {"gross": "50.00", "fee": "1.60", "net": "48.40"}
     other = {"gross": "40.00", "fee": "1.60", "net": "38.40"}
@@ -163,7 +165,7 @@ def test_ac_61_parts_which_do_not_make_the_whole_are_a_split_mismatch(gateway: F
     assert exceptions() == [("split_mismatch", 9_680, 8_680)]
 
 
-def test_ac_62_a_partial_capture_reported_as_two_lines_is_one_match(gateway: FakeGateway) -> None:
+def test_ac_062_a_partial_capture_reported_as_two_lines_is_one_match(gateway: FakeGateway) -> None:
     attempt = paid(6_000)
     whole = {"gross": "100.00", "fee": "3.20", "net": "96.80"}
     release = stripe_row(
@@ -181,7 +183,7 @@ def test_ac_62_a_partial_capture_reported_as_two_lines_is_one_match(gateway: Fak
     assert result.lines_matched == 2
 
 
-def test_ac_63_a_payout_holds_charges_refunds_and_a_dispute_with_its_fee(
+def test_ac_063_a_payout_holds_charges_refunds_and_a_dispute_with_its_fee(
     gateway: FakeGateway,
 ) -> None:
     first, second = paid(10_000), paid(5_000)
@@ -216,7 +218,7 @@ def test_ac_63_a_payout_holds_charges_refunds_and_a_dispute_with_its_fee(
     assert posted("gateway_clearing", GATEWAY) == 0
 
 
-def test_ac_63_a_payout_that_is_not_the_sum_of_its_lines_is_not_booked(
+def test_ac_063_a_payout_that_is_not_the_sum_of_its_lines_is_not_booked(
     gateway: FakeGateway,
 ) -> None:
     upload(charge_row(paid(), automatic_payout_id="po_1"), payout_row("po_1", 9_000))
@@ -227,7 +229,7 @@ def test_ac_63_a_payout_that_is_not_the_sum_of_its_lines_is_not_booked(
     assert posted("settlements_in_transit", GATEWAY) == 0
 
 
-def test_ac_64_the_same_file_and_the_same_day_twice_change_nothing(gateway: FakeGateway) -> None:
+def test_ac_064_the_same_file_and_the_same_day_twice_change_nothing(gateway: FakeGateway) -> None:
     rows = [charge_row(paid(), gross="101.00", net="97.80"), charge_row(paid())]
     first_file = upload(*rows)
     run()
@@ -242,7 +244,7 @@ def test_ac_64_the_same_file_and_the_same_day_twice_change_nothing(gateway: Fake
     assert Event.objects.filter(type="reconciliation.exception_opened").count() == 1
 
 
-def test_ac_64_a_report_that_overlaps_adds_only_what_is_new(gateway: FakeGateway) -> None:
+def test_ac_064_a_report_that_overlaps_adds_only_what_is_new(gateway: FakeGateway) -> None:
     known, new = charge_row(paid()), charge_row(paid())
     upload(known)
 
@@ -251,7 +253,7 @@ def test_ac_64_a_report_that_overlaps_adds_only_what_is_new(gateway: FakeGateway
     assert (file.lines_new, file.lines_known, file.lines_duplicate) == (1, 1, 0)
 
 
-def test_ac_64_a_row_twice_in_one_file_is_for_review(gateway: FakeGateway) -> None:
+def test_ac_064_a_row_twice_in_one_file_is_for_review(gateway: FakeGateway) -> None:
     row = charge_row(paid())
 
     file = upload(row, row)
@@ -261,7 +263,7 @@ def test_ac_64_a_row_twice_in_one_file_is_for_review(gateway: FakeGateway) -> No
     assert exceptions() == [("duplicate_line", None, 9_680)]
 
 
-def test_ac_65_a_line_that_comes_late_closes_what_was_missing(
+def test_ac_065_a_line_that_comes_late_closes_what_was_missing(
     gateway: FakeGateway, settings: Any
 ) -> None:
     settings.RECONCILIATION_DUE_DAYS = 3
@@ -280,7 +282,7 @@ def test_ac_65_a_line_that_comes_late_closes_what_was_missing(
     assert (resolved.object_id, resolved.sequence) == (exception.id, 2)
 
 
-def test_ac_65_a_line_that_comes_in_time_needs_nobody(gateway: FakeGateway, settings: Any) -> None:
+def test_ac_065_a_line_that_comes_in_time_needs_nobody(gateway: FakeGateway, settings: Any) -> None:
     settings.RECONCILIATION_DUE_DAYS = 3
     attempt = paid()
     run(DAY)
@@ -291,7 +293,9 @@ def test_ac_65_a_line_that_comes_in_time_needs_nobody(gateway: FakeGateway, sett
     assert not Discrepancy.objects.exists()
 
 
-def test_ac_66_a_day_ends_when_it_ends_for_the_gateway(gateway: FakeGateway, settings: Any) -> None:
+def test_ac_066_a_day_ends_when_it_ends_for_the_gateway(
+    gateway: FakeGateway, settings: Any
+) -> None:
     settings.RECONCILIATION_TIME_ZONES = {GATEWAY: "Asia/Tokyo"}
     # Half past midnight of the 1st in Tokyo, still November in UTC.
     attempt = paid(now=datetime(2026, 11, 30, 15, 30, tzinfo=UTC))
@@ -304,7 +308,7 @@ def test_ac_66_a_day_ends_when_it_ends_for_the_gateway(gateway: FakeGateway, set
     assert exceptions() == []
 
 
-def test_ac_67_a_manual_payout_is_checked_against_the_balance(gateway: FakeGateway) -> None:
+def test_ac_067_a_manual_payout_is_checked_against_the_balance(gateway: FakeGateway) -> None:
     upload(charge_row(paid()), payout_row("po_small", 5_000), payout_row("po_large", 5_000))
 
     run()
@@ -316,7 +320,7 @@ def test_ac_67_a_manual_payout_is_checked_against_the_balance(gateway: FakeGatew
     assert rule == "balance"
 
 
-def test_ac_68_a_payout_that_fails_after_the_bank_showed_it_opens_again(
+def test_ac_068_a_payout_that_fails_after_the_bank_showed_it_opens_again(
     gateway: FakeGateway,
 ) -> None:
     upload(charge_row(paid(), automatic_payout_id="po_1"), payout_row("po_1", 9_680))
