@@ -15,6 +15,7 @@ from apps.customers.models import Customer
 from apps.disputes.models import Dispute
 from apps.disputes.services.evidence import save_evidence
 from apps.disputes.services.record import record_dispute
+from apps.fraud.models import Decision, Review, Rule
 from apps.gateways.base import DeclineClass
 from apps.outbox.models import Event, Message
 from apps.payments.models import PaymentIntent, Refund
@@ -23,6 +24,7 @@ from apps.payouts.models import Payout, Seller
 from apps.webhooks.models import Delivery, DeliveryAttempt, InboundEvent, WebhookEndpoint
 from apps.webhooks.states import DeliveryStatus, EndpointStatus, InboundStatus
 from tests.factories.backoffice import staff
+from tests.factories.fraud import draft_rule
 from tests.factories.payments import SCOPE, TESTER, confirmed_intent, held_intent, stored_method
 from tests.factories.payouts import asked_payout, paid_seller
 from tests.fake_gateway import FakeGateway, decline
@@ -46,6 +48,8 @@ class House:
     seller: Seller
     payout: Payout
     dispute: Dispute
+    review: Review
+    rule: Rule
 
 
 def furnish(gateway: FakeGateway) -> House:
@@ -94,6 +98,24 @@ def furnish(gateway: FakeGateway) -> House:
         ),
         person=person,
         dispute=dispute,
+        review=open_review(paid, now=now),
+        rule=draft_rule(SCOPE, "block", "amount > 1", now=now),
+    )
+
+
+def open_review(payment: PaymentIntent, *, now: datetime) -> Review:
+    """Return a review of a payment, as if a rule had asked for it."""
+    decision = Decision.objects.get(intent_id=payment.id)
+    return Review.objects.create(
+        merchant_id=payment.merchant_id,
+        livemode=payment.livemode,
+        intent_id=payment.id,
+        attempt_id=payment.latest_attempt_id,
+        decision_id=decision.id,
+        amount=payment.amount,
+        currency=payment.currency,
+        due_at=now,
+        created_at=now,
     )
 
 

@@ -40,8 +40,14 @@ MATRIX: dict[str, tuple[str, str]] = {
         "accept assign cancel cancel-payout capture evidence pay-out refund resume"
         " submit-evidence suspend",
     ),
-    "risk": ("approval customer event paymentintent paymentmethod refund", ""),
-    "risk_lead": ("approval customer event paymentintent paymentmethod refund", "cancel"),
+    "risk": (
+        "approval customer event paymentintent paymentmethod refund review rule",
+        "approve decline publish",
+    ),
+    "risk_lead": (
+        "approval customer event paymentintent paymentmethod refund review rule",
+        "approve cancel decline publish retire",
+    ),
     "ops": (
         "delivery event inboundevent message paymentintent refund webhookendpoint",
         "disable discard enable replay resend rotate",
@@ -82,6 +88,8 @@ def rows(house: House) -> dict[str, Any]:
         "seller": house.seller,
         "payout": house.payout,
         "dispute": house.dispute,
+        "review": house.review,
+        "rule": house.rule,
     }
 
 
