@@ -56,6 +56,22 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "",
         ),
     ],
+    "Billing": [
+        (
+            "Subscriptions",
+            "autorenew",
+            "admin:subscriptions_subscription_changelist",
+            "subscriptions.view_subscription",
+            "",
+        ),
+        (
+            "Invoices",
+            "receipt_long",
+            "admin:subscriptions_invoice_changelist",
+            "subscriptions.view_invoice",
+            "",
+        ),
+    ],
     "Sellers": [
         ("Sellers", "storefront", "admin:payouts_seller_changelist", "payouts.view_seller", ""),
         ("Payouts", "outbound", "admin:payouts_payout_changelist", "payouts.view_payout", ""),
@@ -177,13 +193,15 @@ FIGURES: Sequence[Figures] = (
 # Prefix of an id -> (name of the page, permission): what a pasted id opens.
 PAGES: Mapping[str, tuple[str, str]] = {
     "pi": ("admin:payments_paymentintent_change", "payments.view_paymentintent"),
-    "rv": ("admin:fraud_review_change", "fraud.view_review"),
     "dp": ("admin:disputes_dispute_change", "disputes.view_dispute"),
+    "rv": ("admin:fraud_review_change", "fraud.view_review"),
     "re": ("admin:payments_refund_change", "payments.view_refund"),
     "cus": ("admin:customers_customer_change", "customers.view_customer"),
     "pm": ("admin:vault_paymentmethod_change", "vault.view_paymentmethod"),
     "acct": ("admin:payouts_seller_change", "payouts.view_seller"),
     "po": ("admin:payouts_payout_change", "payouts.view_payout"),
+    "in": ("admin:subscriptions_invoice_change", "subscriptions.view_invoice"),
+    "sub": ("admin:subscriptions_subscription_change", "subscriptions.view_subscription"),
     "evt": ("admin:outbox_event_change", "outbox.view_event"),
     "we": ("admin:webhooks_webhookendpoint_change", "webhooks.view_webhookendpoint"),
     "wd": ("admin:webhooks_delivery_change", "webhooks.view_delivery"),
