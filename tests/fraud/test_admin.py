@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.test import RequestFactory
 
 from apps.backoffice.kit.display import money
+from apps.backoffice.kit.pages import Table
 from apps.common.origin import Origin, Scope
 from apps.fraud.admin import ApproveDialog, DeclineDialog, ReviewAdmin, RuleAdmin
 from apps.fraud.models import Review, Rule
@@ -27,6 +28,7 @@ def test_the_page_of_a_review_tells_why_it_is_there(scope: Scope, gateway: FakeG
     page = ReviewAdmin(Review, admin.site).page(RequestFactory().get("/"), review)
 
     why = page.main[0]
+    assert isinstance(why, Table)
     assert ("Rule or list", f"{Rule.objects.get().id}@1") in why.rows
     assert page.heading == money(1000, "EUR")
 
@@ -60,4 +62,6 @@ def test_the_page_of_a_rule_shows_its_versions(scope: Scope) -> None:
 
     page = RuleAdmin(Rule, admin.site).page(RequestFactory().get("/"), rule)
 
-    assert page.main[0].rows[0][:3] == ("1", "Draft", "amount > 1")
+    versions = page.main[0]
+    assert isinstance(versions, Table)
+    assert versions.rows[0][:3] == ("1", "Draft", "amount > 1")
