@@ -12,9 +12,9 @@ from apps.ledger.api import balance, ledger
 from apps.outbox.api import events
 from apps.payments.api import charges, intents, orders, refunds, transfers
 from apps.payouts.api import accounts, payouts
+from apps.reconciliation.api import views as reconciliation
 from apps.subscriptions.api import catalog, clocks, invoices, subscriptions
 from apps.subscriptions.pages import invoice_page
-from apps.reconciliation.api import views as reconciliation
 from apps.vault.api import views as methods
 from apps.webhooks.api import deliveries, endpoints
 from apps.webhooks.views import receive_gateway_webhook
