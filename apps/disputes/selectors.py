@@ -9,7 +9,16 @@ from apps.common.errors import ResourceMissing
 from apps.common.ids import first_id
 from apps.common.origin import Scope
 from apps.customers.models import Customer
-from apps.disputes.models import Dispute, DisputeCase
+from apps.disputes.compelling import (
+    OLDEST,
+    YOUNGEST,
+    CompellingEvidence,
+    PastPayment,
+    find_compelling,
+    in_words,
+    is_eligible,
+)
+from apps.disputes.models import Dispute, DisputeCase, FraudReport
 from apps.disputes.states import GIVEN_UP, OPEN_CHARGEBACKS, DisputeStatus
 from apps.payments.holds import Held
 from apps.payments.models import PaymentAttempt, PaymentIntent
@@ -17,6 +26,10 @@ from apps.payments.states import AttemptStatus
 
 # Two charges of the same amount by the same card this close together look like one charged twice.
 DUPLICATE_WINDOW = timedelta(hours=48)
+
+# So many earlier payments of a card are looked at.
+PAST_PAYMENTS_MAX = 200
+_TOLD_IN_METADATA = ("ip_address", "device", "shipping_address")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,16 +100,70 @@ def suggest_evidence(dispute: Dispute) -> dict[str, str]:
     attempt = PaymentAttempt.objects.get(pk=dispute.attempt_id)
     customer = Customer.objects.filter(pk=dispute.customer_id).first()
     other = _find_twin(attempt)
+    compelling = find_compelling_payments(dispute)
     texts = {
         "product_description": intent.description,
         "customer_email_address": intent.receipt_email or (customer.email if customer else ""),
         "customer_name": customer.name if customer else "",
+        "customer_purchase_ip": intent.metadata.get("ip_address", ""),
         "billing_address": _address_in_words(customer.address) if customer else "",
         "service_date": f"{attempt.created_at:%Y-%m-%d}",
         "duplicate_charge_id": other.charge_id if other else "",
-        "uncategorized_text": _checks_in_words(attempt),
+        "uncategorized_text": "\n".join(
+            text
+            for text in (
+                in_words(compelling) if compelling else "",
+                _checks_in_words(attempt),
+            )
+            if text
+        ),
     }
     return {name: text for name, text in texts.items() if text}
+
+
+def find_compelling_payments(dispute: Dispute) -> CompellingEvidence | None:
+    """
+    Return the two earlier payments which answer a Visa 10.4 dispute, None when there are not two.
+
+    Who paid is known from the customer, and from the payment's metadata `ip_address`, `device` and
+    `shipping_address` where the shop sets them (AC-89).
+    """
+    if not is_eligible(network=dispute.network, reason_code=dispute.network_reason_code):
+        return None
+    attempt = PaymentAttempt.objects.select_related("intent").get(pk=dispute.attempt_id)
+    fingerprint = attempt.method_details.get("fingerprint")
+    if not fingerprint:
+        return None
+    earlier = PaymentAttempt.objects.filter(
+        merchant_id=attempt.merchant_id,
+        livemode=attempt.livemode,
+        status=AttemptStatus.CAPTURED,
+        method_details__fingerprint=fingerprint,
+        pk__range=(
+            first_id("att", attempt.created_at - OLDEST),
+            first_id("att", attempt.created_at - YOUNGEST + timedelta(seconds=1)),
+        ),
+    )
+    found = list(earlier.select_related("intent").order_by("-pk")[:PAST_PAYMENTS_MAX])
+    disputed = set(
+        Dispute.objects.filter(attempt__in=found).values_list("attempt_id", flat=True)
+    ) | set(FraudReport.objects.filter(attempt__in=found).values_list("attempt_id", flat=True))
+    return find_compelling(
+        _past_payment(attempt, is_disputed=True),
+        [_past_payment(each, is_disputed=each.pk in disputed) for each in found],
+    )
+
+
+def _past_payment(attempt: PaymentAttempt, *, is_disputed: bool) -> PastPayment:
+    intent = attempt.intent
+    told = {name: intent.metadata.get(name, "") for name in _TOLD_IN_METADATA}
+    return PastPayment(
+        charge_id=attempt.charge_id,
+        paid_at=attempt.created_at,
+        description=intent.description,
+        is_disputed=is_disputed,
+        known={**told, "account": intent.customer_id},
+    )
 
 
 def _find_twin(attempt: PaymentAttempt) -> PaymentAttempt | None:

@@ -1,0 +1,85 @@
+"""What our own data says for us."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from apps.common.ids import id_at
+from apps.disputes.selectors import find_compelling_payments, suggest_evidence
+from apps.gateways.base import PaymentResult
+from apps.payments.models import PaymentAttempt
+from tests.disputes.stories import tell
+from tests.factories.payments import confirmed_intent
+from tests.fake_gateway import VISA, FakeGateway
+
+pytestmark = pytest.mark.django_db
+
+CARD = replace(
+    VISA, fingerprint="f7RqK2mXw9LdT4aV", cvc_check="pass", three_d_secure="authenticated"
+)
+
+
+def with_card(result: PaymentResult) -> PaymentResult:
+    """Script: the gateway tells which card it was."""
+    return replace(result, method=CARD)
+
+
+def pay(gateway: FakeGateway, *, now: datetime) -> PaymentAttempt:
+    """Pay with the same card, from the same address."""
+    gateway.script.append(with_card)
+    intent = confirmed_intent(
+        now=now,
+        description="Plan Pro",
+        receipt_email="ada@payer.example",
+        metadata={"ip_address": "203.0.113.7", "device": "d1"},
+    )
+    return PaymentAttempt.objects.get(pk=intent.latest_attempt_id)
+
+
+def test_the_payment_fills_in_what_it_knows(gateway: FakeGateway) -> None:
+    now = timezone.now()
+    attempt = pay(gateway, now=now)
+    dispute = tell(gateway.open_dispute(next(iter(gateway.payments.values())), now=now))
+
+    assert suggest_evidence(dispute) == {
+        "product_description": "Plan Pro",
+        "customer_email_address": "ada@payer.example",
+        "customer_purchase_ip": "203.0.113.7",
+        "service_date": f"{attempt.created_at:%Y-%m-%d}",
+        "uncategorized_text": "3D Secure: authenticated; Security code: pass",
+    }
+
+
+def test_a_second_charge_of_the_same_card_and_amount_is_named(gateway: FakeGateway) -> None:
+    now = timezone.now()
+    other = pay(gateway, now=now)
+    pay(gateway, now=now)
+    dispute = tell(gateway.open_dispute(list(gateway.payments.values())[1], now=now))
+
+    assert suggest_evidence(dispute)["duplicate_charge_id"] == other.charge_id
+
+
+def test_ac_089_two_earlier_payments_of_the_card_are_put_into_the_evidence(
+    gateway: FakeGateway,
+) -> None:
+    now = timezone.now()
+    earlier = [pay(gateway, now=now) for _ in range(2)]
+    for days, attempt in zip((150, 300), earlier, strict=True):
+        _move_back(attempt, days)
+    pay(gateway, now=now)
+    dispute = tell(gateway.open_dispute(list(gateway.payments.values())[2], now=now))
+
+    found = find_compelling_payments(dispute)
+
+    assert found is not None
+    assert found.matching == ("ip_address", "device")
+    assert len(found.earlier) == 2
+    assert "paid undisputed before" in suggest_evidence(dispute)["uncategorized_text"]
+
+
+def _move_back(attempt: PaymentAttempt, days: int) -> None:
+    """Let the attempt be older, its id too, as ids sort by time."""
+    at = attempt.created_at - timedelta(days=days)
+    PaymentAttempt.objects.filter(pk=attempt.pk).update(id=id_at("att", at), created_at=at)
