@@ -37,7 +37,7 @@ _FACT_KIND = (
 )
 
 # Our own reference, which the gateway kept for us, comes before the gateway's: it cannot be that of
-# a neighbouring attempt. A dispute's entries name the gateway's movement in their metadata.
+# a neighbouring attempt. Money of a dispute is known by the gateway's movement.
 _RESOLVED = f"""
 SELECT line.*,
        coalesce(own_attempt.id, attempt.id, own_refund.id, refund.id, payout.id,
@@ -77,12 +77,14 @@ SELECT line.*,
    AND (key.kind = {_FACT_KIND}
         OR key.kind = 'captured_in_conflict' AND line.kind IN {_PAYMENT_KINDS})
   LEFT JOIN (
-       SELECT entry.id, entry.source_id, entry.kind,
-              entry.metadata->>'gateway_reference' AS reference
-         FROM ledger_entrykey dispute_key JOIN ledger_journalentry entry
-           ON entry.id = dispute_key.entry_id
-        WHERE dispute_key.source_type = 'dispute' AND entry.merchant_id = %(merchant)s
-          AND entry.livemode = %(livemode)s) dispute
+       SELECT dispute_key.entry_id AS id, funds.id AS source_id, dispute_key.kind,
+              funds.gateway_reference AS reference
+         FROM disputes_disputefunds funds JOIN disputes_dispute disputed
+           ON disputed.id = funds.dispute_id
+         JOIN ledger_entrykey dispute_key
+           ON dispute_key.source_type = 'dispute' AND dispute_key.source_id = funds.id
+        WHERE funds.gateway_reference <> '' AND disputed.gateway = %(gateway)s
+          AND disputed.merchant_id = %(merchant)s AND disputed.livemode = %(livemode)s) dispute
     ON line.kind IN {_DISPUTE_KINDS} AND line.our_reference <> ''
    AND dispute.reference = line.our_reference AND dispute.kind = {_FACT_KIND}
 """  # noqa: S608 - constants of this module

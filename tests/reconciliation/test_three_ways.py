@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from apps.ledger.recipes import Fact, dispute_withdrawn
 from apps.ledger.selectors import balance_of
-from apps.ledger.services import post_entry
 from apps.outbox.models import Event
 from apps.payments.services.refunds import request_refund, run_refund
 from apps.reconciliation.models import Discrepancy, Settlement, StatementLine
 from apps.reconciliation.services import resolve_exception
 from apps.reconciliation.states import StatementFormat
+from tests.disputes.stories import tell
 from tests.factories.payments import SCOPE, TESTER, attempt_of, confirmed_intent, held_intent
 from tests.fake_gateway import FakeGateway
 from tests.reconciliation.statements import (
@@ -191,11 +190,9 @@ def test_ac_063_a_payout_holds_charges_refunds_and_a_dispute_with_its_fee(
         scope=SCOPE, intent_id=second.intent_id, amount=1_000, origin=TESTER, now=NOON
     )
     refund = run_refund(refund_id=refund.id, now=NOON)
-    withdrawn = Fact(
-        scope=SCOPE, id="dpf_1", amount=10_000, currency="EUR", gateway=GATEWAY, at=NOON,
-        metadata={"gateway_reference": "txn_dispute"},
-    )  # fmt: skip
-    post_entry(dispute_withdrawn(withdrawn, fee=1_500))
+    dispute = gateway.open_dispute(gateway.payments[first.gateway_reference], now=NOON, fee=1_500)
+    tell(dispute, now=NOON)
+    (withdrawal,) = dispute.movements
     in_payout = {"automatic_payout_id": "po_1"}
     third = paid(20_000)
 
@@ -205,8 +202,8 @@ def test_ac_063_a_payout_holds_charges_refunds_and_a_dispute_with_its_fee(
         charge_row(third, **in_payout),
         refund_row(refund, **in_payout),
         stripe_row(
-            reference="txn_dispute", category="dispute", source="du_1", gross=-10_000, fee=1_500,
-            changes=in_payout,
+            reference=withdrawal.reference, category="dispute", source="du_1", gross=-10_000,
+            fee=1_500, changes=in_payout,
         ),
         payout_row("po_1", 35_000 - 3 * 320 - 1_000 - 11_500),
     )  # fmt: skip
