@@ -4,7 +4,6 @@ import pytest
 from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
-
 MOST_SCREENS = 60
 
 
@@ -19,14 +18,14 @@ def test_the_reference_lists_the_resources_and_asks_no_other_host(
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
 
     page.goto(f"{live_server.url}/docs")
-    # The page breaks its texts at slashes, so the attribute is looked for; and it shows what lies
-    # further down only once somebody comes there.
+    # The page breaks its texts at slashes, so the attribute is looked for; and it only holds what
+    # is on the screen.
     page.locator("[data-path='/v1/accounts']").first.wait_for()
     payments = page.locator("[data-path='/v1/payment_intents']")
     for _ in range(MOST_SCREENS):
         if payments.count():
             break
-        page.mouse.wheel(0, 2000)
+        page.mouse.wheel(0, 500)
         page.wait_for_timeout(100)
     payments.first.wait_for(timeout=2000)
 
