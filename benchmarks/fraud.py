@@ -99,9 +99,7 @@ def score_week(
         )
     past = (day >= WARM_UP_DAYS) & (day < first_day - DELAY_DAYS)
     trained = train(rows[past].astype(np.float64), fraud[past].astype(np.int8))
-    return week, np.asarray(
-        trained.booster.predict(rows[week].astype(np.float64), raw_score=True)
-    )
+    return week, np.asarray(trained.booster.predict(rows[week].astype(np.float64), raw_score=True))
 
 
 def main() -> None:

@@ -102,9 +102,7 @@ class Payouts:
         self._tell(payout, "payout.failed")
 
     def _tell(self, payout: Payout, event: str) -> None:
-        self._account.happen(
-            lambda cause: self._account.publish(cause, event, show_payout(payout))
-        )
+        self._account.happen(lambda cause: self._account.publish(cause, event, show_payout(payout)))
 
     def _available(self, currency: str) -> int:
         now = self._account.now

@@ -42,9 +42,9 @@ def _order(case: str) -> tuple[int, str]:
 
 def state_machines() -> str:
     """Return docs/state-machines.md: a diagram per model with a protected status."""
-    from django.apps import apps
+    from django.apps import apps  # noqa: PLC0415 - after django.setup()
 
-    from apps.common.fsm import StatefulModel, StatusField
+    from apps.common.fsm import StatefulModel, StatusField  # noqa: PLC0415
 
     lines = [
         "# State machines",
@@ -71,9 +71,9 @@ def _arrows(transitions: Iterable[object]) -> Iterable[str]:
 
 def main() -> None:
     """Write all generated documents."""
-    import os
+    import os  # noqa: PLC0415
 
-    import django
+    import django  # noqa: PLC0415
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
     django.setup()
