@@ -198,9 +198,11 @@ def test_ac_008_order_id_is_used_once_forever(api: Any, gateway: FakeGateway, ad
 def test_ac_011_two_keys_with_one_order_id_at_once_make_one_charge(
     api: Any, gateway: FakeGateway, ada: Seller
 ) -> None:
-    def post(_: int) -> Any:
+    def post(place: int) -> Any:
         try:
-            return api.post("/v1/payments", basket(order(ada, "o-1")))
+            return api.post(
+                "/v1/payments", basket(order(ada, "o-1"), checkout_id=f"checkout-{place}")
+            )
         finally:
             connection.close()
 
