@@ -190,6 +190,12 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.api.openapi.add_error_schema",
     ],
+    # Fields of one name with other words: without a name of their own each is numbered anew
+    # whenever a field is added.
+    "ENUM_NAME_OVERRIDES": {
+        "PaymentMethodTypeEnum": ["card", "sepa_debit"],
+        "RiskActionEnum": ["allow", "request_three_d_secure", "review", "block"],
+    },
 }
 
 # --- Customers ------------------------------------------------------------------------------
