@@ -110,6 +110,7 @@ def test_every_error_code_is_explained() -> None:
         assert f'id="{code}"' in page
 
 
+@pytest.mark.django_db  # closing an answer looks at the connection, if a test before left one
 def test_static_files_of_the_documentation_are_served() -> None:
     for name in ("api/docs.js", "drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"):
         with closing(Client().get(f"/static/{name}")) as answer:
