@@ -2,9 +2,9 @@
 The floor: a script for pgbench which writes the rows of one payment and nothing else.
 
 The rows are copied from a payment that the product has just made, so they are the same in number
-and size; ids are made anew for each payment. The tables are copies with the same columns, indexes
-and checks, but without triggers and foreign keys. Three statements with a commit each: create,
-claim, settle.
+and size; ids are made anew for each payment. The tables are copies with the same columns, indexes,
+checks and foreign keys, but without triggers. Three statements with a commit each: create, claim,
+settle.
 """
 
 from dataclasses import dataclass
@@ -60,6 +60,11 @@ def create_floor(url: str, intent_id: str) -> dict[str, int]:
         tables = {source.table for source in _sources()} | {"outbox_message", "ledger_balance"}
         for table in sorted(tables):
             connection.execute(f"CREATE TABLE {SCHEMA}.{table} (LIKE public.{table} INCLUDING ALL)")
+        for table, column, target in _FOREIGN_KEYS:
+            connection.execute(
+                f"ALTER TABLE {SCHEMA}.{table} ADD FOREIGN KEY ({column})"
+                f" REFERENCES {SCHEMA}.{target} (id) DEFERRABLE INITIALLY DEFERRED"
+            )
         connection.execute(f"INSERT INTO {SCHEMA}.ledger_balance SELECT * FROM ledger_balance")
         statements: dict[str, list[sql.Composable]] = {phase: [] for phase in PHASES}
         counts: dict[str, int] = {}
@@ -76,6 +81,12 @@ def create_floor(url: str, intent_id: str) -> dict[str, int]:
             connection.execute(_function(phase, statements[phase]))
     return counts
 
+
+# Those of the product between the tables of one payment.
+_FOREIGN_KEYS = (
+    ("payments_paymentattempt", "intent_id", "payments_paymentintent"),
+    ("vault_gatewaytoken", "payment_method_id", "vault_paymentmethod"),
+)
 
 SCRIPT = """\\set n random(1, 1000000000000000)
 SELECT floor.create(:n);
