@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0002_write_step'),
+        ('payments', '0002_history_guard'),
         ('payouts', '0002_history'),
     ]
 

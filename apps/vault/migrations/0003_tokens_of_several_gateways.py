@@ -1,13 +1,15 @@
-"""`vault_write_method(method)` stores a one-time token for every gateway that takes it."""
+"""
+`vault_write_method(method)`: how the hot path stores a method together with its first payment.
 
-import importlib
+Without details it inserts the method and its token, for every gateway that takes it; with details
+it fills in what the gateway told, unless that is known already, and puts the gateway's lasting
+token in place of a one-time one.
+"""
 
 from django.db import migrations
 
-_BEFORE = importlib.import_module("apps.vault.migrations.0002_write_method").WRITE_METHOD
-
 WRITE_METHOD = """
-CREATE OR REPLACE FUNCTION vault_write_method(method jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION vault_write_method(method jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     details jsonb := method->'details';
 BEGIN
@@ -39,10 +41,8 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vault", "0002_write_method")]
+    dependencies = [("vault", "0002_whole_ids")]
 
     operations = [
-        migrations.RunSQL(
-            WRITE_METHOD, _BEFORE.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
-        ),
+        migrations.RunSQL(WRITE_METHOD, "DROP FUNCTION vault_write_method(jsonb)"),
     ]
