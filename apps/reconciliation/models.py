@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from apps.common.fsm import StatefulModel, StatusField, transition
 from apps.common.ids import new_id
 from apps.common.origin import Scope
+from apps.outbox.history import EventSourced
 from apps.reconciliation.states import (
     DiscrepancyKind,
     DiscrepancyStatus,
@@ -306,7 +307,7 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
         return self.select_for_update().get(pk=pk)
 
 
-class Discrepancy(StatefulModel):
+class Discrepancy(EventSourced):
     """
     Something on which ledger, gateway and bank disagree; the API calls it an exception.
 
@@ -318,7 +319,6 @@ class Discrepancy(StatefulModel):
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "rx"))
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
-    version = models.PositiveIntegerField(default=0)
     gateway = models.CharField(max_length=40)
     kind = models.CharField(max_length=20, choices=DiscrepancyKind.choices)
     status = StatusField(default=D.OPEN, choices=D.choices)
@@ -373,11 +373,6 @@ class Discrepancy(StatefulModel):
         """Return by how much the statement exceeds the ledger, in minor units."""
         return (self.statement_amount or 0) - (self.ledger_amount or 0)
 
-    def apply(self, type_: str, data: dict[str, Any]) -> None:
-        """Take the step which an event of this type stands for, and count it."""
-        self.ARROWS[type_](self, **data)
-        self.version += 1
-
     @transition(status, source=[D.OPEN, D.RESOLVED], target=D.OPEN)
     def open(self, *, day: str, **facts: Any) -> None:
         """Wait for a person; also again, when what had closed by itself came back."""
@@ -411,6 +406,8 @@ class Discrepancy(StatefulModel):
         self.resolved_at = datetime.fromisoformat(at)
         self.resolution_reason = reason
         self.resolution_entry_id = entry
+
+    OUTSIDE_HISTORY = frozenset({"id", "merchant_id", "livemode", "created_at"})
 
     _ENDS: ClassVar[dict[str, Callable[..., None]]] = {
         "match": settle,

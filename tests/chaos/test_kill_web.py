@@ -12,7 +12,7 @@ from apps.api.models import Merchant
 from apps.api.services import create_api_key
 from apps.common.origin import Scope
 from apps.ledger.selectors import list_trial_balance
-from apps.payments.history import find_differences
+from apps.outbox.history import find_differences
 from apps.payments.models import PaymentIntent
 from apps.payments.services.sweeps import sweep_attempts
 from simulator.testing import RunningSimulator

@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.ledger.models import JournalEntry
+from apps.outbox.history import find_differences
 from apps.outbox.models import Event
-from apps.payments.history import find_differences
 from apps.payments.models import PaymentIntent
 from apps.payments.services.refunds import request_refund, run_refund
 from apps.webhooks.inbound import drain_inbound

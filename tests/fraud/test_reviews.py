@@ -9,9 +9,9 @@ from apps.common.origin import Origin, Scope
 from apps.fraud.errors import ReviewClosed
 from apps.fraud.models import Label, Review
 from apps.fraud.services.reviews import approve_review, decline_review
+from apps.outbox.history import find_differences
 from apps.outbox.models import Event
 from apps.payments.handlers import on_review_closed
-from apps.payments.history import find_differences
 from apps.payments.models import PaymentIntent
 from apps.payments.services.sweeps import sweep_attempts
 from tests.factories.fraud import NOON, decision_of, live_rule, paid

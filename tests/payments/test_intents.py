@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.gateways.base import DeclineClass, PaymentState
 from apps.gateways.errors import GatewayNotSent, GatewayRejected, GatewayUnknown
 from apps.ledger.models import JournalEntry
+from apps.outbox.history import find_differences
 from apps.outbox.models import Event
 from apps.payments.errors import (
     CaptureExceedsAuthorized,
@@ -19,7 +20,6 @@ from apps.payments.errors import (
     PaymentInProgress,
     PaymentTerminallyFailed,
 )
-from apps.payments.history import find_differences
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.services.attempts import resolve_attempt, sync_attempt
 from apps.payments.services.intents import (

@@ -12,8 +12,8 @@ from apps.common.origin import Scope
 from apps.gateways.base import DeclineClass, PaymentState
 from apps.gateways.errors import GatewayNotSent, GatewayUnknown
 from apps.ledger.models import EntryKey
+from apps.outbox.history import find_differences
 from apps.outbox.models import Event
-from apps.payments.history import find_differences
 from apps.payments.models import Checkout, PaymentIntent, PaymentOrder
 from apps.payments.services.attempts import resolve_attempt
 from apps.payments.services.orders import run_checkout

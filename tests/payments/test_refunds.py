@@ -9,13 +9,13 @@ from django.utils import timezone
 from apps.gateways.base import RefundState
 from apps.gateways.errors import GatewayNotSent, GatewayRejected, GatewayUnknown
 from apps.ledger.models import JournalEntry
+from apps.outbox.history import find_differences
 from apps.outbox.models import Event
 from apps.payments.errors import (
     PaymentNotRefundable,
     RefundExceedsCaptured,
     UncapturedNotRefundable,
 )
-from apps.payments.history import find_differences
 from apps.payments.models import PaymentIntent, Refund
 from apps.payments.services.refunds import record_refund, request_refund, run_refund
 from apps.payments.services.sweeps import sweep_refunds

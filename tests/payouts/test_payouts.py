@@ -18,6 +18,7 @@ from apps.gateways.base import PayoutState
 from apps.gateways.errors import GatewayNotSent, GatewayRejected, GatewayUnknown
 from apps.ledger.models import JournalEntry
 from apps.ledger.selectors import balance_of
+from apps.outbox.history import find_differences
 from apps.outbox.models import Event
 from apps.payouts.errors import (
     PayoutAmountUneven,
@@ -27,7 +28,6 @@ from apps.payouts.errors import (
     SellerWithoutDestination,
     WalletTooEmpty,
 )
-from apps.payouts.history import find_differences
 from apps.payouts.models import Payout, Seller
 from apps.payouts.selectors import get_seller
 from apps.payouts.services.payouts import (

@@ -35,7 +35,7 @@ from apps.ledger.policies import Rate, convert
 from apps.ledger.recipes import Fact
 from apps.ledger.selectors import balance_of, list_trial_balance
 from apps.ledger.services import post_entries, post_entry
-from apps.payments import history as payment_history
+from apps.outbox.history import find_differences
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.services.intents import (
     Confirmation,
@@ -44,7 +44,6 @@ from apps.payments.services.intents import (
     create_intent,
 )
 from apps.payments.services.refunds import record_refund, request_refund, run_refund
-from apps.payouts import history as payout_history
 from apps.payouts.models import Payout, Seller, Transfer
 from apps.payouts.services.payouts import (
     PayoutWish,
@@ -385,8 +384,7 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def rows_are_the_fold_of_their_events(self) -> None:
-        assert list(payment_history.find_differences()) == []
-        assert list(payout_history.find_differences()) == []
+        assert list(find_differences()) == []
 
     def _posted(self, code: str, owner: str) -> int:
         return balance_of(scope=self.scope, code=code, currency="EUR", owner=owner).posted

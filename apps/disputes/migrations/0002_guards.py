@@ -8,27 +8,11 @@ from django.db import migrations
 
 from apps.common.sql import append_only, drop_append_only
 
-HISTORY = """
-CREATE FUNCTION disputes_refuse_silent_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.version <= OLD.version THEN
-        RAISE EXCEPTION '% may not change without an event: version stays %', NEW.id, OLD.version
-            USING ERRCODE = 'restrict_violation';
-    END IF;
-    IF NOT EXISTS (SELECT FROM outbox_event
-                    WHERE object_id = NEW.id AND sequence = NEW.version) THEN
-        RAISE EXCEPTION '% has no event %', NEW.id, NEW.version
-            USING ERRCODE = 'restrict_violation';
-    END IF;
-    RETURN NULL;
-END $$;
-"""
-
 ON_INSERT = """
 CREATE CONSTRAINT TRIGGER disputes_dispute_begins_with_its_event
     AFTER INSERT ON disputes_dispute
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION disputes_refuse_silent_change();
+    FOR EACH ROW EXECUTE FUNCTION outbox_refuse_silent_change();
 """
 
 ON_UPDATE = """
@@ -43,7 +27,7 @@ CREATE CONSTRAINT TRIGGER disputes_dispute_has_its_event
         (NEW.status, NEW.stage, NEW.round, NEW.amount, NEW.due_at, NEW.submitted_at,
          NEW.amount_withdrawn, NEW.amount_fees, NEW.amount_lost, NEW.refund_id, NEW.metadata,
          NEW.version))
-    EXECUTE FUNCTION disputes_refuse_silent_change();
+    EXECUTE FUNCTION outbox_refuse_silent_change();
 """
 
 # The refusal of apps/payments/services/refunds.py once more (AC-86). Whoever refunds and whoever
@@ -72,12 +56,11 @@ class Migration(migrations.Migration):
     dependencies = [
         ("disputes", "0001_initial"),
         ("common", "0001_refuse_change"),
-        ("outbox", "0002_publish"),
+        ("outbox", "0005_history_guard"),
         ("ledger", "0003_posting"),
     ]
 
     operations = [
-        migrations.RunSQL(HISTORY, "DROP FUNCTION disputes_refuse_silent_change()"),
         migrations.RunSQL(
             ON_INSERT, "DROP TRIGGER disputes_dispute_begins_with_its_event ON disputes_dispute"
         ),

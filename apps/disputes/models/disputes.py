@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import Q
 
-from apps.common.fsm import StatefulModel, StatusField, transition
+from apps.common.fsm import StatusField, transition
 from apps.common.ids import new_id
 from apps.common.origin import Scope
 from apps.disputes.states import OPEN, DisputeStage, DisputeStatus, FundsKind
+from apps.outbox.history import EventSourced
 from apps.payments.models import PaymentAttempt
 
 S = DisputeStatus
@@ -25,7 +26,7 @@ class DisputeQuerySet(models.QuerySet["Dispute"]):
         return self.select_for_update().get(pk=pk)
 
 
-class Dispute(StatefulModel):
+class Dispute(EventSourced):
     """
     One dispute; `amount` is minor units of `currency` (upper case).
 
@@ -39,7 +40,6 @@ class Dispute(StatefulModel):
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "dp"))
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
-    version = models.PositiveIntegerField(default=0)
     attempt = models.ForeignKey(PaymentAttempt, on_delete=models.PROTECT, related_name="+")
     intent_id = models.CharField(max_length=40)
     customer_id = models.CharField(max_length=40, blank=True)
@@ -111,11 +111,6 @@ class Dispute(StatefulModel):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
-
-    def apply(self, type_: str, data: dict[str, Any]) -> None:
-        """Take the step which an event of this type stands for, and count it."""
-        self.ARROWS[type_](self, **data)
-        self.version += 1
 
     def begin(self, *, status: str, **born: Any) -> None:
         """Start with what the gateway told first."""
@@ -218,6 +213,8 @@ class Dispute(StatefulModel):
                 raise ValueError(f"{name} is not set by an event")
             is_time = name.endswith("_at") and value is not None
             setattr(self, name, datetime.fromisoformat(value) if is_time else value)
+
+    OUTSIDE_HISTORY = frozenset({"id", "merchant_id", "livemode", "next_check_at", "created_at"})
 
     MUTABLE: ClassVar[frozenset[str]] = frozenset(
         {

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from apps.common.fsm import StatefulModel, StatusField, transition
+from apps.common.fsm import StatusField, transition
 from apps.common.ids import new_id
+from apps.outbox.history import EventSourced
 from apps.payments.states import RETRYABLE_CLASSES, CaptureMethod, IntentStatus
 
 S = IntentStatus
@@ -23,7 +24,7 @@ class PaymentIntentQuerySet(models.QuerySet["PaymentIntent"]):
         return self.select_for_update().get(pk=pk)
 
 
-class PaymentIntent(StatefulModel):
+class PaymentIntent(EventSourced):
     """
     One wish of a payer to pay; amounts are minor units of `currency` (upper-case ISO 4217).
 
@@ -37,7 +38,6 @@ class PaymentIntent(StatefulModel):
     )
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
-    version = models.PositiveIntegerField(default=0)
     status = StatusField(default=S.CREATED, choices=S.choices)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -134,11 +134,6 @@ class PaymentIntent(StatefulModel):
         """Whether a failed intent may be confirmed again (ruling C13)."""
         error = self.last_payment_error or {}
         return error.get("error_class") in RETRYABLE_CLASSES
-
-    def apply(self, type_: str, data: dict[str, Any]) -> None:
-        """Take the step which an event of this type stands for, and count it."""
-        self.ARROWS[type_](self, **data)
-        self.version += 1
 
     @transition(status, source=_CONFIRMABLE, target=S.PROCESSING)
     def process(self, *, attempt: str, **confirmed: Any) -> None:
@@ -259,6 +254,10 @@ class PaymentIntent(StatefulModel):
             if name not in self.MUTABLE:
                 raise ValueError(f"{name} is not set by an event")
             setattr(self, name, datetime.fromisoformat(value) if name == "expires_at" else value)
+
+    OUTSIDE_HISTORY = frozenset(
+        {"id", "merchant_id", "livemode", "client_secret", "order_id", "created_at"}
+    )
 
     MUTABLE: ClassVar[frozenset[str]] = frozenset(
         {

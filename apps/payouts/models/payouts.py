@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from apps.common.fsm import StatefulModel, StatusField, transition
+from apps.common.fsm import StatusField, transition
 from apps.common.ids import new_id
 from apps.common.origin import Scope
+from apps.outbox.history import EventSourced
 from apps.payouts.models.sellers import Seller
 from apps.payouts.states import PayoutStatus
 
@@ -23,7 +24,7 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
         return self.select_for_update().get(pk=pk)
 
 
-class Payout(StatefulModel):
+class Payout(EventSourced):
     """
     One payout; `amount` is minor units of `currency` (upper case).
 
@@ -37,7 +38,6 @@ class Payout(StatefulModel):
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "po"))
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
-    version = models.PositiveIntegerField(default=0)
     seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="payouts")
     status = StatusField(default=P.PENDING, choices=P.choices)
     amount = models.BigIntegerField()
@@ -107,11 +107,6 @@ class Payout(StatefulModel):
     def waits_for_approval(self) -> bool:
         return self.needs_approval and not self.approved_by and self.status == P.PENDING
 
-    def apply(self, type_: str, data: dict[str, Any]) -> None:
-        """Take the step which an event of this type stands for, and count it."""
-        self.ARROWS[type_](self, **data)
-        self.version += 1
-
     def begin(self, **born: Any) -> None:
         """Start with what the payout was asked for with."""
         for name, value in born.items():
@@ -143,6 +138,10 @@ class Payout(StatefulModel):
     def update(self, *, metadata: dict[str, str]) -> None:
         """Change what the caller may change."""
         self.metadata = metadata
+
+    OUTSIDE_HISTORY = frozenset(
+        {"id", "merchant_id", "livemode", "seller_id", "created_at", "sent_at", "due_at", "checks"}
+    )
 
     # What the row is born with, besides its identity.
     BORN: ClassVar[tuple[str, ...]] = (
