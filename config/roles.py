@@ -7,6 +7,8 @@ the models' view permissions; what it may do are the rights of apps/backoffice/m
 
 from collections.abc import Mapping
 
+from apps.backoffice.policies import RefundLimits
+
 _PAYMENTS = (
     "payments.view_paymentintent",
     "payments.view_refund",
@@ -41,13 +43,13 @@ _APPROVE_ALL = (
     "backoffice.approve_journal",
 )
 
-# How much a role gives back alone, in major units; above it a second person decides (AC-49f). Who
-# has no role here, a superuser too, always needs one.
-REFUND_LIMITS: Mapping[str, int] = {
-    "support_agent": 100,
-    "support_lead": 1_000,
-    "finance": 1_000,
-    "finance_lead": 10_000,
+# How much a role gives back alone, in major units: of one payment, and on one day. Above either a
+# second person decides (AC-49f). Who has no role here, a superuser too, always needs one.
+REFUND_LIMITS: Mapping[str, RefundLimits] = {
+    "support_agent": RefundLimits(each=100, daily=500),
+    "support_lead": RefundLimits(each=1_000, daily=5_000),
+    "finance": RefundLimits(each=1_000, daily=5_000),
+    "finance_lead": RefundLimits(each=10_000, daily=50_000),
 }
 
 ROLES: Mapping[str, tuple[str, ...]] = {

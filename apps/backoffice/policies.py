@@ -4,8 +4,40 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from apps.common.money import exponent
+
 # Long enough for a weekend, short enough that nobody decides about a situation long gone.
 APPROVAL_LIFETIME: Final = timedelta(hours=72)
+
+# Allowances count in thousandths, the smallest part that any currency has.
+UNITS_PER_MAJOR: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundLimits:
+    """
+    How much a person gives back alone, in major units; above it a second person decides.
+
+    `each` is for one payment, however often it is split; `daily` for all of them on one day, UTC.
+    """
+
+    each: int = 0
+    daily: int = 0
+
+
+def limit_in_minor_units(major: int, currency: str) -> int:
+    """
+    Return a limit in minor units of `currency`.
+
+    Limits count major units of money with two decimals. A currency without any counts in hundreds
+    instead, since its unit is worth about as much as a cent: 100 is EUR 100 or JPY 10,000.
+    """
+    return int(major * 10 ** max(exponent(currency), 2))
+
+
+def allowance_units(amount: int, currency: str) -> int:
+    """Return `amount` minor units as thousandths of what limits count, exactly."""
+    return int(amount * UNITS_PER_MAJOR // 10 ** max(exponent(currency), 2))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,10 +6,9 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from apps.backoffice.models import Approval, User
-from apps.backoffice.policies import ApprovalKind
+from apps.backoffice.policies import ApprovalKind, RefundLimits
 from apps.backoffice.states import ApprovalStatus
 from apps.common.errors import ResourceMissing
-from apps.common.money import exponent
 
 
 def approval_kinds() -> Mapping[str, ApprovalKind]:
@@ -35,17 +34,18 @@ def kinds_decided_by(user: User) -> list[str]:
     return [name for name, kind in approval_kinds().items() if user.has_perm(kind.permission)]
 
 
-def refund_limit(user: User, currency: str) -> int:
-    """
-    Return how much this person gives back alone, in minor units of `currency`.
+def refund_limits(user: User) -> RefundLimits:
+    """Return how much this person gives back alone; of several roles the most generous counts."""
+    listed: Mapping[str, RefundLimits] = import_string(settings.BACKOFFICE_REFUND_LIMITS)
+    named = [listed[role] for role in _roles_of(user) if role in listed]
+    return RefundLimits(
+        each=max((limits.each for limits in named), default=0),
+        daily=max((limits.daily for limits in named), default=0),
+    )
 
-    The table counts major units of money with two decimals. A currency without any counts in
-    hundreds instead, since its unit is worth about as much as a cent: 100 is EUR 100 or JPY 10,000.
-    """
-    limits: Mapping[str, int] = import_string(settings.BACKOFFICE_REFUND_LIMITS)
-    roles = user.groups.values_list("name", flat=True)
-    major = max((limits.get(role, 0) for role in roles), default=0)
-    return int(major * 10 ** max(exponent(currency), 2))
+
+def _roles_of(user: User) -> list[str]:
+    return list(user.groups.values_list("name", flat=True))
 
 
 def count_approvals_for(user: User) -> int:

@@ -1,12 +1,14 @@
 """People, what two of them decide together, and what each of them did."""
 
 from apps.backoffice.models.actions import DialogClaim, StaffAction
+from apps.backoffice.models.allowances import Allowance
 from apps.backoffice.models.approvals import Approval
 from apps.backoffice.models.people import User, UserManager
 from apps.backoffice.models.recovery import RecoveryDevice
 from apps.backoffice.models.rights import Right
 
 __all__ = [
+    "Allowance",
     "Approval",
     "DialogClaim",
     "RecoveryDevice",

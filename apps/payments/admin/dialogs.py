@@ -8,7 +8,8 @@ from django import forms
 
 from apps.backoffice.kit.dialogs import AmountField, Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import money
-from apps.backoffice.selectors import refund_limit
+from apps.backoffice.policies import limit_in_minor_units
+from apps.backoffice.selectors import refund_limits
 from apps.common.origin import Origin, Scope
 from apps.payments.models import PaymentIntent
 from apps.payments.services.approvals import refund_by_staff
@@ -90,8 +91,12 @@ class RefundDialog(_PaymentDialog):
 
     def explanation(self) -> str:
         """Say how much this person gives back alone."""
-        limit = self.money(refund_limit(self.user, self.subject.currency))
-        return f"Above {limit} a second person has to approve it."
+        limits = refund_limits(self.user)
+        each, daily = (
+            self.money(limit_in_minor_units(major, self.subject.currency))
+            for major in (limits.each, limits.daily)
+        )
+        return f"Above {each} for one payment, or {daily} on one day, a second person has to approve it."
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return the four sums that matter."""
@@ -111,14 +116,14 @@ class RefundDialog(_PaymentDialog):
             amount=answers["amount"],
             reason=answers["cause"],
             note=answers["reason"],
-            limit=refund_limit(self.user, self.subject.currency),
+            limits=refund_limits(self.user),
             origin=origin,
             now=now,
         )
         amount = self.money(refund.amount)
         if refund.status == RefundStatus.REQUIRES_APPROVAL:
             return Outcome(
-                message=f"{amount} is above your limit: a second person has to approve it"
+                message=f"{amount} is above your limits: a second person has to approve it"
                 f" ({refund.id})."
             )
         if refund.status == RefundStatus.SUCCEEDED:

@@ -1,4 +1,4 @@
-"""Refunds by staff: alone up to a limit, with a second person above it (AC-49f)."""
+"""Refunds by staff: alone up to their limits, with a second person above them (AC-49f)."""
 
 from datetime import datetime
 from typing import Final
@@ -6,10 +6,12 @@ from typing import Final
 from django.db import transaction
 
 from apps.backoffice.models import Approval
+from apps.backoffice.policies import RefundLimits
 from apps.backoffice.services import request_approval
+from apps.backoffice.services.allowances import spend_refund_allowance
 from apps.common.origin import Origin, Scope
 from apps.payments.models import Refund
-from apps.payments.selectors import get_refund
+from apps.payments.selectors import get_intent, get_refund
 from apps.payments.services.refunds import (
     cancel_refund,
     release_refund,
@@ -29,52 +31,52 @@ def refund_by_staff(
     amount: int,
     reason: str,
     note: str,
-    limit: int,
+    limits: RefundLimits,
     origin: Origin,
     now: datetime,
 ) -> Refund:
     """
-    Refund `amount` minor units for a member of staff who may do up to `limit` alone.
+    Refund `amount` minor units for a member of staff who may do up to `limits` alone.
 
-    Above the limit the money is reserved and a second person is asked; nothing leaves before their
-    yes, and their no, or 72 hours of silence, releases it.
+    Above a limit, that of the payment or that of the day, the money is reserved and a second person
+    is asked; nothing leaves before their yes, and their no, or 72 hours of silence, releases it.
 
     :raises UncapturedNotRefundable: the money is only held
     :raises PaymentNotRefundable: nothing was captured
     :raises RefundExceedsCaptured: more than is left
     """
-    if amount <= limit:
-        refund = request_refund(
-            scope=scope,
-            intent_id=intent_id,
-            amount=amount,
-            reason=reason,
-            origin=origin,
-            now=now,
-        )
-        return run_refund(refund_id=refund.id, origin=origin, now=now)
+    currency = get_intent(scope, intent_id).currency
     with transaction.atomic():
+        may_alone = spend_refund_allowance(
+            actor=origin.actor,
+            intent_id=intent_id,
+            amount=amount,
+            currency=currency,
+            limits=limits,
+            now=now,
+        )
         refund = request_refund(
             scope=scope,
             intent_id=intent_id,
             amount=amount,
             reason=reason,
-            needs_approval=True,
+            needs_approval=not may_alone,
             origin=origin,
             now=now,
         )
-        request_approval(
-            scope=scope,
-            kind=REFUND_ABOVE_LIMIT,
-            subject_id=refund.id,
-            payload={"payment_intent": intent_id},
-            amount=amount,
-            currency=refund.currency,
-            reason=note,
-            origin=origin,
-            now=now,
-        )
-    return refund
+        if not may_alone:
+            request_approval(
+                scope=scope,
+                kind=REFUND_ABOVE_LIMIT,
+                subject_id=refund.id,
+                payload={"payment_intent": intent_id},
+                amount=amount,
+                currency=refund.currency,
+                reason=note,
+                origin=origin,
+                now=now,
+            )
+    return run_refund(refund_id=refund.id, origin=origin, now=now) if may_alone else refund
 
 
 def on_refund_approved(approval: Approval, *, origin: Origin, now: datetime) -> None:
