@@ -25,6 +25,9 @@ class TestClock(Recorded):
     leased_until = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
 
+    # Where an advance has got to, and who works on it: `target_time` is what was asked for.
+    OUTSIDE_HISTORY = Recorded.OUTSIDE_HISTORY | {"frozen_time", "leased_until"}
+
     # The name begins with "Test", but there is no test in it.
     __test__ = False
 

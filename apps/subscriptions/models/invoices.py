@@ -88,6 +88,8 @@ class Invoice(Recorded):
 
     objects = models.Manager.from_queryset(InvoiceQuerySet)()
 
+    OUTSIDE_HISTORY = Recorded.OUTSIDE_HISTORY | {"collect_at"}
+
     class Meta:
         constraints = [
             models.UniqueConstraint(

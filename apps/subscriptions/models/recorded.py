@@ -2,11 +2,11 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from django.db import models
 
-from apps.common.fsm import StatefulModel
+from apps.outbox.history import EventSourced
 
 
 def to_json(value: Any) -> Any:
@@ -16,7 +16,7 @@ def to_json(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-class Recorded(StatefulModel):
+class Recorded(EventSourced):
     """
     A row whose history is kept: the row is the sum of the changes in its events.
 
@@ -26,11 +26,20 @@ class Recorded(StatefulModel):
 
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
-    version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
+
+    OUTSIDE_HISTORY = frozenset({"id"})
 
     class Meta:
         abstract = True
+
+    def apply(self, type_: str, data: dict[str, Any]) -> None:  # noqa: ARG002 - all types alike
+        """Take over the changes which an event holds, and count it."""
+        for name, value in data["changes"].items():
+            # Past the transitions, which decided when the fact happened: here it is only replayed.
+            column = cast("models.Field[Any, Any]", self._meta.get_field(name))
+            self.__dict__[name] = column.to_python(value)
+        self.version += 1
 
     @classmethod
     def from_db(cls, *args: Any, **options: Any) -> Self:
