@@ -407,7 +407,9 @@ class Discrepancy(EventSourced):
         self.resolution_reason = reason
         self.resolution_entry_id = entry
 
-    OUTSIDE_HISTORY = frozenset({"id", "merchant_id", "livemode", "created_at"})
+    OUTSIDE_HISTORY = frozenset(
+        {"id", "merchant_id", "livemode", "gateway", "kind", "subject", "created_at"}
+    )
 
     _ENDS: ClassVar[dict[str, Callable[..., None]]] = {
         "match": settle,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from apps.outbox.history import find_differences
 from tests.fake_gateway import FakeGateway, use_gateways
+from tests.history import rows_are_the_fold_of_their_events  # noqa: F401 - for every test
 
 
 @pytest.fixture
@@ -14,11 +14,3 @@ def gateway(settings: Any) -> Iterator[FakeGateway]:
     fake = FakeGateway()
     with use_gateways(settings, fake):
         yield fake
-
-
-@pytest.fixture(autouse=True)
-def _every_row_is_the_fold_of_its_events(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Hold every test of billing to it that its rows can be told from their history."""
-    yield
-    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
-        assert list(find_differences()) == []
