@@ -125,6 +125,13 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
         ("API keys", "key", "admin:api_apikey_changelist", "api.view_apikey", ""),
         ("Staff", "badge", "admin:backoffice_user_changelist", "backoffice.view_user", ""),
         (
+            "Sessions",
+            "devices",
+            "admin:backoffice_staffsession_changelist",
+            "backoffice.view_staffsession",
+            "",
+        ),
+        (
             "Audit trail",
             "history",
             "admin:backoffice_staffaction_changelist",
@@ -208,6 +215,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "jrn": ("admin:ledger_journalentry_change", "ledger.view_journalentry"),
     "key": ("admin:api_apikey_change", "api.view_apikey"),
     "apr": ("admin:backoffice_approval_change", "backoffice.view_approval"),
+    "ses": ("admin:backoffice_staffsession_change", "backoffice.view_staffsession"),
     "act": ("admin:backoffice_staffaction_change", "backoffice.view_staffaction"),
 }
 
@@ -224,6 +232,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})
     return groups
+
+
+def account_links(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return what the menu behind one's own name offers."""
+    url = reverse("admin:backoffice_profile_change", args=[request.user.pk])
+    return [{"title": "Your account", "link": url}]
 
 
 def _item(request: HttpRequest, label: str, icon: str, url: str, badge: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _RISK = (
     "fraud.add_rule",
 )
 _KEYS = ("api.view_apikey",)
-_AUDIT = ("backoffice.view_staffaction", "backoffice.view_user")
+_AUDIT = ("backoffice.view_staffaction", "backoffice.view_user", "backoffice.view_staffsession")
 
 _PII = ("backoffice.view_pii",)
 _REFUND = ("backoffice.refund_payment",)

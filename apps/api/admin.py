@@ -45,6 +45,7 @@ class CreateDialog(Dialog):
     permission = "backoffice.manage_api_key"
     form_class = CreateForm
     submit = "Create"
+    needs_fresh_factor = True
 
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
         """Create, and show the secret this once."""
@@ -83,6 +84,7 @@ class RollDialog(_KeyDialog):
     name = "roll"
     label = "Roll…"
     submit = "Roll the key"
+    needs_fresh_factor = True
 
     def explanation(self) -> str:
         """Say for how long both work."""

@@ -1,11 +1,21 @@
-"""Content-Security-Policy: strict for every page, but for what the admin's theme needs."""
+"""The policy of content per part of the site, and the end of sessions."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.backoffice.services.sessions import keep_session
+
+# Where the browser's session names its StaffSession.
+SESSION_KEY: Final = "staff_session"
 
 
 class PolicyPerPrefix(CSPMiddleware):
@@ -29,3 +39,29 @@ class PolicyPerPrefix(CSPMiddleware):
         if matching and not report_only and parts.config is None:
             parts.config = prefixes[max(matching, key=len)]
         return parts
+
+
+class StaffSessions:
+    """Log people out whose session was ended, or who have not clicked for a while."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+        self._prefix = ""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Leave the session for the views as `request.staff_session`."""
+        self._prefix = self._prefix or reverse("admin:index")
+        if request.path_info.startswith(self._prefix):
+            self._check(request)
+        return self._get_response(request)
+
+    def _check(self, request: Any) -> None:
+        user = request.user
+        if not (user.is_authenticated and user.is_verified()):
+            return
+        request.staff_session = keep_session(
+            session_id=request.session.get(SESSION_KEY, ""), user=user, now=timezone.now()
+        )
+        if request.staff_session is None:
+            logout(request)
+            messages.info(request, "You were logged out: log in to go on.")

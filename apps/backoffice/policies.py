@@ -1,13 +1,21 @@
 """Decisions of the back-office that need no database; time is passed in."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from apps.common.money import exponent
 
 # Long enough for a weekend, short enough that nobody decides about a situation long gone.
 APPROVAL_LIFETIME: Final = timedelta(hours=72)
+
+# A desk that nobody sits at must not stay open, and nobody works longer than this without a break.
+SESSION_IDLE: Final = timedelta(minutes=15)
+SESSION_LIFETIME: Final = timedelta(hours=12)
+# How exactly the last click is kept: each step is one write.
+SEEN_STEP: Final = timedelta(minutes=1)
+# What moves money wants to know that the person, not only their browser, is still there.
+FACTOR_FRESH: Final = timedelta(minutes=5)
 
 # Allowances count in thousandths, the smallest part that any currency has.
 UNITS_PER_MAJOR: Final = 1000
@@ -23,6 +31,16 @@ class RefundLimits:
 
     each: int = 0
     daily: int = 0
+
+
+def is_session_over(*, started_at: datetime, seen_at: datetime, now: datetime) -> bool:
+    """Return whether nobody has clicked for a while, or the working day is over."""
+    return now - seen_at >= SESSION_IDLE or now - started_at >= SESSION_LIFETIME
+
+
+def is_factor_fresh(factor_at: datetime, *, now: datetime) -> bool:
+    """Return whether the second factor was given recently enough for what moves money."""
+    return now - factor_at < FACTOR_FRESH
 
 
 def limit_in_minor_units(major: int, currency: str) -> int:

@@ -18,11 +18,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
+from apps.backoffice.middleware import SESSION_KEY
 from apps.backoffice.models import User
 from apps.backoffice.services.people import (
     check_second_factor,
@@ -31,6 +33,8 @@ from apps.backoffice.services.people import (
     new_totp_key,
     totp_address,
 )
+from apps.backoffice.services.sessions import open_session
+from apps.common.addresses import client_address
 
 # Time to install an app and scan the code.
 ENROLMENT_SECONDS: Final = 1800
@@ -123,6 +127,13 @@ def _enter(request: HttpRequest, device: Any) -> HttpResponse:
     # A session that was known before the second factor is worth nothing after it.
     request.session.cycle_key()
     django_otp.login(request, device)
+    opened = open_session(
+        user=device.user,
+        ip=client_address(request),
+        browser=request.headers.get("User-Agent", ""),
+        now=timezone.now(),
+    )
+    request.session[SESSION_KEY] = opened.id
     return redirect(_destination(request))
 
 

@@ -89,6 +89,7 @@ class PayOutDialog(Dialog):
     permission = "payouts.send_payout"
     form_class = PayOutForm
     submit = "Pay out"
+    needs_fresh_factor = True
     subject: Seller
 
     def is_offered(self) -> bool:

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.backoffice.middleware.StaffSessions",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "apps.backoffice.middleware.PolicyPerPrefix",
@@ -297,6 +298,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 # A working day; who closes the browser starts over.
 SESSION_COOKIE_AGE = 12 * 60 * 60
@@ -346,6 +348,7 @@ UNFOLD = {
     "STYLES": ["apps.backoffice.environment.stylesheet"],
     "SCRIPTS": ["apps.backoffice.environment.script"],
     "COMMAND": {"search_callback": "apps.backoffice.search.find_by_id"},
+    "ACCOUNT": {"navigation": "config.backoffice.account_links"},
     "SIDEBAR": {"command_search": True, "navigation": "config.backoffice.sidebar"},
 }
 CONTENT_SECURITY_POLICY = {

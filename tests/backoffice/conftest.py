@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from apps.backoffice.middleware import SESSION_KEY
 from apps.backoffice.models import User
 from apps.backoffice.services import setup_roles
+from apps.backoffice.services.sessions import open_session
 from tests.factories.backoffice import staff
 from tests.fake_gateway import FakeGateway, use_gateways
 
@@ -33,6 +36,8 @@ def enter() -> Enter:
         device = TOTPDevice.objects.create(user=user, name="authenticator")
         session = client.session
         session[DEVICE_ID_SESSION_KEY] = device.persistent_id
+        opened = open_session(user=user, ip="127.0.0.1", browser="Tests", now=timezone.now())
+        session[SESSION_KEY] = opened.id
         session.save()
         return client
 

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from apps.api.models import ApiKey
 from apps.api.services import create_api_key, create_merchant
-from apps.backoffice.models import Approval, StaffAction, User
+from apps.backoffice.models import Approval, StaffAction, StaffSession, User
 from apps.backoffice.services import request_approval
+from apps.backoffice.services.sessions import open_session
 from apps.common.origin import Origin
 from apps.customers.models import Customer
 from apps.disputes.models import Dispute
@@ -45,6 +46,7 @@ class House:
     delivery: Delivery
     approval: Approval
     person: User
+    session: StaffSession
     seller: Seller
     payout: Payout
     dispute: Dispute
@@ -97,6 +99,7 @@ def furnish(gateway: FakeGateway) -> House:
             now=now,
         ),
         person=person,
+        session=open_session(user=person, ip="192.0.2.7", browser="Firefox", now=now),
         dispute=dispute,
         review=open_review(paid, now=now),
         rule=draft_rule(SCOPE, "block", "amount > 1", now=now),

@@ -25,7 +25,7 @@ MAX_STATEMENTS_OF_A_LIST = 12
 _HREF = re.compile(r'href="(/admin/[^"#]*|\?[^"#]*)"')
 _DIGEST = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {table} t"
 # What a session writes about itself.
-_SESSIONS = {"django_session"}
+_SESSIONS = {"django_session", "backoffice_staffsession"}
 
 
 @pytest.fixture

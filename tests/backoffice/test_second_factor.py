@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -152,7 +153,7 @@ def test_who_is_shut_out_is_out_with_the_next_click(client: Client, ana: tuple[U
     client.post(FACTOR, {"code": code_of(secret)})
     assert client.get(INDEX).status_code == 200
 
-    shut_out(user=user, by=staff(is_superuser=True))
+    shut_out(user=user, by=staff(is_superuser=True), now=timezone.now())
 
     assert client.get(INDEX)["Location"].startswith(LOGIN)
 

@@ -85,6 +85,7 @@ class ApproveDialog(_Decision):
     name = "approve"
     label = "Approve…"
     submit = "Approve"
+    needs_fresh_factor = True
     form_class = ApproveForm
 
     def explanation(self) -> str:

@@ -59,6 +59,7 @@ class InviteDialog(Dialog):
     permission = "backoffice.manage_staff"
     form_class = InviteForm
     submit = "Invite"
+    needs_fresh_factor = True
 
     def explanation(self) -> str:
         """Say what happens at the first log-in."""
@@ -105,6 +106,7 @@ class RoleDialog(_StaffDialog):
     label = "Change role…"
     form_class = RoleForm
     submit = "Change the role"
+    needs_fresh_factor = True
 
     def is_offered(self) -> bool:
         """Return whether it is somebody else: nobody raises themselves."""
@@ -130,7 +132,7 @@ class ShutOutDialog(_StaffDialog):
 
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
         """Shut out."""
-        shut_out(user=self.subject, by=self.user)
+        shut_out(user=self.subject, by=self.user, now=now)
         return Outcome(message=f"{self.subject.email} is shut out, in every open session too.")
 
 
@@ -140,6 +142,7 @@ class LetInDialog(_StaffDialog):
     name = "let-in"
     label = "Let in again…"
     submit = "Let in"
+    needs_fresh_factor = True
 
     def is_offered(self) -> bool:
         """Return whether the person is shut out."""
@@ -157,6 +160,7 @@ class ResetSecondFactorDialog(_StaffDialog):
     name = "reset-second-factor"
     label = "Reset second factor…"
     submit = "Ask for it"
+    needs_fresh_factor = True
 
     def explanation(self) -> str:
         """Say that a second person decides."""

@@ -8,6 +8,7 @@ page that it was opened from.
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from apps.common.errors import DomainError
 from apps.common.money import to_minor
 from apps.common.origin import Origin
 
-__all__ = ["AmountField", "Dialog", "DialogForm", "Outcome", "ReasonForm"]
+__all__ = ["AmountField", "Dialog", "DialogForm", "Outcome", "Place", "ReasonForm"]
 
 
 class DialogForm(forms.Form):
@@ -41,6 +42,20 @@ class ReasonForm(DialogForm):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Kept in the audit trail.",
     )
+
+
+class CodeField(forms.CharField):
+    """A code of the second factor, asked for once more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Code",
+            max_length=30,
+            help_text="Six digits of your authenticator app: it is a while since you gave one.",
+            widget=forms.TextInput(
+                attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "class": "bo-code"}
+            ),
+        )
 
 
 class AmountField(forms.CharField):
@@ -66,12 +81,24 @@ class AmountField(forms.CharField):
             raise ValidationError(refusal.message) from refusal
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a dialog was opened: a screen such as `payments.refund`, its query, and by whom."""
+
+    screen: str = ""
+    query: str = ""
+    session_id: str = ""
+
+
 class Dialog:
     """
     One thing that staff may do, to one object or (`subject` None) to a list.
 
-    `permission` is checked when the dialog is offered, opened and sent. `name` stands in the URL
-    and in the audit trail. Subclasses say when it is offered, what it shows, and what it does.
+    `permission` is checked when the dialog is offered, opened and sent; without one it is for
+    everybody who may see the screen. `name` stands in the URL and in the audit trail. With
+    `needs_fresh_factor` the form asks for a code unless the second factor was given lately: that is
+    for everything that moves money or hands out access. Subclasses say when it is offered, what it
+    shows, and what it does.
     """
 
     name: ClassVar[str]
@@ -80,10 +107,17 @@ class Dialog:
     form_class: ClassVar[type[DialogForm]] = DialogForm
     submit: ClassVar[str] = "Do it"
     is_dangerous: ClassVar[bool] = False
+    needs_fresh_factor: ClassVar[bool] = False
 
-    def __init__(self, subject: Any, *, user: Any) -> None:
+    def __init__(self, subject: Any, *, user: Any, place: Place = Place()) -> None:
         self.subject = subject
         self.user = user
+        self.place = place
+
+    @classmethod
+    def is_allowed(cls, user: Any) -> bool:
+        """Return whether this person may do it at all."""
+        return not cls.permission or bool(user.has_perm(cls.permission))
 
     def is_offered(self) -> bool:
         """Return whether the object is in a state in which this makes sense."""
@@ -96,6 +130,10 @@ class Dialog:
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return what a person needs to know to decide."""
         return ()
+
+    def initial(self) -> Mapping[str, Any]:
+        """Return what the form begins with."""
+        return {}
 
     def look(self) -> Mapping[str, Any]:
         """Return the object's facts for the audit trail, read afresh."""

@@ -8,26 +8,20 @@ from collections.abc import Sequence
 from functools import update_wrapper
 from typing import Any, ClassVar
 
-from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
-from django.utils import timezone
+from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 
-from apps.backoffice.kit.dialogs import Dialog, DialogForm
+from apps.backoffice.kit.dialog_views import DialogViews
 from apps.backoffice.kit.lists import OpenEndedPaginator, PreparedList
 from apps.backoffice.kit.pages import Page
-from apps.backoffice.services.dialogs import Actor, Deed, Outcome, run_dialog
-from apps.common.addresses import client_address
-from apps.common.errors import DomainError
-from apps.common.ids import new_id
 
 
-class ObjectAdmin(ModelAdmin):
+class ObjectAdmin(ModelAdmin, DialogViews):
     """A list and pages to look at; what may be done stands in `dialogs` and `list_dialogs`."""
 
     paginator = OpenEndedPaginator
@@ -49,8 +43,6 @@ class ObjectAdmin(ModelAdmin):
     tabs: ClassVar[Sequence[tuple[str, str]]] = ()
     # Large columns that the list does not show.
     list_defers: ClassVar[Sequence[str]] = ()
-    dialogs: ClassVar[Sequence[type[Dialog]]] = ()
-    list_dialogs: ClassVar[Sequence[type[Dialog]]] = ()
 
     def page(self, request: HttpRequest, obj: Any) -> Page:
         """Return what the page of this object shows."""
@@ -109,7 +101,7 @@ class ObjectAdmin(ModelAdmin):
                 {"label": label, "query": query, "is_active": _is_active(request, query)}
                 for label, query in self.tabs
             ],
-            "dialogs": self._offers(request, None),
+            "dialogs": self.offers(request, None),
             **(extra_context or {}),
         }
         response: HttpResponse = super().changelist_view(request, context)
@@ -147,7 +139,7 @@ class ObjectAdmin(ModelAdmin):
             "opts": self.opts,
             "title": str(obj),
             "page": self.page(request, obj),
-            "dialogs": self._offers(request, obj),
+            "dialogs": self.offers(request, obj),
         }
         return TemplateResponse(request, "admin/backoffice/object.html", context)
 
@@ -157,127 +149,9 @@ class ObjectAdmin(ModelAdmin):
             raise Http404
         return obj
 
-    # --- dialogs ------------------------------------------------------------------------------
-
-    def _offers(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
-        kinds = self.list_dialogs if obj is None else self.dialogs
-        offered = [kind(obj, user=request.user) for kind in kinds]
-        return [
-            {"dialog": dialog, "url": self._dialog_url(dialog.name, obj)}
-            for dialog in offered
-            if request.user.has_perm(dialog.permission) and dialog.is_offered()
-        ]
-
-    def _dialog_url(self, dialog: str, obj: Any) -> str:
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
-        if obj is None:
-            return reverse(f"{name}_list_dialog", args=[dialog])
-        return reverse(f"{name}_dialog", args=[obj.pk, dialog])
-
-    def dialog_view(self, request: HttpRequest, dialog: str, object_id: str = "") -> HttpResponse:
-        """Open a dialog by GET, do what it says by POST."""
-        obj = self._get(request, object_id) if object_id else None
-        kinds = self.dialogs if object_id else self.list_dialogs
-        kind = next((kind for kind in kinds if kind.name == dialog), None)
-        if kind is None:
-            raise Http404
-        if not (self.has_view_permission(request) and request.user.has_perm(kind.permission)):
-            raise PermissionDenied
-        opened = kind(obj, user=request.user)
-        if request.method != "POST":
-            return self._show_dialog(request, opened, kind.form_class(subject=obj))
-        form = kind.form_class(request.POST, subject=obj)
-        if not form.is_valid():
-            return self._show_dialog(request, opened, form, status=422)
-        return self._send_dialog(request, opened, form)
-
-    def _send_dialog(self, request: HttpRequest, dialog: Dialog, form: DialogForm) -> HttpResponse:
-        now = timezone.now()
-        try:
-            outcome = run_dialog(
-                nonce=form.cleaned_data["nonce"],
-                actor=_actor_of(request),
-                deed=Deed(
-                    action=f"{self.opts.model_name}.{dialog.name}",
-                    object_type=str(self.opts.model_name),
-                    object_id=str(dialog.subject.pk) if dialog.subject else "",
-                    reason=form.cleaned_data.get("reason", ""),
-                ),
-                look=dialog.look,
-                work=lambda origin: dialog.work(form.cleaned_data, origin=origin, now=now),
-                now=now,
-            )
-        except DomainError as refusal:
-            outcome = Outcome(message=refusal.message, succeeded=False)
-        if not outcome.succeeded:
-            # What the form offers may have changed meanwhile: that is often why it was refused.
-            if dialog.subject is not None:
-                dialog.subject = self._get(request, dialog.subject.pk)
-            again = form.__class__(_with_fresh_nonce(request, form), subject=dialog.subject)
-            again.is_valid()
-            again.add_error(None, outcome.message)
-            return self._show_dialog(request, dialog, again, status=422)
-        if outcome.secret:
-            return self._show_secret(request, dialog, outcome)
-        messages.success(request, outcome.message)
-        home = None if outcome.is_gone else dialog.subject
-        return HttpResponseRedirect(self._home_url(home))
-
-    def _show_dialog(
-        self, request: HttpRequest, dialog: Dialog, form: DialogForm, *, status: int = 200
-    ) -> HttpResponse:
-        is_fragment = request.headers.get("X-Dialog") == "1"
-        context = {
-            "opts": self.opts,
-            "title": dialog.label,
-            "dialog": dialog,
-            "form": form,
-            "action_url": self._dialog_url(dialog.name, dialog.subject),
-            "home_url": self._home_url(dialog.subject),
-        }
-        if not is_fragment:
-            context.update(self.admin_site.each_context(request))
-        template = "dialog_form.html" if is_fragment else "dialog.html"
-        return TemplateResponse(request, f"admin/backoffice/{template}", context, status=status)
-
-    def _show_secret(self, request: HttpRequest, dialog: Dialog, outcome: Outcome) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": dialog.label,
-            "outcome": outcome,
-            "home_url": self._home_url(dialog.subject),
-        }
-        return TemplateResponse(request, "admin/backoffice/secret.html", context)
-
-    def _home_url(self, obj: Any) -> str:
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
-        return (
-            reverse(f"{name}_changelist")
-            if obj is None
-            else reverse(f"{name}_change", args=[obj.pk])
-        )
-
 
 def _is_active(request: HttpRequest, query: str) -> bool:
     asked = request.GET.copy()
     for other in ("p", "q"):
         asked.pop(other, None)
     return asked.urlencode() == query
-
-
-def _with_fresh_nonce(request: HttpRequest, form: DialogForm) -> Any:
-    """Return what was typed with another nonce: the refused one has been used up."""
-    data = request.POST.copy()
-    data[form.add_prefix("nonce")] = str(form.get_initial_for_field(form.fields["nonce"], "nonce"))
-    return data
-
-
-def _actor_of(request: HttpRequest) -> Actor:
-    user: Any = request.user
-    return Actor(
-        name=user.actor,
-        roles=sorted(user.groups.values_list("name", flat=True)),
-        ip=client_address(request),
-        request_id=new_id("req"),
-    )

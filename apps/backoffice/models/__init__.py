@@ -3,17 +3,20 @@
 from apps.backoffice.models.actions import DialogClaim, StaffAction
 from apps.backoffice.models.allowances import Allowance
 from apps.backoffice.models.approvals import Approval
-from apps.backoffice.models.people import User, UserManager
+from apps.backoffice.models.people import Profile, User, UserManager
 from apps.backoffice.models.recovery import RecoveryDevice
 from apps.backoffice.models.rights import Right
+from apps.backoffice.models.sessions import StaffSession
 
 __all__ = [
     "Allowance",
     "Approval",
     "DialogClaim",
+    "Profile",
     "RecoveryDevice",
     "Right",
     "StaffAction",
+    "StaffSession",
     "User",
     "UserManager",
 ]

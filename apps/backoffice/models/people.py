@@ -49,3 +49,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.get_full_name()
+
+
+class Profile(User):
+    """A person as they see themselves: the screen of one's own account."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "profile"
+        default_permissions = ()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from django.db import transaction
@@ -43,7 +43,7 @@ class Outcome:
 
     `succeeded` is false when the platform refused. `secret` is shown this once and kept nowhere;
     `object_id` is the object that came to be, for a dialog which makes one; `is_gone` says that
-    the object has no page any more.
+    the object has no page any more. `file` is what the browser saves, under `file_name`.
     """
 
     message: str
@@ -51,6 +51,8 @@ class Outcome:
     secret: str = ""
     object_id: str = ""
     is_gone: bool = False
+    file: IO[bytes] | None = None
+    file_name: str = ""
 
 
 def run_dialog(
@@ -91,6 +93,27 @@ def run_dialog(
         outcome = Outcome(message=refusal.message, succeeded=False)
     _keep(claim, actor, deed, outcome, before=before, after=look(), now=now)
     return outcome
+
+
+def find_outcome(*, nonce: str, actor: Actor, deed: Deed) -> Outcome | None:
+    """
+    Return what came of a dialog that was sent before, None when nobody knows yet.
+
+    Asked before the form is checked: what was done once would often be refused the second time.
+    """
+    try:
+        claim = DialogClaim.objects.filter(
+            pk=UUID(nonce),
+            actor=actor.name,
+            action=deed.action,
+            object_id=deed.object_id,
+            finished_at__isnull=False,
+        ).first()
+    except ValueError:
+        return None
+    if claim is None:
+        return None
+    return Outcome(message=claim.outcome, succeeded=claim.succeeded)
 
 
 def _outcome_of(claim: DialogClaim, actor: Actor, deed: Deed) -> Outcome:

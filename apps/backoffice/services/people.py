@@ -18,7 +18,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.backoffice.errors import OwnAccess
-from apps.backoffice.models import Approval, RecoveryDevice, User
+from apps.backoffice.models import Approval, RecoveryDevice, StaffSession, User
 from apps.common.origin import Origin
 
 # 160 bits, as RFC 4226 advises for the shared secret.
@@ -128,15 +128,19 @@ def change_role(*, user: User, role: str, by: User) -> None:
     user.groups.set([_group(role)])
 
 
-def shut_out(*, user: User, by: User) -> None:
+def shut_out(*, user: User, by: User, now: datetime) -> None:
     """
-    End a person's access; their open sessions end with the next click.
+    End a person's access and their sessions, which stay ended should they be let in again.
 
     :raises OwnAccess: nobody shuts themselves out
     """
     _check_other(user, by)
     user.is_active = False
-    user.save(update_fields=["is_active"])
+    with transaction.atomic():
+        user.save(update_fields=["is_active"])
+        StaffSession.objects.filter(user=user, ended_at=None).update(
+            ended_at=now, ended_by=by.actor
+        )
 
 
 def let_in(*, user: User) -> None:

@@ -167,6 +167,7 @@ class AcceptDialog(_DisputeDialog):
     permission = "disputes.accept_dispute"
     form_class = ReasonForm
     submit = "Accept the dispute"
+    needs_fresh_factor = True
     is_dangerous = True
 
     def is_offered(self) -> bool:

@@ -84,6 +84,7 @@ class RefundDialog(_PaymentDialog):
     permission = "backoffice.refund_payment"
     form_class = RefundForm
     submit = "Refund"
+    needs_fresh_factor = True
 
     def is_offered(self) -> bool:
         """Return whether anything is left to give back."""
@@ -166,6 +167,7 @@ class CaptureDialog(_PaymentDialog):
     permission = "backoffice.capture_payment"
     form_class = CaptureForm
     submit = "Capture"
+    needs_fresh_factor = True
 
     def is_offered(self) -> bool:
         """Return whether the gateway holds money."""
@@ -210,6 +212,7 @@ class CancelDialog(_PaymentDialog):
     permission = "backoffice.cancel_payment"
     form_class = CancelForm
     submit = "Cancel the payment"
+    needs_fresh_factor = True
     is_dangerous = True
 
     def is_offered(self) -> bool:
