@@ -1,9 +1,12 @@
 """The Celery application; what runs by the clock stands in config/schedule.py."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, worker_init
 
+from apps.common.metrics import serve_counters
 from config.schedule import beat_schedule
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
@@ -12,3 +15,10 @@ app = Celery("payments")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = beat_schedule()
+
+
+@worker_init.connect
+@beat_init.connect
+def _serve_counters(**_signal: Any) -> None:
+    """Let Prometheus read what this process counts."""
+    serve_counters()

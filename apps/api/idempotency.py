@@ -18,6 +18,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 from django.http import HttpRequest
 
+from apps.api.metrics import count_key
 from apps.api.parsers import NotInteger, Params
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.origin import Scope
@@ -134,6 +135,8 @@ class Claim:
         if standing is not None and "resumed" not in standing:
             self.is_stored = False
             self._raise_standing(standing)
+        if not self.is_held:
+            count_key("new")
         self.is_held = True
         if standing is not None:
             self.object_id = standing["resumed"]
@@ -192,8 +195,10 @@ class Claim:
 
     def _raise_standing(self, standing: dict[str, Any]) -> None:
         if standing["fingerprint"] != self._row["fingerprint"]:
+            count_key("conflict")
             raise IdempotencyKeyReused(method=standing["method"], path=standing["path"])
         if standing["response_status"] is not None:
+            count_key("replay")
             raise AnsweredBefore(
                 status=standing["response_status"],
                 body=standing["response_body"],
@@ -201,6 +206,7 @@ class Claim:
             )
         if standing["lease_over"]:
             raise ResumeNeeded
+        count_key("in_flight")
         raise IdempotencyKeyInUse
 
     def _call(self, function: str, argument: dict[str, Any]) -> Any:

@@ -15,6 +15,13 @@ _seconds = Histogram(
     "api_request_seconds", "Time to answer.", ["resource", "method"], buckets=_BUCKETS
 )
 
+_idempotency = Counter("pay_idempotency", "Requests by what their key had met.", ["result"])
+
+
+def count_key(result: str) -> None:
+    """Count an idempotency key: `new`, `replay`, `conflict` or `in_flight`."""
+    _idempotency.labels(result).inc()
+
 
 def count_request(resource: str, method: str, status: int, started: float) -> None:
     """Count one answered request; `started` is of `time.perf_counter`."""

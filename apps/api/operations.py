@@ -2,7 +2,6 @@
 
 import hmac
 import ipaddress
-import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
@@ -14,9 +13,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 from kombu import Connection
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST
 
+from apps.common.metrics import render_metrics
 from apps.common.readiness import NotReady
 
 BROKER_TIMEOUT_SECONDS: Final = 1
@@ -55,11 +54,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Answer Prometheus: with METRICS_TOKEN as bearer token, or from this machine itself."""
     if not _may_read_metrics(request):
         return HttpResponse(status=403)
-    registry: CollectorRegistry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(render_metrics(), content_type=CONTENT_TYPE_LATEST)
 
 
 def check_database() -> str:

@@ -1,12 +1,16 @@
-"""Numbers about approvals for people."""
+"""Numbers about approvals for people and for Prometheus."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from prometheus_client import Metric
 
-from apps.backoffice.models import User
+from apps.backoffice.models import Approval, User
 from apps.backoffice.selectors import count_approvals_for
+from apps.backoffice.states import ApprovalStatus
+from apps.common.metrics import gauge
 
 
 def count_waiting_approvals(user: User, *, now: datetime) -> int:  # noqa: ARG001 - a card's shape
@@ -18,3 +22,9 @@ def approvals_badge(request: HttpRequest) -> str:
     """Return the number beside the inbox in the sidebar, nothing for none."""
     user: Any = request.user
     return str(count_approvals_for(user) or "")
+
+
+def measure_approvals(now: datetime) -> Iterable[Metric]:
+    """Yield how many requests wait for a second person."""
+    waiting = Approval.objects.filter(status=ApprovalStatus.PENDING, expires_at__gt=now).count()
+    yield gauge("pay_approvals_pending", "Requests for a second person.", [((), waiting)], ())

@@ -7,19 +7,17 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TypeVar, cast
 
-import redis
 from django.conf import settings
 
 from apps.gateways.circuit import CircuitBoard, CircuitBreaker, ProcessBoard
 from apps.gateways.circuit_redis import RedisBoard, SharedMemory
 from apps.gateways.errors import GatewayNotSent, GatewayUnknown
+from apps.gateways.metrics import timed_call
 from apps.gateways.retry_budget import RetryBudget
+from apps.gateways.shared_memory import MEMORY_FAULTS, connect_memory
 from apps.gateways.transport import limit_time
 
 _Answer = TypeVar("_Answer")
-
-# The path of a payment must not wait for Redis; without its answer each process judges alone.
-_REDIS_SECONDS = 0.05
 
 _budgets: defaultdict[str, RetryBudget] = defaultdict(RetryBudget)
 _budgets_lock = threading.Lock()
@@ -41,18 +39,19 @@ def call_gateway(
     :raises CircuitOpen: the gateway rests
     :raises GatewayError: as the adapter raises it
     """
-    breaker = circuit_breaker()
-    leave = breaker.admit(gateway=gateway, operation=operation, now=clock())
-    failed = False
-    try:
-        with limit_time(time_left):
-            return call()
-    except (GatewayNotSent, GatewayUnknown):
-        # Anything else is a sign of life, or our own bug.
-        failed = True
-        raise
-    finally:
-        breaker.record(leave, failed=failed, now=clock())
+    with timed_call(gateway, operation):
+        breaker = circuit_breaker()
+        leave = breaker.admit(gateway=gateway, operation=operation, now=clock())
+        failed = False
+        try:
+            with limit_time(time_left):
+                return call()
+        except (GatewayNotSent, GatewayUnknown):
+            # Anything else is a sign of life, or our own bug.
+            failed = True
+            raise
+        finally:
+            breaker.record(leave, failed=failed, now=clock())
 
 
 def note_first_call(gateway: str) -> None:
@@ -80,12 +79,7 @@ def reset_circuits() -> None:
 def _make_board() -> CircuitBoard:
     if not settings.CIRCUITS_SHARED:
         return ProcessBoard()
-    memory = redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=_REDIS_SECONDS,
-        socket_connect_timeout=_REDIS_SECONDS,
-    )
-    return RedisBoard(cast("SharedMemory", memory), faults=(redis.RedisError, OSError))
+    return RedisBoard(cast("SharedMemory", connect_memory()), faults=MEMORY_FAULTS)
 
 
 def _budget(gateway: str) -> RetryBudget:

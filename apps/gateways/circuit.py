@@ -8,6 +8,7 @@ the verdict: one trips, all rest; and of all only one tries again first.
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Protocol
 
 from apps.gateways.errors import GatewayNotSent
@@ -127,6 +128,14 @@ class ProcessBoard:
 # --- The breaker ----------------------------------------------------------------------------
 
 
+class CircuitState(IntEnum):
+    """What happens to the next call: it is made, or it tries for all others, or it is refused."""
+
+    CLOSED = 0
+    HALF_OPEN = 1
+    OPEN = 2
+
+
 @dataclass(frozen=True, slots=True)
 class CallPass:
     """The leave to make one call; hand it back to `record` with the outcome."""
@@ -159,6 +168,13 @@ class CircuitBreaker:
         if not self._board.take_probe(key, until=now + self._policy.probe_time, now=now):
             raise CircuitOpen(f"{key} is being tried")
         return CallPass(key, is_probe=True)
+
+    def state(self, *, gateway: str, operation: str, now: datetime) -> CircuitState:
+        """Return how the circuit stands, for people and metrics; asks for no leave."""
+        trip = self._board.read(f"{gateway}:{operation}", now=now)
+        if trip is None:
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if now < trip.rest_until else CircuitState.HALF_OPEN
 
     def record(self, call: CallPass, *, failed: bool, now: datetime) -> None:
         """

@@ -25,7 +25,6 @@ from apps.webhooks import metrics
 from apps.webhooks.errors import UnknownObject
 from apps.webhooks.models import InboundEvent
 from apps.webhooks.policies import is_last_inbound_attempt, parked_wait_after
-from apps.webhooks.states import InboundStatus
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ def store_gateway_events(
             },
         )
         stored: int = cursor.rowcount
-    metrics.inbound_stored.labels(gateway).inc(stored)
+    metrics.count_inbound("received", stored)
     return stored
 
 
@@ -164,4 +163,4 @@ def _settle(event: InboundEvent, *, wait: timedelta = timedelta()) -> None:
         "leased_until": None,
     }
     InboundEvent.objects.filter(pk=event.pk, leased_until=event.leased_until).update(**changes)
-    metrics.inbound_processed.labels(event.gateway, InboundStatus(event.status)).inc()
+    metrics.count_inbound(event.status)

@@ -1,12 +1,19 @@
-"""What webhooks count about themselves."""
+"""What webhooks count about themselves, in both directions."""
 
 from prometheus_client import Counter
 
-inbound_stored = Counter("webhooks_inbound_stored", "New events of gateways.", ["gateway"])
-inbound_refused = Counter(
-    "webhooks_inbound_refused", "Calls whose signature, time or form was wrong.", ["gateway"]
+_deliveries = Counter(
+    "pay_webhook_deliveries",
+    "In: what became of gateways' events. Out: tries to deliver ours.",
+    ["direction", "result"],
 )
-inbound_processed = Counter(
-    "webhooks_inbound_processed", "Ends of an attempt to process.", ["gateway", "status"]
-)
-delivered = Counter("webhooks_deliveries", "Tries to deliver an event.", ["outcome"])
+
+
+def count_inbound(result: str, number: int = 1) -> None:
+    """Count events of gateways: `received`, `refused`, or the status they came to."""
+    _deliveries.labels("in", result).inc(number)
+
+
+def count_outbound(*, succeeded: bool) -> None:
+    """Count one try to deliver an event of ours."""
+    _deliveries.labels("out", "succeeded" if succeeded else "failed").inc()

@@ -287,7 +287,7 @@ def settle(outcomes: list[Outcome]) -> None:
         cursor.execute(_SETTLE, {"outcomes": json.dumps(rows, default=str)})
         cursor.execute(_NOTE_HEALTH, {"well": list(well), "ill": list(ill), "now": timezone.now()})
     for outcome in outcomes:
-        metrics.delivered.labels("succeeded" if outcome.answer.is_success else "failed").inc()
+        metrics.count_outbound(succeeded=outcome.answer.is_success)
     _disable_lost_endpoints(outcomes, well)
 
 

@@ -40,7 +40,7 @@ def receive_gateway_webhook(request: HttpRequest, kind: str, account: str) -> Ht
     try:
         events = gateway.parse_webhook(body=body, headers=headers, now=timezone.now())
     except InvalidSignature:
-        metrics.inbound_refused.labels(account).inc()
+        metrics.count_inbound("refused")
         return HttpResponse(status=400)
     kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
     try:

@@ -210,6 +210,18 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="billing@example.com"
 
 # --- Operations -----------------------------------------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Dispatcher, worker and beat serve no HTTP of their own: each answers Prometheus on this port.
+METRICS_PORT = env.int("METRICS_PORT", default=0)
+# What is asked of the database when Prometheus looks (apps/common/metrics.py).
+METRIC_SOURCES = [
+    "apps.backoffice.figures.measure_approvals",
+    "apps.disputes.figures.measure_disputes",
+    "apps.gateways.figures.measure_circuits",
+    "apps.ledger.figures.measure_imbalance",
+    "apps.outbox.figures.measure_outbox",
+    "apps.reconciliation.figures.measure_runs",
+    "apps.webhooks.figures.measure_webhooks",
+]
 READINESS_CHECKS = {
     "database": "apps.api.operations.check_database",
     "migrations": "apps.api.operations.check_migrations",

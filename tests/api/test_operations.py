@@ -57,6 +57,7 @@ def test_only_what_requests_need_takes_the_process_out_of_service(
     }
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("meta", "status"),
     [

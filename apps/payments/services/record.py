@@ -12,6 +12,7 @@ from apps.common.origin import Origin
 from apps.gateways.base import PaymentResult
 from apps.gateways.errors import GatewayError
 from apps.payments.errors import ConcurrentChange
+from apps.payments.metrics import count_attempt, count_failover
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.selectors import get_attempt_and_intent
 from apps.payments.services.results import settle_result
@@ -43,6 +44,7 @@ def record(
     """
     for _ in range(MAX_TRIES):
         step = Step(intent, origin=origin, now=now)
+        status_before, was_open = attempt.status, attempt.is_open
         if isinstance(outcome, PaymentResult):
             settle_result(step, attempt, outcome)
             followed = attempt
@@ -52,6 +54,10 @@ def record(
         if step.is_empty and reply is None:
             return intent, attempt
         if step.write(reply=reply if is_over else None):
+            if attempt.status != status_before:
+                count_attempt(attempt, was_open=was_open)
+            if not is_over:
+                count_failover(attempt, followed)
             return intent, followed
         attempt, intent = get_attempt_and_intent(attempt.id)
     raise ConcurrentChange(intent=intent.id)

@@ -23,6 +23,7 @@ from apps.payments.errors import (
     UncapturedNotRefundable,
 )
 from apps.payments.holds import find_held
+from apps.payments.metrics import count_refund
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
 from apps.payments.objects import render_charge, render_refund
 from apps.payments.policies import LEASE, next_check, next_poll
@@ -172,6 +173,7 @@ def record_refund(
         intent = PaymentIntent.objects.lock(intent_id)
         refund = Refund.objects.select_related("attempt").get(pk=refund_id)
         step = Step(intent, origin=origin, now=now)
+        status_before = refund.status
         if isinstance(outcome, RefundResult):
             _settle_refund_result(step, refund, outcome)
         else:
@@ -179,6 +181,8 @@ def record_refund(
         refund.save()
         if not step.is_empty:
             step.write()
+    if refund.status != status_before:
+        count_refund(refund)
     return refund
 
 

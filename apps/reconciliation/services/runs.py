@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, Sum
+from django.db.models import F, Sum
 from django.db.models.functions import Abs, Coalesce
 
 from apps.common.ids import first_id
@@ -18,7 +18,6 @@ from apps.ledger.recipes import Fact
 from apps.ledger.services import post_entries
 from apps.outbox.services import EventDraft, publish
 from apps.reconciliation import matching
-from apps.reconciliation.metrics import note_run
 from apps.reconciliation.models import Discrepancy, ReconciliationRun
 from apps.reconciliation.objects import render_run
 from apps.reconciliation.policies import REPORTED_KINDS, due_window, start_of
@@ -185,7 +184,7 @@ def _in_batches(sql: str, params: Params, work: Callable[[list[Any]], None]) -> 
 
 
 def _count_open(run: ReconciliationRun) -> None:
-    """Count what stands open, for the run and, once it is committed, for the metrics."""
+    """Count what stands open after the run."""
     rows = Discrepancy.objects.filter(
         merchant_id=run.merchant_id,
         livemode=run.livemode,
@@ -195,12 +194,7 @@ def _count_open(run: ReconciliationRun) -> None:
     difference = Abs(Coalesce(F("statement_amount"), 0) - Coalesce(F("ledger_amount"), 0))
     sums = rows.values("currency").annotate(total=Sum(difference)).order_by("currency")
     run.difference = {row["currency"]: int(row["total"]) for row in sums}
-    counts = rows.values_list("kind").annotate(Count("pk")).order_by("kind")
-    open_by_kind: dict[str, int] = dict(counts)
-    run.exceptions_open = sum(open_by_kind.values())
-    transaction.on_commit(
-        lambda: note_run(run.gateway, open_by_kind=open_by_kind, now=run.created_at)
-    )
+    run.exceptions_open = rows.count()
 
 
 def _completed(run: ReconciliationRun, *, origin: Origin) -> EventDraft:

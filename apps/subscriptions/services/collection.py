@@ -31,6 +31,7 @@ from apps.payments.services.intents import (
 )
 from apps.payments.states import IntentStatus
 from apps.subscriptions.errors import InvoicePaymentInProgress
+from apps.subscriptions.metrics import count_dunning
 from apps.subscriptions.models import CollectionTry, Invoice, InvoicePayment, Subscription
 from apps.subscriptions.objects import render_invoice
 from apps.subscriptions.policies.dunning import is_capped
@@ -420,6 +421,8 @@ def receive_money(unit: Unit, invoice: Invoice, *, times: Times) -> None:
         invoice.attempt_count = 1
     invoice.attempted = True
     invoice.pay(amount=invoice.amount_due - invoice.amount_credited, now=times.now)
+    if invoice.first_failed_at is not None:
+        count_dunning(invoice, "recovered")
     unit.record(invoice, "invoice.paid", partial(render_invoice, invoice, list_lines(invoice)))
     if invoice.subscription is not None:
         _reinstate(unit, invoice.subscription, invoice)

@@ -8,6 +8,7 @@ fails takes no slot away, and a slot that was skipped is gone all the same (AC-3
 from functools import partial
 from typing import Any
 
+from apps.subscriptions.metrics import count_dunning
 from apps.subscriptions.models import CollectionTry, Invoice, Subscription
 from apps.subscriptions.objects import render_invoice
 from apps.subscriptions.policies.dunning import FinalAction, is_hard_decline, retry_at
@@ -58,6 +59,7 @@ def _note(
         CollectionTry.objects.create(
             invoice=invoice, payment_method_id=method_id, outcome=outcome, tried_at=times.now
         )
+    count_dunning(invoice, outcome)
     record_invoice(unit, invoice, type_)
     if is_first and invoice.next_payment_attempt is not None:
         record_invoice(unit, invoice, "dunning.attempt_scheduled")
@@ -113,6 +115,7 @@ def _tell_subscription(unit: Unit, invoice: Invoice, times: Times) -> None:
 def give_up(unit: Unit, invoice: Invoice, times: Times) -> None:
     """Do what the policy says when the last slot has failed."""
     invoice.auto_advance = False
+    count_dunning(invoice, "exhausted")
     record_invoice(unit, invoice, "dunning.exhausted")
     subscription = invoice.subscription
     if subscription is not None and subscription.status in {S.ACTIVE, S.PAST_DUE}:

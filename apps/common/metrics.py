@@ -1,0 +1,94 @@
+"""
+What the database knows, as metrics: gauges that are asked for when somebody looks.
+
+Counters live in the processes that count, in each app's `metrics.py`. A gauge such as "dead
+letters" is a question to the database instead, the same from whichever process answers it, so it
+is put when Prometheus asks. The sources are named in `METRIC_SOURCES`.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Metric,
+    generate_latest,
+    start_http_server,
+)
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+# Several Prometheus servers, or an impatient one, ask the database no more often than this.
+KEEP_SECONDS: Final = 10
+
+Source = Callable[[datetime], Iterable[Metric]]
+
+
+def gauge(
+    name: str, text: str, rows: Iterable[tuple[tuple[str, ...], float]], labels: tuple[str, ...]
+) -> Metric:
+    """Return one gauge with a value for each row of labels; base units, bounded labels."""
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in rows:
+        family.add_metric(list(values), value)
+    return family
+
+
+class SourceCollector(Collector):
+    """Asks all sources, and remembers the answers for KEEP_SECONDS."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked_at = float("-inf")
+        self._answers: list[Metric] = []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what every source says."""
+        with self._lock:
+            if time.monotonic() - self._asked_at > KEEP_SECONDS:
+                now = timezone.now()
+                sources: list[Source] = [import_string(path) for path in settings.METRIC_SOURCES]
+                self._answers = [metric for source in sources for metric in source(now)]
+                self._asked_at = time.monotonic()
+            yield from self._answers
+
+    def describe(self) -> Iterator[Metric]:
+        """Say nothing beforehand: registering must not ask the database."""
+        return iter(())
+
+    def forget(self) -> None:
+        """Ask anew next time."""
+        self._asked_at = float("-inf")
+
+
+sources = SourceCollector()
+_sources_registry = CollectorRegistry()
+_sources_registry.register(sources)
+
+
+def render_metrics() -> bytes:
+    """Return what this host's processes counted, then what the database says."""
+    return generate_latest(_counters()) + generate_latest(_sources_registry)
+
+
+def serve_counters() -> None:
+    """Answer Prometheus on METRICS_PORT, for processes that serve no HTTP; 0 is for none."""
+    if settings.METRICS_PORT:
+        start_http_server(settings.METRICS_PORT, registry=_counters())
+
+
+def _counters() -> CollectorRegistry:
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types
+    return registry
