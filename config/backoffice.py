@@ -131,6 +131,7 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "backoffice.view_staffsession",
             "",
         ),
+        ("Exports", "download", "admin:backoffice_export_changelist", "", ""),
         (
             "Audit trail",
             "history",
@@ -197,6 +198,9 @@ FIGURES: Sequence[Figures] = (
     Figures(read="apps.payments.figures.read_today", permission="payments.view_paymentintent"),
 )
 
+# Reports that can be exported: name -> path of `(query: str, *, user: User) -> Sheet`.
+REPORTS: Mapping[str, str] = {}
+
 # Prefix of an id -> (name of the page, permission): what a pasted id opens.
 PAGES: Mapping[str, tuple[str, str]] = {
     "pi": ("admin:payments_paymentintent_change", "payments.view_paymentintent"),
@@ -216,6 +220,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "key": ("admin:api_apikey_change", "api.view_apikey"),
     "apr": ("admin:backoffice_approval_change", "backoffice.view_approval"),
     "ses": ("admin:backoffice_staffsession_change", "backoffice.view_staffsession"),
+    "exp": ("admin:backoffice_export_change", ""),
     "act": ("admin:backoffice_staffaction_change", "backoffice.view_staffaction"),
 }
 

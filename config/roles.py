@@ -36,6 +36,7 @@ _RISK = (
 _KEYS = ("api.view_apikey",)
 _AUDIT = ("backoffice.view_staffaction", "backoffice.view_user", "backoffice.view_staffsession")
 
+_EXPORT = ("backoffice.export_rows",)
 _PII = ("backoffice.view_pii",)
 _REFUND = ("backoffice.refund_payment",)
 _APPROVE_ALL = (
@@ -55,6 +56,7 @@ REFUND_LIMITS: Mapping[str, RefundLimits] = {
 ROLES: Mapping[str, tuple[str, ...]] = {
     "support_agent": (*_PAYMENTS, *_APPROVALS, *_PII, *_REFUND),
     "support_lead": (
+        *_EXPORT,
         *_PAYMENTS,
         *_DISPUTES,
         *_HISTORY,
@@ -66,6 +68,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "backoffice.approve_refund",
     ),
     "finance": (
+        *_EXPORT,
         *_PAYMENTS,
         *_HISTORY,
         *_APPROVALS,
@@ -78,6 +81,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "payouts.send_payout",
     ),
     "finance_lead": (
+        *_EXPORT,
         *_PAYMENTS,
         *_HISTORY,
         *_APPROVALS,
@@ -98,6 +102,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     ),
     "risk": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII, *_RISK),
     "risk_lead": (
+        *_EXPORT,
         *_PAYMENTS,
         *_HISTORY,
         *_APPROVALS,
@@ -107,6 +112,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "fraud.change_rule",
     ),
     "ops": (
+        *_EXPORT,
         "payments.view_paymentintent",
         "payments.view_refund",
         *_PIPELINE,
@@ -116,6 +122,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "backoffice.discard_message",
     ),
     "auditor": (
+        *_EXPORT,
         *_PAYMENTS,
         *_PIPELINE,
         *_APPROVALS,
@@ -124,6 +131,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_LEDGER,
         *_KEYS,
         *_AUDIT,
+        "backoffice.view_export",
     ),
     "developer": (
         "payments.view_paymentintent",

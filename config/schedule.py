@@ -30,6 +30,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.subscriptions.tasks.run_dunning", every=5.0, continuous=True),
     Sweep(run="apps.subscriptions.services.clocks.run_clocks", every=0.5, continuous=True),
     Sweep(run="apps.backoffice.services.approvals.expire_approvals", every=60.0),
+    Sweep(run="apps.backoffice.services.exports.expire_exports", every=300.0, continuous=True),
     Sweep(run="apps.disputes.services.sweeps.sweep_disputes", every=5.0),
     Sweep(run="apps.disputes.services.sweeps.find_missed_disputes", every=600.0),
     Sweep(run="apps.fraud.tasks.drop_old_tallies", every=600.0),
@@ -60,6 +61,12 @@ LANES: Sequence[Lane] = (
         work="apps.subscriptions.services.collection.settle_news",
         slots=2,
         every=0.5,
+    ),
+    Lane(
+        claim="apps.backoffice.services.exports.claim_exports",
+        work="apps.backoffice.tasks.run_export",
+        slots=1,
+        every=1.0,
     ),
 )
 

@@ -57,3 +57,16 @@ class OwnAccess(DomainError):
     code: ClassVar[str] = "own_access"
     status: ClassVar[int] = 403
     template: ClassVar[str] = "{actor} cannot change their own access."
+
+
+class ExportNotYours(DomainError):
+    """A file shows what its requester may see; who passes it on does so knowingly."""
+
+    code: ClassVar[str] = "export_not_yours"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "{export}: only who asked for a file may fetch it."
+
+
+class ExportGone(DomainError):
+    code: ClassVar[str] = "export_gone"
+    template: ClassVar[str] = "{export} is {status}: there is no file to fetch."

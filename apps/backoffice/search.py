@@ -17,7 +17,7 @@ def find_by_id(request: HttpRequest, term: str) -> list[SearchResult]:
     if page is None or not rest.isalnum():
         return []
     name, permission = page
-    if not request.user.has_perm(permission):
+    if permission and not request.user.has_perm(permission):
         return []
     link = reverse(name, args=[term.strip()])
     return [SearchResult(title=term.strip(), description="Open", link=link, icon="open_in_new")]

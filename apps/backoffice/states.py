@@ -10,3 +10,12 @@ class ApprovalStatus(TextChoices):
     APPROVED = "approved"
     REJECTED = "rejected"
     EXPIRED = "expired"
+
+
+class ExportStatus(TextChoices):
+    """Life of a file that somebody asked for."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"

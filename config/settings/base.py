@@ -98,6 +98,18 @@ USE_TZ = True
 USE_I18N = True
 
 STATIC_URL = "/static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    # Files that staff asked for: private, and shared by the machines that make and serve them.
+    "exports": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": env.str("EXPORTS_DIR", default=str(LOCAL_DIR / "exports")),
+            "base_url": None,
+        },
+    },
+}
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 
@@ -331,6 +343,8 @@ AXES_VERBOSE = False
 APPROVAL_KINDS = "config.approvals.KINDS"
 BACKOFFICE_ROLES = "config.roles.ROLES"
 BACKOFFICE_REFUND_LIMITS = "config.roles.REFUND_LIMITS"
+# Name -> path of `(query: str, *, user: User) -> Sheet`: what can be exported beside the lists.
+BACKOFFICE_REPORTS = "config.backoffice.REPORTS"
 BACKOFFICE_CARDS = "config.backoffice.CARDS"
 BACKOFFICE_FIGURES = "config.backoffice.FIGURES"
 BACKOFFICE_PAGES = "config.backoffice.PAGES"

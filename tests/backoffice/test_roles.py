@@ -9,9 +9,11 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.models import User
+from apps.backoffice.services.exports import request_export
 from apps.backoffice.services.people import UnknownPermission, setup_roles
 from config.roles import ROLES
 from tests.backoffice.house import House, furnish
@@ -69,8 +71,8 @@ MATRIX: dict[str, tuple[str, str]] = {
     ),
 }
 
-# What everybody has, whatever their role: their own account.
-EVERYBODY = ("profile", "end-others recovery-codes")
+# What everybody has, whatever their role: their own account and files.
+EVERYBODY = ("export profile", "download end-others recovery-codes retry")
 
 
 @pytest.fixture
@@ -102,8 +104,19 @@ def rows(house: House) -> dict[str, Any]:
     }
 
 
-def client_user(client: Client) -> User:
-    return User.objects.get(pk=client.session["_auth_user_id"])
+def row_for(client: Client, house: House, model: str) -> Any:
+    """Return a row of the house, or of the person's own where everybody sees only those."""
+    user = User.objects.get(pk=client.session["_auth_user_id"])
+    if model == "export":
+        return request_export(
+            user=user,
+            source="payments.refund",
+            title="",
+            query="",
+            file_format="csv",
+            now=timezone.now(),
+        )
+    return user if model == "profile" else rows(house).get(model)
 
 
 def test_the_table_names_every_role() -> None:
@@ -135,7 +148,7 @@ def test_a_role_opens_and_sends_its_dialogs_and_no_others(
         name = f"admin:{screen.opts.app_label}_{model}"
         urls = [(kind.name, reverse(f"{name}_list_dialog", args=[kind.name]))
                 for kind in screen.list_dialogs]  # fmt: skip
-        row: Any = client_user(client) if model == "profile" else rows(house).get(model)
+        row = row_for(client, house, model)
         urls += [(kind.name, reverse(f"{name}_dialog", args=[row.pk, kind.name]))
                  for kind in screen.dialogs]  # fmt: skip
         for dialog, url in urls:

@@ -108,6 +108,7 @@ class Dialog:
     submit: ClassVar[str] = "Do it"
     is_dangerous: ClassVar[bool] = False
     needs_fresh_factor: ClassVar[bool] = False
+    is_download: ClassVar[bool] = False
 
     def __init__(self, subject: Any, *, user: Any, place: Place = Place()) -> None:
         self.subject = subject

@@ -16,7 +16,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 
+from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.dialog_views import DialogViews
+from apps.backoffice.kit.dialogs import Dialog
+from apps.backoffice.kit.exports import ExportDialog
 from apps.backoffice.kit.lists import OpenEndedPaginator, PreparedList
 from apps.backoffice.kit.pages import Page
 
@@ -41,6 +44,8 @@ class ObjectAdmin(ModelAdmin, DialogViews):
 
     # (label, query string) above the list.
     tabs: ClassVar[Sequence[tuple[str, str]]] = ()
+    # What a file of the list shows; without any, what the list shows.
+    export_columns: ClassVar[Sequence[Column]] = ()
     # Large columns that the list does not show.
     list_defers: ClassVar[Sequence[str]] = ()
 
@@ -106,6 +111,10 @@ class ObjectAdmin(ModelAdmin, DialogViews):
         }
         response: HttpResponse = super().changelist_view(request, context)
         return response
+
+    def list_dialog_kinds(self) -> Sequence[type[Dialog]]:
+        """Return what this screen does to its list, and what every screen does."""
+        return (*self.list_dialogs, ExportDialog)
 
     # --- the page of an object ----------------------------------------------------------------
 

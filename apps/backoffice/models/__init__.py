@@ -3,6 +3,7 @@
 from apps.backoffice.models.actions import DialogClaim, StaffAction
 from apps.backoffice.models.allowances import Allowance
 from apps.backoffice.models.approvals import Approval
+from apps.backoffice.models.exports import Export
 from apps.backoffice.models.people import Profile, User, UserManager
 from apps.backoffice.models.recovery import RecoveryDevice
 from apps.backoffice.models.rights import Right
@@ -12,6 +13,7 @@ __all__ = [
     "Allowance",
     "Approval",
     "DialogClaim",
+    "Export",
     "Profile",
     "RecoveryDevice",
     "Right",

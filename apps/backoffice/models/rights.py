@@ -25,6 +25,7 @@ class Right(models.Model):
             ("discard_message", "Give a dead letter up for good"),
             ("manage_api_key", "Create and revoke API keys"),
             ("manage_staff", "Let people in and out"),
+            ("export_rows", "Take lists out as files"),
             ("view_pii", "See names and e-mail addresses"),
         ]
 

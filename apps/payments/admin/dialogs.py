@@ -97,7 +97,7 @@ class RefundDialog(_PaymentDialog):
             self.money(limit_in_minor_units(major, self.subject.currency))
             for major in (limits.each, limits.daily)
         )
-        return f"Above {each} for one payment, or {daily} on one day, a second person has to approve it."
+        return f"Above {each} of one payment or {daily} a day a second person has to approve it."
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return the four sums that matter."""

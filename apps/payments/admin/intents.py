@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.api.models import Merchant
+from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.display import (
     NOTHING,
     Tone,
@@ -24,6 +25,7 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
+from apps.common.money import to_major
 from apps.customers.models import Customer
 from apps.outbox.selectors import show_event
 from apps.payments.admin.dialogs import CancelDialog, CaptureDialog, RefundDialog
@@ -53,6 +55,20 @@ class PaymentIntentAdmin(ObjectAdmin):
         ("Conflicted", "status__exact=conflicted"),
     )
     dialogs = (RefundDialog, CaptureDialog, CancelDialog)
+    export_columns = (
+        Column("Id", lambda row: str(row.pk)),
+        Column("Status", lambda row: str(row.status)),
+        Column("Amount", lambda row: to_major(row.amount, row.currency)),
+        Column("Received", lambda row: to_major(row.amount_received, row.currency)),
+        Column("Refunded", lambda row: to_major(row.amount_refunded, row.currency)),
+        Column("Currency", lambda row: str(row.currency)),
+        Column("Method", lambda row: method_in_words(row.shown_attempt)),
+        Column("Gateway", lambda row: row.shown_attempt.gateway if row.shown_attempt else ""),
+        Column("Customer", lambda row: row.customer_id or ""),
+        Column("Description", lambda row: str(row.description)),
+        Column("Mode", lambda row: "live" if row.livemode else "test"),
+        Column("Created (UTC)", lambda row: row.created_at),
+    )
 
     # --- the list -----------------------------------------------------------------------------
 

@@ -8,10 +8,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.display import NOTHING, identifier, moment, money, stacked, words
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Text, Timeline
+from apps.common.money import to_major
 from apps.outbox.models import Event
 from apps.payments.admin.intents import mode_chip, payment_link
 from apps.payments.admin.statuses import refund_chip
@@ -31,6 +33,17 @@ class RefundAdmin(ObjectAdmin):
         ("Under way", "status__exact=pending"),
         ("Waiting for approval", "status__exact=requires_approval"),
         ("Failed", "status__exact=failed"),
+    )
+    export_columns = (
+        Column("Id", lambda row: str(row.pk)),
+        Column("Payment", lambda row: str(row.intent_id)),
+        Column("Status", lambda row: str(row.status)),
+        Column("Amount", lambda row: to_major(row.amount, row.currency)),
+        Column("Currency", lambda row: str(row.currency)),
+        Column("Reason", lambda row: str(row.reason)),
+        Column("Failure", lambda row: str(row.failure_reason)),
+        Column("Asked by", lambda row: str(row.actor)),
+        Column("Created (UTC)", lambda row: row.created_at),
     )
 
     @admin.display(description="Refund")

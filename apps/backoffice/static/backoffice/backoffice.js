@@ -58,6 +58,10 @@ document.addEventListener("submit", (event) => {
   if (button) {
     setTimeout(() => { button.disabled = true; }, 0);
   }
+  // A download leaves the page as it is.
+  if (event.target.matches("[data-download]")) {
+    setTimeout(() => event.target.closest("dialog")?.close(), 0);
+  }
 });
 
 document.addEventListener("DOMContentLoaded", () => showLocalTimes(document));

@@ -1,0 +1,95 @@
+"""
+Tables as files: CSV and XLSX, written row by row in bounded memory.
+
+A cell that a spreadsheet would take for a formula is kept as text (OWASP, "CSV Injection").
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import xlsxwriter
+
+Cell = str | int | Decimal | datetime | None
+
+# A spreadsheet has no more rows; what is beyond goes to the next sheet of the file.
+XLSX_ROWS_MAX: Final = 1_048_576
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a file shows: titles, and rows that are read while they are written."""
+
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Cell]]
+
+
+def write_csv(sheet: Sheet, path: Path) -> int:
+    """Write UTF-8 with a mark, by which spreadsheets know it; return the number of rows."""
+    count = 0
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([_safe(title) for title in sheet.columns])
+        for row in sheet.rows:
+            writer.writerow([_as_text(cell) for cell in row])
+            count += 1
+    return count
+
+
+def write_xlsx(sheet: Sheet, path: Path, *, rows_max: int = XLSX_ROWS_MAX) -> int:
+    """Write a workbook, in which only numbers are no text; return the number of rows."""
+    count = 0
+    with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as book:
+        bold = book.add_format({"bold": True})
+        page, line = None, rows_max
+        for row in sheet.rows:
+            if line >= rows_max:
+                page, line = _add_page(book, sheet.columns, bold), 1
+            _write_row(page, line, row)
+            line += 1
+            count += 1
+        if page is None:
+            _add_page(book, sheet.columns, bold)
+    return count
+
+
+WRITERS: Final = {"csv": write_csv, "xlsx": write_xlsx}
+
+
+def _add_page(
+    book: xlsxwriter.Workbook, columns: Sequence[str], bold: object
+) -> xlsxwriter.worksheet.Worksheet:
+    page = book.add_worksheet()
+    page.freeze_panes(1, 0)
+    for place, title in enumerate(columns):
+        page.write_string(0, place, title, bold)
+    return page
+
+
+def _write_row(page: xlsxwriter.worksheet.Worksheet, line: int, row: Sequence[Cell]) -> None:
+    for place, cell in enumerate(row):
+        # Beyond 15 digits a spreadsheet rounds.
+        if isinstance(cell, int | Decimal) and len(str(abs(cell))) <= 15:  # noqa: PLR2004
+            page.write_number(line, place, cell)
+        elif cell is not None:
+            # Written as text, never read as a formula or a link, whatever it begins with.
+            page.write_string(line, place, _plain(cell))
+
+
+def _as_text(cell: Cell) -> str:
+    return _safe(cell) if isinstance(cell, str) else _plain(cell)
+
+
+def _safe(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _plain(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    return cell.isoformat(timespec="seconds") if isinstance(cell, datetime) else str(cell)
