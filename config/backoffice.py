@@ -123,6 +123,13 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
     ],
     "Access": [
         ("API keys", "key", "admin:api_apikey_changelist", "api.view_apikey", ""),
+        (
+            "Requests",
+            "http",
+            "admin:api_loggedrequest_changelist",
+            "api.view_loggedrequest",
+            "",
+        ),
         ("Staff", "badge", "admin:backoffice_user_changelist", "backoffice.view_user", ""),
         (
             "Sessions",
@@ -218,6 +225,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "wd": ("admin:webhooks_delivery_change", "webhooks.view_delivery"),
     "jrn": ("admin:ledger_journalentry_change", "ledger.view_journalentry"),
     "key": ("admin:api_apikey_change", "api.view_apikey"),
+    "req": ("admin:api_loggedrequest_change", "api.view_loggedrequest"),
     "apr": ("admin:backoffice_approval_change", "backoffice.view_approval"),
     "ses": ("admin:backoffice_staffsession_change", "backoffice.view_staffsession"),
     "exp": ("admin:backoffice_export_change", ""),

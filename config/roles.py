@@ -34,6 +34,7 @@ _RISK = (
     "fraud.add_rule",
 )
 _KEYS = ("api.view_apikey",)
+_REQUESTS = ("api.view_loggedrequest",)
 _AUDIT = ("backoffice.view_staffaction", "backoffice.view_user", "backoffice.view_staffsession")
 
 _EXPORT = ("backoffice.export_rows",)
@@ -116,6 +117,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "payments.view_paymentintent",
         "payments.view_refund",
         *_PIPELINE,
+        *_REQUESTS,
         "backoffice.replay_webhook",
         "backoffice.manage_webhook",
         "backoffice.replay_message",
@@ -130,6 +132,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_DISPUTES,
         *_LEDGER,
         *_KEYS,
+        *_REQUESTS,
         *_AUDIT,
         "backoffice.view_export",
     ),
@@ -138,6 +141,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "payments.view_refund",
         *_PIPELINE,
         *_KEYS,
+        *_REQUESTS,
         "backoffice.manage_api_key",
         "backoffice.replay_webhook",
         "backoffice.manage_webhook",

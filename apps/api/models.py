@@ -99,3 +99,50 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.key}"
+
+
+class LoggedRequest(models.Model):
+    """
+    One request and its answer, redacted; written by apps/api/request_log.py, never changed.
+
+    `original_request` is the request whose stored answer was sent again. A partition per day:
+    see apps/api/partitions.py.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40)
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    key_id = models.CharField(max_length=40)
+    method = models.CharField(max_length=10)
+    path = models.CharField(max_length=255)
+    status = models.PositiveSmallIntegerField()
+    error_code = models.CharField(max_length=60)
+    duration_ms = models.PositiveIntegerField()
+    ip = models.CharField(max_length=45)
+    user_agent = models.CharField(max_length=200)
+    dialect = models.CharField(max_length=10)
+    idempotency_key = models.CharField(max_length=255)
+    original_request = models.CharField(max_length=40)
+    request = models.TextField()
+    response = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "request"
+        indexes = [
+            models.Index(name="logged_request_key", fields=["key_id", "id"]),
+            models.Index(name="logged_request_path", fields=["path", "id"]),
+            models.Index(
+                name="logged_request_refused",
+                fields=["status", "id"],
+                condition=Q(status__gte=400),
+            ),
+            models.Index(
+                name="logged_request_idempotency",
+                fields=["idempotency_key", "id"],
+                condition=~Q(idempotency_key=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from enum import Enum
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
@@ -37,9 +38,11 @@ from apps.api.idempotency import (
 )
 from apps.api.metrics import count_request
 from apps.api.parsers import Params, parse_body, parse_form, read_body
+from apps.api.request_log import MAX_HELD_BYTES, TOO_LONG, Note, log_request
 from apps.api.schemas import EmptySchema, RequestSchema
 from apps.api.shapes import ListOf, Shape
 from apps.api.throttling import Allowance, take_token
+from apps.common.addresses import client_address
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
 from apps.common.origin import Origin, Scope
@@ -110,12 +113,15 @@ class ApiView(APIView):
         self._answer: tuple[int, str] | None = None
         self._allowance: Allowance | None = None
         self._expand: list[str] = []
+        self._kept_params: Params | None = None
         try:
             handler = self._admit(request)
             status, body, headers = self._execute(handler)
         except Exception as error:  # noqa: BLE001 - the last resort: everything has an answer
             status, body, headers = self._refuse(error)
-        return self._respond(status, body, headers)
+        response = self._respond(status, body, headers)
+        self._log(status, body, headers)
+        return response
 
     # --- What handlers use --------------------------------------------------------------------
 
@@ -174,6 +180,7 @@ class ApiView(APIView):
         _check_accept(request)
         self.params = self._read_params(request, is_write=is_write)
         refuse_card_data(self.params)
+        self._kept_params = _worth_keeping(request, self.params)
         self._choose_dialect(request)
         self._expand = read_expand(self.params.pop("expand", None))
         if method == "POST":
@@ -331,12 +338,47 @@ class ApiView(APIView):
         count_request(self.resource, self.request.method or "", status, self._started)
         return response
 
+    def _log(self, status: int, body: str, headers: dict[str, str]) -> None:
+        caller: Caller | None = getattr(self, "caller", None)
+        if caller is None:
+            # Without a key there is nobody whose log it would be, and no limit to such requests.
+            return
+        method, meta = self.request.method or "", self.request.META
+        # What a read has answered can be read again.
+        is_plain_read = method in ("GET", "HEAD") and status < HTTPStatus.BAD_REQUEST
+        log_request(
+            Note(
+                request_id=self.request_id,
+                merchant_id=caller.merchant_id,
+                livemode=caller.livemode,
+                key_id=caller.key_id,
+                method=method,
+                path=self.request.path,
+                status=status,
+                duration_ms=round((time.perf_counter() - self._started) * 1000),
+                ip=client_address(self.request),
+                user_agent=meta.get("HTTP_USER_AGENT", ""),
+                dialect=self.dialect.value,
+                idempotency_key=self.claim.key if self.claim else "",
+                original_request=headers.get("Original-Request", ""),
+                params=self._kept_params,
+                answer="" if is_plain_read else body,
+                answered_at=time.time(),
+            )
+        )
+
 
 # A request of the API never shows in a page, and its answer belongs to its caller alone.
 _FIXED_HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
 )
+
+
+def _worth_keeping(request: HttpRequest, params: Params) -> Params:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    is_counted = length.isdecimal() and "HTTP_TRANSFER_ENCODING" not in request.META
+    return params if is_counted and int(length) <= MAX_HELD_BYTES else {"": TOO_LONG}
 
 
 def _status_and_body(result: Result) -> tuple[int, Json]:

@@ -1,16 +1,18 @@
 """One of everything that the back-office shows, made by the services where there are some."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Max
 from django.utils import timezone
 
-from apps.api.models import ApiKey
+from apps.api.models import ApiKey, LoggedRequest
 from apps.api.services import create_api_key, create_merchant
 from apps.backoffice.models import Approval, StaffAction, StaffSession, User
 from apps.backoffice.services import request_approval
 from apps.backoffice.services.sessions import open_session
+from apps.common.ids import new_id
 from apps.common.origin import Origin
 from apps.customers.models import Customer
 from apps.disputes.models import Dispute
@@ -59,6 +61,7 @@ def furnish(gateway: FakeGateway) -> House:
     now = timezone.now()
     merchant = create_merchant(name="Ada's books", now=now)
     key, _ = create_api_key(merchant=merchant, livemode=False, now=now, name="Shop")
+    refused_request(key, now=now)
     customer = Customer.objects.create(
         merchant_id=SCOPE.merchant_id,
         livemode=False,
@@ -118,6 +121,30 @@ def open_review(payment: PaymentIntent, *, now: datetime) -> Review:
         amount=payment.amount,
         currency=payment.currency,
         due_at=now,
+        created_at=now,
+    )
+
+
+def refused_request(key: ApiKey, *, now: datetime) -> LoggedRequest:
+    """Return a request that was refused, as the log keeps it."""
+    error = {"type": "card_error", "code": "card_declined", "message": "The card was declined."}
+    return LoggedRequest.objects.create(
+        id=new_id("req"),
+        merchant_id=key.merchant_id,
+        livemode=key.livemode,
+        key_id=key.id,
+        method="POST",
+        path="/v1/payment_intents",
+        status=402,
+        error_code="card_declined",
+        duration_ms=312,
+        ip="203.0.113.9",
+        user_agent="Stripe/v1 PythonBindings/16.1.0",
+        dialect="stripe",
+        idempotency_key="order-7",
+        original_request="",
+        request=json.dumps({"amount": 1050, "currency": "eur", "receipt_email": "[redacted]"}),
+        response=json.dumps({"error": error}),
         created_at=now,
     )
 

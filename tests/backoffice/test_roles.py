@@ -52,17 +52,18 @@ MATRIX: dict[str, tuple[str, str]] = {
         "approve cancel decline publish retire",
     ),
     "ops": (
-        "delivery event inboundevent message paymentintent refund webhookendpoint",
+        "delivery event inboundevent loggedrequest message paymentintent refund webhookendpoint",
         "disable discard enable replay resend rotate",
     ),
     "auditor": (
-        "account apikey approval customer delivery dispute event inboundevent journalentry message"
-        " paymentintent paymentmethod payout refund seller staffaction staffsession user"
-        " webhookendpoint",
+        "account apikey approval customer delivery dispute event inboundevent journalentry"
+        " loggedrequest message paymentintent paymentmethod payout refund seller staffaction"
+        " staffsession user webhookendpoint",
         "",
     ),
     "developer": (
-        "apikey delivery event inboundevent message paymentintent refund webhookendpoint",
+        "apikey delivery event inboundevent loggedrequest message paymentintent refund"
+        " webhookendpoint",
         "create disable enable replay-webhook resend revoke roll rotate",
     ),
     "admin": (

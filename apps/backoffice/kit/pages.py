@@ -36,13 +36,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One line of a timeline: what, when, and who caused it."""
+    """One line of a timeline: what, when, who caused it, and by which request."""
 
     at: datetime
     text: Text
     actor: str
     tone: Tone = Tone.NEUTRAL
     note: Text = ""
+    request: Text = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,12 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Data as the machine keeps it, folded away."""
+    """Data as the machine keeps it, folded away unless it is what the page is about."""
 
     template: ClassVar[str] = "admin/backoffice/panels/raw.html"
     title: str
     items: Sequence[tuple[str, Any]]
+    is_open: bool = False
 
     def texts(self) -> list[tuple[str, str]]:
         """Return each item's title with its data as indented JSON."""

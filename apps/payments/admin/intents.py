@@ -144,7 +144,11 @@ class PaymentIntentAdmin(ObjectAdmin):
             chips=(intent_chip(obj.status), refunded_chip(obj), mode_chip(livemode=obj.livemode)),
             subtitle=format_html("{} {}", identifier(obj.id), _subtitle(records)),
             main=(
-                payment_timeline(obj, records.events),
+                payment_timeline(
+                    obj,
+                    records.events,
+                    may_see_requests=request.user.has_perm("api.view_loggedrequest"),
+                ),
                 _attempts(records),
                 _refunds(records),
                 _ledger(records),

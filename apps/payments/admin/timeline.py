@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from apps.backoffice.kit.display import Tone, money, words
+from django.urls import reverse
+
+from apps.backoffice.kit.display import Tone, link, money, words
 from apps.backoffice.kit.pages import Happening, Timeline
 from apps.outbox.models import Event
 from apps.payments.models import PaymentIntent
@@ -73,7 +75,9 @@ _SENTENCES: dict[str, tuple[Tone, Sentence]] = {
 }
 
 
-def payment_timeline(intent: PaymentIntent, events: Sequence[Event]) -> Timeline:
+def payment_timeline(
+    intent: PaymentIntent, events: Sequence[Event], *, may_see_requests: bool
+) -> Timeline:
     """Return what happened to the payment, newest first; a gap in its history is an alarm."""
     own = sorted(
         (event for event in events if event.object_id == intent.id),
@@ -82,7 +86,10 @@ def payment_timeline(intent: PaymentIntent, events: Sequence[Event]) -> Timeline
     is_whole = [event.sequence for event in own] == list(range(1, intent.version + 1))
     return Timeline(
         title="Timeline",
-        happenings=[_tell(event, intent.currency) for event in reversed(own)],
+        happenings=[
+            _tell(event, intent.currency, may_see_requests=may_see_requests)
+            for event in reversed(own)
+        ],
         warning="" if is_whole else "History incomplete: events are missing. Tell an operator.",
     )
 
@@ -97,7 +104,7 @@ def actor_in_words(actor: str) -> str:
     )
 
 
-def _tell(event: Event, currency: str) -> Happening:
+def _tell(event: Event, currency: str, *, may_see_requests: bool) -> Happening:
     name = event.type.partition(".")[2]
     tone, sentence = _SENTENCES.get(name, (Tone.NEUTRAL, lambda _, __: words(name)))
     return Happening(
@@ -106,7 +113,17 @@ def _tell(event: Event, currency: str) -> Happening:
         actor=actor_in_words(event.actor),
         tone=tone,
         note=event.data.get("refund", "") or event.data.get("attempt", ""),
+        request=_request_link(event) if may_see_requests else event.request_id,
     )
+
+
+def _request_link(event: Event) -> str:
+    # What staff do has a request id too, but stands in the audit trail.
+    if not (event.request_id and event.actor.startswith("api:")):
+        return event.request_id
+    # A search and no page: the log forgets requests earlier than the history does.
+    page = reverse("admin:api_loggedrequest_changelist")
+    return link(f"{page}?q={event.request_id}", event.request_id)
 
 
 def _failure(error: dict[str, Any]) -> str:
