@@ -98,6 +98,13 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
     ],
     "Pipeline": [
         (
+            "Routing",
+            "alt_route",
+            "admin:gateways_routingrule_changelist",
+            "gateways.view_routingrule",
+            "",
+        ),
+        (
             "Inbound webhooks",
             "move_to_inbox",
             "admin:webhooks_inboundevent_changelist",
@@ -226,6 +233,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "jrn": ("admin:ledger_journalentry_change", "ledger.view_journalentry"),
     "key": ("admin:api_apikey_change", "api.view_apikey"),
     "req": ("admin:api_loggedrequest_change", "api.view_loggedrequest"),
+    "rrl": ("admin:gateways_routingrule_change", "gateways.view_routingrule"),
     "apr": ("admin:backoffice_approval_change", "backoffice.view_approval"),
     "ses": ("admin:backoffice_staffsession_change", "backoffice.view_staffsession"),
     "exp": ("admin:backoffice_export_change", ""),

@@ -20,6 +20,7 @@ _APPROVALS = ("backoffice.view_approval",)
 _SELLERS = ("payouts.view_seller", "payouts.view_payout")
 _DISPUTES = ("disputes.view_dispute",)
 _LEDGER = ("ledger.view_account", "ledger.view_journalentry")
+_ROUTING = ("gateways.view_routingrule",)
 _PIPELINE = (
     "outbox.view_event",
     "outbox.view_message",
@@ -117,6 +118,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "payments.view_paymentintent",
         "payments.view_refund",
         *_PIPELINE,
+        *_ROUTING,
+        "gateways.add_routingrule",
+        "gateways.change_routingrule",
         *_REQUESTS,
         "backoffice.replay_webhook",
         "backoffice.manage_webhook",

@@ -8,6 +8,8 @@ from apps.customers.api import views as customers
 from apps.disputes.api import disputes
 from apps.fraud.api import lists as value_lists
 from apps.fraud.api import reviews, rules
+from apps.gateways.api import gateways
+from apps.gateways.api import rules as routing
 from apps.ledger.api import balance, ledger
 from apps.outbox.api import events
 from apps.payments.api import charges, intents, orders, refunds, transfers
@@ -99,6 +101,13 @@ ledger_urls: list[URLPattern | URLResolver] = [
     path("v1/ledger/journals", ledger.JournalList.as_view()),
     path("v1/ledger/journals/<str:journal_id>", ledger.JournalDetail.as_view()),
     path("v1/ledger/trial_balance", ledger.TrialBalance.as_view()),
+]
+
+routing_urls: list[URLPattern | URLResolver] = [
+    path("v1/gateways", gateways.GatewayList.as_view()),
+    path("v1/routing/rules", routing.RoutingRuleList.as_view()),
+    path("v1/routing/rules/<str:rule_id>", routing.RoutingRuleDetail.as_view()),
+    path("v1/routing/simulate", routing.RoutingSimulation.as_view()),
 ]
 
 risk_urls: list[URLPattern | URLResolver] = [
@@ -215,6 +224,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *ledger_urls,
     *reconciliation_urls,
     *risk_urls,
+    *routing_urls,
     *webhook_urls,
     *people_urls,
 ]

@@ -258,6 +258,19 @@ class DisputeResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DisputeEvidence:
+    """
+    What answers a dispute: texts by Stripe's names, and a PDF that holds all of it.
+
+    `reason` is the dispute's, which some gateways want to be told again.
+    """
+
+    reason: str
+    texts: Mapping[str, str] = field(repr=False)
+    packet: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FraudWarning:
     """The card's bank reports a payment as fraudulent; a dispute may follow."""
 
@@ -387,7 +400,7 @@ class Gateway(Protocol):
         """Return the disputes opened since then, newest first."""
 
     def submit_evidence(
-        self, reference: str, *, evidence: Mapping[str, str], key: str
+        self, reference: str, *, evidence: DisputeEvidence, key: str
     ) -> DisputeResult:
         """Send the evidence to the bank, for good: most banks read it once only."""
 

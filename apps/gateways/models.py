@@ -4,9 +4,11 @@ from functools import partial
 
 from django.db import models
 from django.db.models import F, Q
+from simple_history.models import HistoricalRecords  # type: ignore[import-untyped]
 
 from apps.common.encryption import EncryptedTextField
 from apps.common.ids import new_id
+from apps.common.origin import Scope
 
 
 class AdyenFact(models.Model):
@@ -50,7 +52,8 @@ class RoutingRule(models.Model):
     Where payments of one kind go: the active rule with the lowest priority that matches decides.
 
     An empty condition holds for every payment; amounts are minor units and included. `weights`
-    maps gateway accounts to how often each is tried first.
+    maps gateway accounts to how often each is tried first. `version` counts the changes, each of
+    which the history keeps with who made it.
     """
 
     id = models.CharField(
@@ -69,6 +72,11 @@ class RoutingRule(models.Model):
     amount_from = models.BigIntegerField(null=True, blank=True)
     amount_to = models.BigIntegerField(null=True, blank=True)
     weights = models.JSONField()
+    version = models.PositiveIntegerField(default=1)
+    changed_by = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+
+    history = HistoricalRecords()
 
     class Meta:
         indexes = [
@@ -89,3 +97,8 @@ class RoutingRule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def scope(self) -> Scope:
+        """Whose payments it is about."""
+        return Scope(self.merchant_id, self.livemode)

@@ -80,11 +80,28 @@ class Conditions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RoutingPolicy:
-    """A rule: payments of this kind go to these gateways, as often as their weights say."""
+    """
+    A rule: payments of this kind go to these gateways, as often as their weights say.
+
+    `id` and `version` name it for ever in the decisions it made; a rule that is only tried has
+    neither.
+    """
 
     name: str
     conditions: Conditions
     weights: Mapping[str, int]
+    id: str = ""
+    version: int = 0
+
+    def as_reason(self, weights: Mapping[str, int]) -> dict[str, Any]:
+        """Return what a decision keeps of the rule that made it."""
+        return {
+            "step": "rule",
+            "rule": self.name,
+            "id": self.id,
+            "version": self.version,
+            "weights": dict(weights),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +145,7 @@ def choose_route(
     weights = _weights_among(rule, able)
     if rule is not None and weights:
         route = _order_by_weight(able, weights, draw)
-        reasons.append({"step": "rule", "rule": rule.name, "weights": dict(weights)})
+        reasons.append(rule.as_reason(weights))
     else:
         route = _order_by_merit(payment, able, rates or {}, draw, reasons)
     return Decision(route, [*reasons, {"step": "route", "route": list(route)}])

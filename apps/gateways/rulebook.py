@@ -49,28 +49,40 @@ def rules_in_force(scope: Scope) -> list[RoutingPolicy]:
     """Return the merchant's active rules, the first to be asked first."""
     loaded_at, rules = _loaded.get(scope, (0.0, []))
     if time.monotonic() - loaded_at > LOOK_EVERY_SECONDS or scope not in _loaded:
-        rows = RoutingRule.objects.filter(
-            merchant_id=scope.merchant_id, livemode=scope.livemode, is_active=True
-        ).order_by("priority", "id")
-        rules = [read_rule(row) for row in rows]
+        rules = [rule for _, rule in load_rules(scope)]
         _loaded[scope] = (time.monotonic(), rules)
     return rules
+
+
+def load_rules(scope: Scope) -> list[tuple[int, RoutingPolicy]]:
+    """Return the merchant's active rules from the database, each behind its priority."""
+    rows = RoutingRule.objects.filter(
+        merchant_id=scope.merchant_id, livemode=scope.livemode, is_active=True
+    ).order_by("priority", "id")
+    return [(row.priority, read_rule(row)) for row in rows]
 
 
 def read_rule(row: RoutingRule) -> RoutingPolicy:
     """Return the rule as decisions use it."""
     return RoutingPolicy(
+        id=row.id,
+        version=row.version,
         name=row.name,
-        conditions=Conditions(
-            currencies=row.currencies,
-            countries=row.countries,
-            brands=row.brands,
-            method_types=row.method_types,
-            sellers=row.sellers,
-            amount_from=row.amount_from,
-            amount_to=row.amount_to,
-        ),
+        conditions=read_conditions(row),
         weights=row.weights,
+    )
+
+
+def read_conditions(row: RoutingRule) -> Conditions:
+    """Return the rule's conditions."""
+    return Conditions(
+        currencies=tuple(row.currencies),
+        countries=tuple(row.countries),
+        brands=tuple(row.brands),
+        method_types=tuple(row.method_types),
+        sellers=tuple(row.sellers),
+        amount_from=row.amount_from,
+        amount_to=row.amount_to,
     )
 
 

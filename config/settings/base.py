@@ -272,6 +272,8 @@ FAILOVER_UNKNOWN = env.bool("FAILOVER_UNKNOWN", default=False)
 # The gateways that take the one-time tokens of the payer's page, when one tokeniser serves several.
 # Empty: such a token belongs to the first of GATEWAYS.
 TOKENISER_GATEWAYS = env.list("TOKENISER_GATEWAYS", default=[])
+# Who tells which payments there were, to try routing rules on: payments lie above gateways.
+ROUTED_PAYMENTS = "apps.payments.routed.list_routed_payments"
 
 # --- Sellers and payouts --------------------------------------------------------------------
 # The gateway account which pays sellers out; empty: the first of GATEWAYS.

@@ -20,6 +20,8 @@ from apps.disputes.services.evidence import save_evidence
 from apps.disputes.services.record import record_dispute
 from apps.fraud.models import Decision, Review, Rule
 from apps.gateways.base import DeclineClass
+from apps.gateways.models import RoutingRule
+from apps.gateways.services import RoutingWish, create_routing_rule
 from apps.outbox.models import Event, Message
 from apps.payments.models import PaymentIntent, Refund
 from apps.payments.services.refunds import request_refund, run_refund
@@ -54,6 +56,7 @@ class House:
     dispute: Dispute
     review: Review
     rule: Rule
+    routing_rule: RoutingRule
 
 
 def furnish(gateway: FakeGateway) -> House:
@@ -106,6 +109,12 @@ def furnish(gateway: FakeGateway) -> House:
         dispute=dispute,
         review=open_review(paid, now=now),
         rule=draft_rule(SCOPE, "block", "amount > 1", now=now),
+        routing_rule=create_routing_rule(
+            scope=SCOPE,
+            wish=RoutingWish(name="All to Stripe", weights={"stripe_main": 100}),
+            origin=TESTER,
+            now=now,
+        ),
     )
 
 

@@ -52,13 +52,14 @@ MATRIX: dict[str, tuple[str, str]] = {
         "approve cancel decline publish retire",
     ),
     "ops": (
-        "delivery event inboundevent loggedrequest message paymentintent refund webhookendpoint",
-        "disable discard enable replay resend rotate",
+        "delivery event inboundevent loggedrequest message paymentintent refund routingrule"
+        " webhookendpoint",
+        "change create disable discard enable replay resend rotate switch-off switch-on",
     ),
     "auditor": (
         "account apikey approval customer delivery dispute event inboundevent journalentry"
-        " loggedrequest message paymentintent paymentmethod payout refund seller staffaction"
-        " staffsession user webhookendpoint",
+        " loggedrequest message paymentintent paymentmethod payout refund routingrule seller"
+        " staffaction staffsession user webhookendpoint",
         "",
     ),
     "developer": (
@@ -102,6 +103,7 @@ def rows(house: House) -> dict[str, Any]:
         "dispute": house.dispute,
         "review": house.review,
         "rule": house.rule,
+        "routingrule": house.routing_rule,
     }
 
 

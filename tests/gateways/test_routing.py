@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from apps.gateways.models import RoutingRule
 from apps.gateways.rates import note_outcome, read_rates
@@ -51,7 +52,11 @@ def route_of(
 
 def rule(name: str = "to Adyen", **conditions: Any) -> RoutingPolicy:
     return RoutingPolicy(
-        name=name, conditions=Conditions(**conditions), weights={"adyen_main": 100}
+        id=f"rrl_{name}",
+        version=3,
+        name=name,
+        conditions=Conditions(**conditions),
+        weights={"adyen_main": 100},
     )
 
 
@@ -104,7 +109,13 @@ def test_the_first_rule_that_matches_decides() -> None:
     decision = route_of(rules=rules, draw=drawn(0))
 
     assert decision.route == ["adyen_main", "stripe_main"]
-    assert decision.reasons[0] == {"step": "rule", "rule": "ours", "weights": {"adyen_main": 100}}
+    assert decision.reasons[0] == {
+        "step": "rule",
+        "rule": "ours",
+        "id": "rrl_ours",
+        "version": 3,
+        "weights": {"adyen_main": 100},
+    }
 
 
 def test_a_rule_for_a_gateway_that_cannot_charge_it_is_silent() -> None:
@@ -173,7 +184,8 @@ def test_rates_follow_the_latest_payments_only() -> None:
 @pytest.mark.django_db
 def test_active_rules_of_the_merchant_are_asked_by_priority(settings: Any) -> None:
     settings.GATEWAYS = {"stripe_main": {"kind": "stripe"}, "adyen_main": {"kind": "adyen"}}
-    shared = {"merchant_id": SCOPE.merchant_id, "livemode": False}
+    now = timezone.now()
+    shared = {"merchant_id": SCOPE.merchant_id, "livemode": False, "created_at": now}
     to_adyen = {"weights": {"adyen_main": 1}}
     RoutingRule.objects.create(
         name="late", priority=9, is_active=True, weights={"stripe_main": 1}, **shared
@@ -182,7 +194,7 @@ def test_active_rules_of_the_merchant_are_asked_by_priority(settings: Any) -> No
     RoutingRule.objects.create(name="asleep", priority=0, weights={"stripe_main": 1}, **shared)
     RoutingRule.objects.create(
         name="other's", priority=0, is_active=True, weights={"stripe_main": 1}, merchant_id="m",
-        livemode=False,
+        livemode=False, created_at=now,
     )  # fmt: skip
 
     decision = decide_route(SCOPE, Payment(amount=1, currency="EUR"), chargeable=BOTH)

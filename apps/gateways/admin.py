@@ -1,0 +1,363 @@
+"""Routing rules in the back-office: written in dialogs, tried on the past before they go live."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from apps.api.models import Merchant
+from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    identifier,
+    moment,
+    plain_amount,
+    stacked,
+)
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.common.origin import Origin, Scope
+from apps.gateways.models import RoutingRule
+from apps.gateways.registry import gateway_names
+from apps.gateways.replay import Outlook, Replay
+from apps.gateways.routing import Conditions
+from apps.gateways.services import (
+    MAX_WEIGHT,
+    RoutingWish,
+    change_routing_rule,
+    create_routing_rule,
+    wish_of,
+)
+from apps.gateways.simulation import simulate_routing
+
+# How many payments a rule is tried on before it goes live: a day's worth for most, and quick.
+TRIED_PAYMENTS: Final = 1_000
+_MAX_VERSIONS: Final = 50
+_MAX_MERCHANTS: Final = 1_000
+
+_LISTS: Final = ("currencies", "countries", "brands", "method_types", "sellers")
+_WEIGHT_PREFIX: Final = "weight_"
+
+
+class RuleForm(DialogForm):
+    """A whole rule: whom it is about, and one weight per gateway."""
+
+    name = forms.CharField(max_length=100, help_text="What the decision calls it.")
+    priority = forms.IntegerField(
+        min_value=0, max_value=10_000, initial=100, help_text="The lowest that matches decides."
+    )
+    currencies = forms.CharField(required=False, help_text="With blanks between: EUR USD")
+    countries = forms.CharField(required=False, help_text="Of the card: DE FR")
+    brands = forms.CharField(required=False, help_text="visa mastercard")
+    method_types = forms.CharField(required=False, help_text="card sepa_debit")
+    sellers = forms.CharField(required=False, help_text="acct_...")
+    amount_from = forms.IntegerField(required=False, min_value=1, help_text="Minor units.")
+    amount_to = forms.IntegerField(required=False, min_value=1, help_text="Minor units, included.")
+
+    def __init__(self, data: Any = None, *, subject: Any = None) -> None:
+        super().__init__(data, subject=subject)
+        for gateway in gateway_names():
+            self.fields[f"{_WEIGHT_PREFIX}{gateway}"] = forms.IntegerField(
+                label=f"Weight of {gateway}", min_value=0, max_value=MAX_WEIGHT, initial=0
+            )
+
+
+class NewRuleForm(RuleForm):
+    """A rule, and whose payments it is about."""
+
+    merchant = forms.ChoiceField(
+        choices=lambda: list(
+            Merchant.objects.order_by("name").values_list("id", "name")[:_MAX_MERCHANTS]
+        )
+    )
+    livemode = forms.BooleanField(required=False, label="Live mode: real money")
+
+
+def _read_wish(answers: Mapping[str, Any], *, is_active: bool) -> RoutingWish:
+    words = {name: tuple(answers[name].split()) for name in _LISTS}
+    for name in ("currencies", "countries"):
+        words[name] = tuple(each.upper() for each in words[name])
+    return RoutingWish(
+        name=answers["name"],
+        priority=answers["priority"],
+        is_active=is_active,
+        conditions=Conditions(
+            **words, amount_from=answers["amount_from"], amount_to=answers["amount_to"]
+        ),
+        weights={
+            gateway: answers[f"{_WEIGHT_PREFIX}{gateway}"]
+            for gateway in gateway_names()
+            if answers[f"{_WEIGHT_PREFIX}{gateway}"]
+        },
+    )
+
+
+class NewRuleDialog(Dialog):
+    """Write a rule."""
+
+    name = "create"
+    label = "New rule…"
+    permission = "gateways.add_routingrule"
+    form_class = NewRuleForm
+    submit = "Write the rule"
+
+    def explanation(self) -> str:
+        """Say that nothing happens yet."""
+        return "The rule waits: look at what it would have done, then switch it on."
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Create."""
+        rule = create_routing_rule(
+            scope=Scope(answers["merchant"], answers["livemode"]),
+            wish=_read_wish(answers, is_active=False),
+            origin=origin,
+            now=now,
+        )
+        return Outcome(message=f"“{rule.name}” waits to be switched on.", object_id=rule.id)
+
+
+class _RuleDialog(Dialog):
+    subject: RoutingRule
+    permission = "gateways.change_routingrule"
+
+    def look(self) -> Mapping[str, Any]:
+        """Return what decides about payments."""
+        return RoutingRule.objects.values("version", "is_active", "weights").get(pk=self.subject.pk)
+
+
+class ChangeRuleDialog(_RuleDialog):
+    """Write a rule's next version."""
+
+    name = "change"
+    label = "Change…"
+    form_class = RuleForm
+    submit = "Write the next version"
+
+    def explanation(self) -> str:
+        """Say when it holds."""
+        if self.subject.is_active:
+            return "The rule is live: payments follow the new version within seconds."
+        return "The rule waits; nothing follows it until it is switched on."
+
+    def initial(self) -> Mapping[str, Any]:
+        """Return the rule as it is."""
+        rule = self.subject
+        weights = {f"{_WEIGHT_PREFIX}{name}": weight for name, weight in rule.weights.items()}
+        return {
+            "name": rule.name,
+            "priority": rule.priority,
+            "amount_from": rule.amount_from,
+            "amount_to": rule.amount_to,
+            **{name: " ".join(getattr(rule, name)) for name in _LISTS},
+            **weights,
+        }
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
+        """Change."""
+        rule = change_routing_rule(
+            scope=self.subject.scope,
+            rule_id=self.subject.id,
+            wish=_read_wish(answers, is_active=self.subject.is_active),
+            origin=origin,
+        )
+        return Outcome(message=f"“{rule.name}” is at version {rule.version}.")
+
+
+class _SwitchDialog(_RuleDialog):
+    """Change nothing of a rule but whether it is live."""
+
+    form_class = ReasonForm
+    makes_active: bool
+
+    def is_offered(self) -> bool:
+        """Return whether that would change something."""
+        return bool(self.subject.is_active) is not self.makes_active
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Switch."""
+        del now
+        rule = change_routing_rule(
+            scope=self.subject.scope,
+            rule_id=self.subject.id,
+            wish=_switched(self.subject, is_active=self.makes_active),
+            origin=origin,
+        )
+        state = "live" if rule.is_active else "switched off"
+        return Outcome(message=f"“{rule.name}” is {state}.")
+
+
+class SwitchOnDialog(_SwitchDialog):
+    """Let payments follow a rule, once somebody has seen what it would have done."""
+
+    name = "switch-on"
+    label = "Switch on…"
+    submit = "Let payments follow it"
+    makes_active = True
+
+    def explanation(self) -> str:
+        """Say what stands below."""
+        return f"Tried on the latest {TRIED_PAYMENTS} payments. All processes follow within seconds."
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what the rule would have changed."""
+        replay = simulate_routing(
+            scope=self.subject.scope,
+            wishes=[_switched(self.subject, is_active=True)],
+            replaces=self.subject.id,
+            last=TRIED_PAYMENTS,
+        )
+        return _describe_replay(replay)
+
+
+class SwitchOffDialog(_SwitchDialog):
+    """Stop following a rule."""
+
+    name = "switch-off"
+    label = "Switch off…"
+    submit = "Switch off"
+    is_dangerous = True
+    makes_active = False
+
+    def explanation(self) -> str:
+        """Say what payments go by then."""
+        return "Payments go by the other rules, and without one by success rate and cost."
+
+
+def _switched(rule: RoutingRule, *, is_active: bool) -> RoutingWish:
+    wish = wish_of(rule)
+    return RoutingWish(
+        name=wish.name,
+        priority=wish.priority,
+        conditions=wish.conditions,
+        weights=wish.weights,
+        is_active=is_active,
+    )
+
+
+def _describe_replay(replay: Replay) -> list[tuple[str, str]]:
+    points = replay.success_points
+    costs = {
+        currency: replay.candidate.costs.get(currency, 0) - amount
+        for currency, amount in replay.in_force.costs.items()
+    }
+    return [
+        ("Tried on", f"{replay.payments} payments"),
+        ("Go elsewhere", str(replay.moved)),
+        ("Today", _shares(replay.in_force)),
+        ("With the rule", _shares(replay.candidate)),
+        ("Expected success", NOTHING if points is None else f"{points:+.1f} points"),
+        *(
+            (f"Cost in {currency}", f"{'+' if more > 0 else ''}{plain_amount(more, currency)}")
+            for currency, more in sorted(costs.items())
+        ),
+    ]
+
+
+def _shares(outlook: Outlook) -> str:
+    total = sum(outlook.firsts.values())
+    shares = [
+        f"{name} {count * 100 / total:.0f} %" for name, count in sorted(outlook.firsts.items())
+    ]
+    return ", ".join(shares) or NOTHING
+
+
+@admin.register(RoutingRule)
+class RoutingRuleAdmin(ObjectAdmin):
+    """Rules in the order of their age; on a page all versions of one."""
+
+    search_help_text = "Rule"
+    list_display = ("what", "when", "where", "priority", "version", "state")
+    list_filter = ("is_active", "livemode")
+    tabs = (("All", ""), ("Live", "is_active__exact=1"))
+    dialogs = (ChangeRuleDialog, SwitchOnDialog, SwitchOffDialog)
+    list_dialogs = (NewRuleDialog,)
+
+    @admin.display(description="Rule")
+    def what(self, rule: RoutingRule) -> SafeString:
+        """Return name and id."""
+        return stacked(rule.name, rule.id)
+
+    @admin.display(description="Payments")
+    def when(self, rule: RoutingRule) -> str:
+        """Return the conditions."""
+        return _describe_conditions(rule)
+
+    @admin.display(description="Go to")
+    def where(self, rule: RoutingRule) -> str:
+        """Return the weights."""
+        return _describe_weights(rule.weights)
+
+    @admin.display(description="State")
+    def state(self, rule: RoutingRule) -> SafeString:
+        """Return whether payments follow it."""
+        return _state_chip(rule)
+
+    def page(self, _request: HttpRequest, obj: RoutingRule) -> Page:
+        """Show the rule with its versions."""
+        versions = obj.history.order_by("-version")[:_MAX_VERSIONS]
+        return Page(
+            heading=obj.name,
+            chips=(_state_chip(obj),),
+            subtitle=identifier(obj.id),
+            main=(
+                Facts(
+                    "Rule",
+                    [
+                        ("Payments", _describe_conditions(obj)),
+                        ("Go to", _describe_weights(obj.weights)),
+                        ("Priority", str(obj.priority)),
+                    ],
+                ),
+                Table(
+                    "Versions",
+                    ("Version", "State", "Payments", "Go to", "Priority", "Written by", "At"),
+                    [_version_row(each) for each in versions],
+                    empty="",
+                ),
+            ),
+            side=(
+                Facts(
+                    "Details",
+                    [
+                        ("Merchant", obj.merchant_id),
+                        ("Mode", "Live" if obj.livemode else "Test"),
+                        ("Written", moment(obj.created_at)),
+                    ],
+                ),
+            ),
+        )
+
+
+def _version_row(version: Any) -> Sequence[Text]:
+    return (
+        str(version.version),
+        _state_chip(version),
+        _describe_conditions(version),
+        _describe_weights(version.weights),
+        str(version.priority),
+        version.changed_by or NOTHING,
+        moment(version.history_date),
+    )
+
+
+def _state_chip(rule: Any) -> SafeString:
+    return chip("Live", Tone.GOOD) if rule.is_active else chip("Off")
+
+
+def _describe_conditions(rule: Any) -> str:
+    parts = [", ".join(getattr(rule, name)) for name in _LISTS if getattr(rule, name)]
+    if rule.amount_from is not None:
+        parts.append(f"from {rule.amount_from}")
+    if rule.amount_to is not None:
+        parts.append(f"up to {rule.amount_to}")
+    return " · ".join(parts) or "All"
+
+
+def _describe_weights(weights: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {weight}" for name, weight in weights.items())

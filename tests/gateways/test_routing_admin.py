@@ -1,0 +1,116 @@
+"""Routing rules as staff see and change them."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import RequestFactory
+from django.utils import timezone
+
+from apps.api.models import Merchant
+from apps.backoffice.kit.pages import Table
+from apps.common.origin import Origin, Scope
+from apps.gateways.admin import (
+    ChangeRuleDialog,
+    NewRuleDialog,
+    RoutingRuleAdmin,
+    SwitchOffDialog,
+    SwitchOnDialog,
+)
+from apps.gateways.models import RoutingRule
+from apps.gateways.services import RoutingWish, create_routing_rule
+from tests.factories.backoffice import staff
+from tests.factories.payments import SCOPE, TESTER, confirmed_intent, stored_method
+from tests.fake_gateway import FakeGateway, use_gateways
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def gateways(settings: Any) -> Any:
+    with use_gateways(settings, FakeGateway("stripe_main"), FakeGateway("stripe_spare")):
+        yield
+
+
+def waiting_rule() -> RoutingRule:
+    wish = RoutingWish(name="All to the spare", weights={"stripe_spare": 100})
+    return create_routing_rule(scope=SCOPE, wish=wish, origin=TESTER, now=timezone.now())
+
+
+def send(dialog: Any, **answers: Any) -> Any:
+    """Send the dialog's form as a browser would, with what it begins with."""
+    blank = dialog.form_class(subject=dialog.subject)
+    begins = {name: field.initial for name, field in blank.fields.items() if field.initial}
+    data = {**begins, **dialog.initial(), **answers, "nonce": str(uuid.uuid4())}
+    given = {name: value for name, value in data.items() if value is not None}
+    form = dialog.form_class({**_zero_weights(blank), **given}, subject=dialog.subject)
+    assert form.is_valid(), form.errors
+    clerk = Origin(actor="staff:ops@shop.example")
+    return dialog.work(form.cleaned_data, origin=clerk, now=timezone.now())
+
+
+def _zero_weights(form: Any) -> dict[str, int]:
+    return {name: 0 for name in form.fields if name.startswith("weight_")}
+
+
+def test_a_rule_is_written_in_a_dialog_and_waits(merchant: Merchant) -> None:
+    dialog = NewRuleDialog(None, user=staff("gateways.add_routingrule"))
+
+    send(
+        dialog, name="Euros", merchant=merchant.id, currencies="eur gbp", weight_stripe_spare=70,
+        weight_stripe_main=30,
+    )  # fmt: skip
+
+    rule = RoutingRule.objects.get()
+    assert (rule.scope, rule.is_active) == (Scope(merchant.id, livemode=False), False)
+    assert rule.currencies == ["EUR", "GBP"]
+    assert rule.weights == {"stripe_main": 30, "stripe_spare": 70}
+    assert rule.changed_by == "staff:ops@shop.example"
+
+
+def test_switching_on_shows_what_the_rule_would_have_done() -> None:
+    method = stored_method("stripe_main", "stripe_spare")
+    for _ in range(4):
+        confirmed_intent(token=method.id)
+    rule = waiting_rule()
+    dialog = SwitchOnDialog(rule, user=staff("gateways.change_routingrule"))
+
+    facts = dict(dialog.facts())
+
+    assert (facts["Tried on"], facts["Go elsewhere"]) == ("4 payments", "4")
+    assert (facts["Today"], facts["With the rule"]) == ("stripe_main 100 %", "stripe_spare 100 %")
+
+
+def test_a_rule_is_switched_on_and_off_and_its_page_tells_all_versions() -> None:
+    rule = waiting_rule()
+    lead = staff("gateways.change_routingrule")
+
+    send(SwitchOnDialog(rule, user=lead), reason="cheaper")
+    rule.refresh_from_db()
+    assert (rule.is_active, rule.version) == (True, 2)
+    assert not SwitchOnDialog(rule, user=lead).is_offered()
+    send(SwitchOffDialog(rule, user=lead), reason="worse")
+    rule.refresh_from_db()
+
+    page = RoutingRuleAdmin(RoutingRule, admin.site).page(RequestFactory().get("/"), rule)
+    versions = page.main[1]
+    assert isinstance(versions, Table)
+    assert [(row[0], row[5]) for row in versions.rows] == [
+        ("3", "staff:ops@shop.example"),
+        ("2", "staff:ops@shop.example"),
+        ("1", "api:test"),
+    ]
+
+
+def test_a_change_keeps_whether_the_rule_is_live() -> None:
+    rule = waiting_rule()
+    lead = staff("gateways.change_routingrule")
+    send(SwitchOnDialog(rule, user=lead), reason="cheaper")
+    rule.refresh_from_db()
+
+    send(ChangeRuleDialog(rule, user=lead), priority=5)
+
+    rule.refresh_from_db()
+    assert (rule.is_active, rule.priority, rule.version) == (True, 5, 3)
+    assert rule.weights == {"stripe_spare": 100}
