@@ -34,6 +34,7 @@ docs:  ## write the documents that are drawn from code anew
 	@bin/bootstrap dev
 	.venv/bin/python manage.py spectacular --validate --file docs/api/openapi.yaml
 	.venv/bin/python -m tests.architecture.generated
+	.venv/bin/python -m deploy.observability.boards
 	.venv/bin/python -m tests.sdk.compatibility
 
 lock:  ## pin requirements/*.in with hashes

@@ -34,9 +34,8 @@ def measure_disputes(now: datetime) -> Iterable[Metric]:
         [((status,), count) for status, count in counted],
         ("status",),
     )
-    if first is not None:
-        left = (first - now).total_seconds()
-        yield gauge("pay_dispute_due_seconds_min", "Time to the first deadline.", [((), left)], ())
+    left = [] if first is None else [((), (first - now).total_seconds())]
+    yield gauge("pay_dispute_due_seconds_min", "Time to the first deadline.", left, ())
     yield gauge(
         "pay_dispute_due_unassigned",
         "Disputes due within a day that nobody works on.",

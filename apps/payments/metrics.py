@@ -9,7 +9,7 @@ _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 
 _attempts = Counter(
     "pay_payment_attempts",
-    "Attempts that came to a new status.",
+    "Attempts that came to another status while nobody knew how they end.",
     ["processor", "method", "outcome", "decline_group"],
 )
 _seconds = Histogram(
@@ -24,12 +24,12 @@ _failovers = Counter(
 _refunds = Counter("pay_refunds", "Refunds that came to a new status.", ["result"])
 
 
-def count_attempt(attempt: PaymentAttempt, *, was_open: bool) -> None:
-    """Count the status which an attempt has just reached; `was_open` before it did."""
+def count_attempt(attempt: PaymentAttempt) -> None:
+    """Count what an attempt that was open has just come to; it may still be open."""
     _attempts.labels(
         attempt.gateway, attempt.method_type, attempt.status, attempt.error_class
     ).inc()
-    if was_open and attempt.finished_at is not None:
+    if attempt.finished_at is not None:
         taken = attempt.finished_at - attempt.created_at
         _seconds.labels(attempt.gateway).observe(taken.total_seconds())
 

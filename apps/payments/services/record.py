@@ -54,8 +54,8 @@ def record(
         if step.is_empty and reply is None:
             return intent, attempt
         if step.write(reply=reply if is_over else None):
-            if attempt.status != status_before:
-                count_attempt(attempt, was_open=was_open)
+            if was_open and attempt.status != status_before:
+                count_attempt(attempt)
             if not is_over:
                 count_failover(attempt, followed)
             return intent, followed
