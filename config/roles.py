@@ -131,6 +131,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_EXPORT,
         *_PAYMENTS,
         *_PIPELINE,
+        *_ROUTING,
         *_APPROVALS,
         *_SELLERS,
         *_DISPUTES,
