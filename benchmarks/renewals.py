@@ -2,13 +2,15 @@
 How fast a billing run renews subscriptions that are all due at once.
 
     DATABASE_URL=... python benchmarks/renewals.py [--due 100000] [--present 0] [--loop 300]
+                                                   [--shapes 20]
 
 A renewal here is the product's own: the next period from the anchor in the customer's zone, a
 numbered invoice with its line, three events with their frozen objects in the store and in the
-queue, the subscription's new period and version, all guards of PostgreSQL switched on. `--loop`
-renews that many with the same code, one transaction per subscription, as a loop over rows would.
-`--present` adds subscriptions that are not due: the cost per renewal should not notice them.
-Works in a test database of its own, which is dropped afterwards.
+queue, the subscription's new period and version, all guards of PostgreSQL switched on. Customers
+and subscriptions have names, metadata and anchors of their own, and `--shapes` quantities.
+`--loop` renews that many with the same code, one transaction per subscription, as a loop over
+rows would. `--present` adds subscriptions that are not due: the cost per renewal should not
+notice them. Works in a test database of its own, which is dropped afterwards.
 """
 
 import argparse
@@ -16,10 +18,11 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
@@ -29,7 +32,7 @@ import django
 django.setup()
 
 from django.db import connection  # noqa: E402
-from django.test.utils import CaptureQueriesContext, setup_databases, teardown_databases  # noqa: E402
+from django.test.utils import setup_databases, teardown_databases  # noqa: E402
 
 from apps.subscriptions.models import Invoice, Subscription  # noqa: E402
 from apps.subscriptions.selectors import Times  # noqa: E402
@@ -42,23 +45,31 @@ DUE = START + timedelta(days=40)
 MEGABYTE = 1024
 
 _COPY = {
-    "customers_customer": "jsonb_build_object('id', 'cus_' || {key})",
+    "customers_customer": (
+        "jsonb_build_object('id', 'cus_' || {key}, 'email', {key} || '@example.com',"
+        " 'metadata', jsonb_build_object('crm', n))"
+    ),
+    # Within a quarter of a day, so that all anchors stay on the same day of the month.
     "subscriptions_subscription": (
         "jsonb_build_object('id', 'sub_' || {key}, 'customer_id', 'cus_' || {key},"
-        " 'version', 0, 'due_at', {due}::timestamptz)"
+        " 'version', 0, 'due_at', {due}::timestamptz, 'metadata', jsonb_build_object('user', n),"
+        " 'anchor', template.anchor + n % 20000 * interval '1 second',"
+        " 'current_period_start', template.current_period_start + n % 20000 * interval '1 second',"
+        " 'current_period_end', template.current_period_end + n % 20000 * interval '1 second')"
     ),
     "subscriptions_subscriptionitem": (
-        "jsonb_build_object('id', 'si_' || {key}, 'subscription_id', 'sub_' || {key})"
+        "jsonb_build_object('id', 'si_' || {key}, 'subscription_id', 'sub_' || {key},"
+        " 'quantity', 1 + n % {shapes})"
     ),
 }
 
 
-def seed(count: int, *, prefix: str, due: datetime) -> None:
+def seed(count: int, *, prefix: str, due: datetime, shapes: int) -> None:
     """Copy the one real subscription `count` times, with its customer and item."""
     key = f"'{prefix}' || lpad(n::text, 20, '0')"
     with connection.cursor() as cursor:
         for table, changes in _COPY.items():
-            document = changes.format(key=key, due=f"'{due.isoformat()}'")
+            document = changes.format(key=key, due=f"'{due.isoformat()}'", shapes=shapes)
             cursor.execute(
                 f"INSERT INTO {table} SELECT new.* FROM"
                 f" (SELECT * FROM {table} ORDER BY id LIMIT 1) template,"
@@ -72,7 +83,7 @@ def seed(count: int, *, prefix: str, due: datetime) -> None:
 @contextmanager
 def database() -> Iterator[None]:
     """Work in a fresh test database."""
-    created = setup_databases(verbosity=0, interactive=False)
+    created = setup_databases(verbosity=0, interactive=False, serialized_aliases=())
     try:
         yield
     finally:
@@ -93,18 +104,19 @@ def make_template() -> None:
 
 
 def renew_all(times: Times) -> tuple[int, float, int]:
-    """Return how many were renewed, in how many seconds, and the statements of one batch."""
-    renewed, statements, begin = 0, 0, time.perf_counter()
-    while True:
-        if not statements:
-            with CaptureQueriesContext(connection) as captured:
-                count, _ = duties.bill_due(times)
-            statements = len(captured)
-        else:
-            count, _ = duties.bill_due(times)
-        if not count:
-            return renewed, time.perf_counter() - begin, statements
-        renewed += count
+    """Return how many were renewed, in how many seconds, and with how many statements."""
+    statements = 0
+
+    def count(execute: Callable[..., Any], *call: Any) -> Any:
+        nonlocal statements
+        statements += 1
+        return execute(*call)
+
+    renewed, begin = 0, time.perf_counter()
+    with connection.execute_wrapper(count):
+        while batch := duties.bill_due(times)[0]:
+            renewed += batch
+    return renewed, time.perf_counter() - begin, statements
 
 
 def check(due: int) -> None:
@@ -121,25 +133,29 @@ def main() -> None:
     parser.add_argument("--due", type=int, default=100_000)
     parser.add_argument("--present", type=int, default=0)
     parser.add_argument("--loop", type=int, default=300)
+    parser.add_argument("--shapes", type=int, default=20)
     options = parser.parse_args()
     times = Times(DUE, DUE)
+    shapes = options.shapes
     with database():
         make_template()
-        seed(options.present, prefix="p", due=DUE + timedelta(days=365))
-        seed(options.loop, prefix="l", due=DUE)
+        seed(options.present, prefix="p", due=DUE + timedelta(days=365), shapes=shapes)
+        seed(options.loop, prefix="l", due=DUE, shapes=shapes)
         batch, duties.BATCH = duties.BATCH, 1
-        looped, loop_seconds, _ = renew_all(times)
+        looped, loop_seconds, loop_statements = renew_all(times)
         duties.BATCH = batch
-        seed(options.due, prefix="d", due=DUE)
+        seed(options.due, prefix="d", due=DUE, shapes=shapes)
         renewed, seconds, statements = renew_all(times)
         check(renewed + looped)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MEGABYTE
     rate, loop_rate = renewed / seconds, looped / loop_seconds if looped else 0.0
     print(f"renewed            {renewed} of {renewed + looped + options.present} present")
     print(f"seconds            {seconds:.1f}")
-    print(f"renewals/s         {rate:.0f}")
-    print(f"one by one         {loop_rate:.0f}/s, so {rate / loop_rate if looped else 0:.1f}x")
-    print(f"statements         {statements} per batch of {batch}")
+    print(f"renewals/s         {rate:.0f}, {1000 / rate:.3f} ms each")
+    if looped:
+        print(f"one by one         {loop_rate:.0f}/s, so {rate / loop_rate:.1f}x")
+        print(f"                   {loop_statements / looped:.1f} statements per subscription")
+    print(f"in batches of {batch} {statements / renewed:.3f} statements per subscription")
     print(f"peak memory        {memory} MB")
 
 

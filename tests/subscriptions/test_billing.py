@@ -69,15 +69,15 @@ def test_ac_039_a_second_invoice_for_the_same_period_is_refused_by_postgresql(
 ) -> None:
     subscription = subscribe(customer_with_card(), price(1000))
     run_billing(now=day("2025-02-01"))
-    Subscription.objects.filter(pk=subscription.id).update(
-        current_period_start=JANUARY, current_period_end=day("2025-02-01"), due_at=JANUARY
-    )
+    row = Subscription.objects.filter(pk=subscription.id)
+    moved = row.values("current_period_start", "current_period_end").get()
+    row.update(current_period_start=JANUARY, current_period_end=day("2025-02-01"), due_at=JANUARY)
 
     run_billing(now=day("2025-02-01"))
 
     assert len(invoices_of(subscription)) == 2
-    row = Subscription.objects.get(pk=subscription.id)
-    assert row.due_at == day("2025-02-01T00:15")
+    assert row.get().due_at == day("2025-02-01T00:15")
+    row.update(**moved)
 
 
 def test_ac_039_a_scheduler_that_was_down_for_three_days_catches_up_in_order(
@@ -201,7 +201,7 @@ def test_a_status_that_changes_without_an_event_is_refused_by_postgresql(
 ) -> None:
     subscription = subscribe(customer_with_card(), price(1000))
 
-    with pytest.raises(IntegrityError, match="changed without an event"), atomic():
+    with pytest.raises(IntegrityError, match="has no event"), atomic():
         Subscription.objects.filter(pk=subscription.id).update(
             status="paused", version=subscription.version + 1
         )

@@ -3,8 +3,15 @@
 import pytest
 from django.test import Client
 
-from apps.subscriptions.models import Invoice
-from tests.factories.subscriptions import customer_with_card, invoices_of, price, subscribe
+from apps.subscriptions.services.invoices import create_invoice
+from tests.factories.payments import SCOPE, TESTER
+from tests.factories.subscriptions import (
+    JANUARY,
+    customer_with_card,
+    invoices_of,
+    price,
+    subscribe,
+)
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
@@ -25,24 +32,11 @@ def test_the_link_of_an_invoice_shows_it(client: Client, gateway: FakeGateway) -
 
 
 def test_nobody_sees_drafts_or_guesses_links(client: Client, gateway: FakeGateway) -> None:
-    [invoice] = invoices_of(subscribe(customer_with_card(), price(1050)))
-    Invoice.objects.bulk_create(
-        [
-            Invoice(
-                id="in_draft",
-                merchant_id=invoice.merchant_id,
-                livemode=False,
-                created_at=invoice.created_at,
-                customer=invoice.customer,
-                billing_reason="manual",
-                currency="EUR",
-                collection_method="charge_automatically",
-                period_start=invoice.period_start,
-                period_end=invoice.period_end,
-                access_token="draft",
-            )
-        ]
-    )
+    draft = create_invoice(
+        scope=SCOPE, customer_id=customer_with_card().id, with_pending=False,
+        fields={"currency": "EUR"},
+        origin=TESTER, now=JANUARY,
+    )  # fmt: skip
 
-    assert client.get("/invoices/draft").status_code == 404
-    assert client.get("/invoices/in_draft").status_code == 404
+    assert client.get(f"/invoices/{draft.access_token}").status_code == 404
+    assert client.get(f"/invoices/{draft.id}").status_code == 404

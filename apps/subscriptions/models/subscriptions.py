@@ -93,6 +93,8 @@ class Subscription(Recorded):
     description = models.CharField(max_length=500, blank=True)
     metadata = models.JSONField(default=dict)
 
+    OUTSIDE_HISTORY = Recorded.OUTSIDE_HISTORY | {"due_at"}
+
     objects = models.Manager.from_queryset(SubscriptionQuerySet)()
 
     class Meta:

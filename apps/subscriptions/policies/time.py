@@ -25,13 +25,12 @@ class IntervalUnit(StrEnum):
     YEAR = "year"
 
 
-# Somewhat longer than the longest unit really is, so that a guess by division never overshoots by
-# more than one period.
-_LONGEST_DAYS = {
-    IntervalUnit.DAY: 1,
-    IntervalUnit.WEEK: 7,
-    IntervalUnit.MONTH: 31,
-    IntervalUnit.YEAR: 366,
+# How long the units are on average, for a first guess that is a period off at most.
+_AVERAGE = {
+    IntervalUnit.DAY: timedelta(days=1),
+    IntervalUnit.WEEK: timedelta(days=7),
+    IntervalUnit.MONTH: timedelta(days=365.2425 / 12),
+    IntervalUnit.YEAR: timedelta(days=365.2425),
 }
 
 
@@ -75,8 +74,10 @@ class Cycle:
 
     def number_at(self, moment: datetime) -> int:
         """Return the number of the period in which `moment` lies; a boundary opens its period."""
-        days = _LONGEST_DAYS[self.interval.unit] * self.interval.count
-        number = (moment - self.anchor) // timedelta(days=days) - 1
+        # A few hours early or late the guess is the same: a boundary is not met to the second.
+        number = round(
+            (moment - self.anchor) / (_AVERAGE[self.interval.unit] * self.interval.count)
+        )
         while self.boundary(number + 1) <= moment:
             number += 1
         while self.boundary(number) > moment:
@@ -86,6 +87,10 @@ class Cycle:
     def period_at(self, moment: datetime) -> Period:
         """Return the whole period in which `moment` lies."""
         return self.period(self.number_at(moment))
+
+    def boundary_after(self, moment: datetime) -> datetime:
+        """Return the end of the period in which `moment` lies."""
+        return self.boundary(self.number_at(moment) + 1)
 
 
 def from_wall_clock(local: datetime, time_zone: str) -> datetime:

@@ -59,7 +59,7 @@ def _pass_slot(invoice_id: str, times: Times, *, is_inline: bool) -> None:
         elif is_exhausted(invoice):
             give_up(unit, invoice, times)
         else:
-            unit.update(invoice)
+            record_invoice(unit, invoice, "invoice.updated")
         unit.write()
 
 

@@ -2,13 +2,15 @@
 The billing run: everything that the clock does to subscriptions, in batches.
 
 A batch is locked with SKIP LOCKED, decided in memory and written with a handful of statements, so
-several schedulers share the work and one that dies leaves nothing half done. A subscription moves
-by one period at a time; after a pause of the scheduler it is simply due again (AC-39).
+several schedulers share the work and one that dies leaves nothing half done. Renewals that are
+alike are decided once and copied (`copies`). A subscription moves by one period at a time; after
+a pause of the scheduler it is simply due again (AC-39).
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -16,8 +18,17 @@ from django.db.models import QuerySet
 from apps.common.origin import CLOCK
 from apps.subscriptions.models import Subscription
 from apps.subscriptions.policies.agenda import MAX_RUNS_PER_DAY, Duty, next_duty
+from apps.subscriptions.policies.time import Interval
 from apps.subscriptions.selectors import Contract, Times, load_contracts
 from apps.subscriptions.services.bills import Bill
+from apps.subscriptions.services.copies import (
+    Due,
+    Pattern,
+    can_be_copied,
+    copy_renewals,
+    group_alike,
+    lock_due,
+)
 from apps.subscriptions.services.lifecycle import (
     calendar_of,
     end,
@@ -37,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 # Subscriptions per transaction: large enough that statements cost nothing per subscription, small
 # enough that no lock is held for long.
-BATCH = 500
+BATCH = 2000
 # A subscription which cannot be billed is left alone for this long, while a person is told.
 REST_AFTER_FAILURE = timedelta(minutes=15)
 # Giving up a first payment takes the gateway, outside of the batch; when it is tried again.
@@ -53,49 +64,66 @@ def bill_due(
     Returns how many subscriptions were looked at, and those whose first payment has to be given
     up: that takes the gateway, so the caller does it after the commit.
     """
-    due = _due(times, test_clock_id)
     try:
         with transaction.atomic():
-            rows = list(_lock(due)[:BATCH])
-            return len(rows), _perform(rows, times, is_inline=is_inline)
+            due = lock_due(times, test_clock_id=test_clock_id, limit=BATCH)
+            return len(due), _perform(due, times, is_inline=is_inline)
     except Exception:
         logger.exception("a batch of the billing run failed; its rows are tried one by one")
+    rows = Subscription.objects.filter(test_clock_id=test_clock_id, due_at__lte=times.now)
+    ids = list(rows.order_by("due_at").values_list("pk", flat=True)[:BATCH])
     expiring: list[str] = []
-    ids = list(due.values_list("pk", flat=True)[:BATCH])
     for subscription_id in ids:
-        expiring += _bill_one(due, subscription_id, times, is_inline=is_inline)
+        expiring += _bill_one(rows.filter(pk=subscription_id), times, is_inline=is_inline)
     return len(ids), expiring
 
 
-def _due(times: Times, test_clock_id: str) -> QuerySet[Subscription]:
-    return Subscription.objects.filter(test_clock_id=test_clock_id, due_at__lte=times.now).order_by(
-        "due_at"
-    )
-
-
-def _lock(rows: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    return rows.select_for_update(of=("self",), skip_locked=True).select_related("customer")
-
-
-def _bill_one(
-    due: QuerySet[Subscription], subscription_id: str, times: Times, *, is_inline: bool
-) -> list[str]:
+def _bill_one(rows: QuerySet[Subscription], times: Times, *, is_inline: bool) -> list[str]:
+    locked = rows.select_for_update(of=("self",), skip_locked=True).select_related("customer")
     try:
         with transaction.atomic():
-            rows = list(_lock(due.filter(pk=subscription_id)))
-            return _perform(rows, times, is_inline=is_inline)
+            return _perform_each(list(locked), times, is_inline=is_inline)[0]
     except Exception:
-        logger.exception("%s cannot be billed", subscription_id)
-        Subscription.objects.filter(pk=subscription_id).update(
-            due_at=times.now + REST_AFTER_FAILURE
-        )
+        logger.exception("a subscription cannot be billed")
+        rows.update(due_at=times.now + REST_AFTER_FAILURE)
         return []
 
 
-def _perform(rows: Sequence[Subscription], times: Times, *, is_inline: bool) -> list[str]:
+def _perform(due: Sequence[Due], times: Times, *, is_inline: bool) -> list[str]:
+    """Do what is due: in full for the first of those that are alike, then the same for the rest."""
+    groups = {group[0].id: group for group in group_alike(due)}
+    expiring, patterns = _perform_each(_load(groups), times, groups=groups, is_inline=is_inline)
+    copied = {pattern.first.id for pattern in patterns}
+    others = [row.id for first, *rest in groups.values() if first.id not in copied for row in rest]
+    if others:
+        expiring += _perform_each(_load(others), times, is_inline=is_inline)[0]
+    copy_renewals(patterns)
+    return expiring
+
+
+def _load(ids: Collection[str]) -> list[Subscription]:
+    """Return the rows, which are locked already, in the order of the ids."""
+    rows = Subscription.objects.select_related("customer").in_bulk(ids)
+    return [rows[subscription_id] for subscription_id in ids]
+
+
+def _perform_each(
+    rows: Sequence[Subscription],
+    times: Times,
+    *,
+    groups: Mapping[str, Sequence[Due]] = MappingProxyType({}),
+    is_inline: bool,
+) -> tuple[list[str], list[Pattern]]:
+    """
+    Do what is due for each of the rows.
+
+    Returns those whose first payment has to be given up, and the bills that others of their
+    group can be billed like.
+    """
     unit = Unit(origin=CLOCK, times=times)
     bills: list[Bill] = []
     expiring: list[str] = []
+    intervals: dict[str, Interval] = {}
     for contract in load_contracts(rows):
         duty = next_duty(calendar_of(contract.subscription))
         if duty is not None and duty[0] == Duty.EXPIRE:
@@ -105,11 +133,20 @@ def _perform(rows: Sequence[Subscription], times: Times, *, is_inline: bool) -> 
         elif duty is None or duty[1] > times.now:
             set_due(contract.subscription)
             unit.update(contract.subscription)
-        else:
-            bills += _do(unit, contract, duty[0], times)
+        elif made := _do(unit, contract, duty[0], times):
+            bills += made
+            intervals[contract.subscription.id] = contract.interval
     write_bills(unit, bills, times, is_inline=is_inline)
     unit.write()
-    return expiring
+    patterns = []
+    for bill in bills:
+        subscription_id = str(bill.invoice.subscription_id)
+        group = groups.get(subscription_id, ())
+        if len(group) > 1 and can_be_copied(bill):
+            events = [*unit.events_of(bill.invoice.id), *unit.events_of(subscription_id)]
+            interval = intervals[subscription_id]
+            patterns.append(Pattern(bill, events, interval, group[0], group[1:]))
+    return expiring, patterns
 
 
 def _do(unit: Unit, contract: Contract, duty: Duty, times: Times) -> list[Bill]:

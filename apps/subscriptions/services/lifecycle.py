@@ -71,8 +71,7 @@ def renew(contract: Contract, times: Times) -> Bill:
     """Move the subscription to its next period and bill that, with the last one's usage."""
     subscription = contract.subscription
     old = subscription.period
-    end = subscription.cycle(contract.interval).period_at(old.end).end
-    period = Period(old.end, end)
+    period = Period(old.end, subscription.cycle(contract.interval).boundary_after(old.end))
     bill = bill_contract(
         contract,
         [*arrears_lines(contract, old), *advance_lines(contract, period)],

@@ -41,6 +41,7 @@ class Unit:
         # The books follow the real time, also for those who live on a test clock.
         self.booked_at = times.wall
         self._events: list[EventDraft] = []
+        self._events_of: dict[str, list[EventDraft]] = {}
         self._inserts: dict[type[models.Model], dict[Any, models.Model]] = {}
         self._updates: dict[type[models.Model], dict[Any, models.Model]] = {}
         self._entries: list[EntryDraft] = []
@@ -65,21 +66,21 @@ class Unit:
         """Keep the fact: count the version, store what changed and how the object looks now."""
         changes = row.changes()
         row.version += 1
-        self._events.append(
-            EventDraft(
-                merchant_id=row.merchant_id,
-                livemode=row.livemode,
-                type=type_,
-                object_id=str(row.pk),
-                sequence=row.version,
-                object=show(),
-                data={"changes": changes},
-                actor=self.origin.actor,
-                request_id=self.origin.request_id,
-                idempotency_key=self.origin.idempotency_key,
-                created_at=self.now,
-            )
+        draft = EventDraft(
+            merchant_id=row.merchant_id,
+            livemode=row.livemode,
+            type=type_,
+            object_id=str(row.pk),
+            sequence=row.version,
+            object=show(),
+            data={"changes": changes},
+            actor=self.origin.actor,
+            request_id=self.origin.request_id,
+            idempotency_key=self.origin.idempotency_key,
+            created_at=self.now,
         )
+        self._events.append(draft)
+        self._events_of.setdefault(draft.object_id, []).append(draft)
         row.remember()
         self.update(row)
 
@@ -87,6 +88,10 @@ class Unit:
         """Insert the row with its first event."""
         self.insert(row)
         self.record(row, type_, show)
+
+    def events_of(self, object_id: str) -> list[EventDraft]:
+        """Return what has been recorded of this object, in its order."""
+        return self._events_of.get(object_id, [])
 
     def book(self, entry: EntryDraft) -> None:
         """Post this entry to the ledger, last of all."""
