@@ -124,7 +124,9 @@ class RateLimited(DomainError):
     code: ClassVar[str] = "rate_limit"
     type: ClassVar[str] = "rate_limit_error"
     status: ClassVar[int] = 429
-    template: ClassVar[str] = "Too many requests: the limit is {limit} per second for this key."
+    template: ClassVar[str] = (
+        "Too many requests: the limit is {limit} per second for one {subject}."
+    )
 
 
 class ServiceUnavailable(DomainError):

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -18,6 +19,7 @@ from apps.api.authentication import Caller, authenticate
 from apps.api.card_data import refuse_card_data
 from apps.api.dialect import Dialect, translate
 from apps.api.errors import (
+    AuthenticationFailed,
     DuplicateKey,
     MethodNotAllowed,
     NotAcceptable,
@@ -41,7 +43,12 @@ from apps.api.parsers import Params, parse_body, parse_form, read_body
 from apps.api.request_log import MAX_HELD_BYTES, TOO_LONG, Note, log_request
 from apps.api.schemas import EmptySchema, RequestSchema
 from apps.api.shapes import ListOf, Shape
-from apps.api.throttling import Allowance, take_token
+from apps.api.throttling import (
+    Allowance,
+    take_address_token,
+    take_customer_token,
+    take_token,
+)
 from apps.common.addresses import client_address
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
@@ -57,6 +64,8 @@ STORED_REFUSAL_STATUS: Final = 402
 # A transaction that lost against another one is run again; more often means a fault.
 MAX_TRANSACTION_RUNS: Final = 3
 RETRY_JITTER_SECONDS: Final = 0.02
+# What is no id of ours gets no bucket: callers must not fill Redis with names of their own.
+_CUSTOMER_ID: Final = re.compile(r"cus_[0-9a-z]{26}\Z")
 _SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
 
 
@@ -171,8 +180,13 @@ class ApiView(APIView):
     def _admit(self, request: HttpRequest) -> Callable[..., Result]:
         method = request.method or ""
         is_write = method not in ("GET", "HEAD")
-        self.caller = authenticate(request)
-        self._allowance = take_token(self.caller.key_id, write=is_write)
+        address = client_address(request)
+        try:
+            self.caller = authenticate(request)
+        except AuthenticationFailed:
+            take_address_token(address)
+            raise
+        self._allowance = take_token(self.caller.key_id, write=is_write, address=address)
         handler = self._handler(method)
         self.caller.check_access(
             self.resource, write=is_write, publishable=method in self.publishable_methods
@@ -181,6 +195,8 @@ class ApiView(APIView):
         self.params = self._read_params(request, is_write=is_write)
         refuse_card_data(self.params)
         self._kept_params = _worth_keeping(request, self.params)
+        if is_write:
+            self._limit_customer()
         self._choose_dialect(request)
         self._expand = read_expand(self.params.pop("expand", None))
         if method == "POST":
@@ -205,6 +221,11 @@ class ApiView(APIView):
                 raise DuplicateKey(param=name[:100], param_name=name[:100])
             params |= body
         return params
+
+    def _limit_customer(self) -> None:
+        customer = self.kwargs.get("customer_id") or self.params.get("customer")
+        if isinstance(customer, str) and _CUSTOMER_ID.match(customer):
+            take_customer_token(customer, scope=self.scope)
 
     def _choose_dialect(self, request: HttpRequest) -> None:
         if request.META.get("HTTP_STRIPE_VERSION"):

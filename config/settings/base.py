@@ -166,6 +166,11 @@ IDEMPOTENCY_LEASE_SECONDS = env.int("IDEMPOTENCY_LEASE_SECONDS", default=8)
 IDEMPOTENCY_RETENTION_HOURS = 24
 RATE_LIMIT_WRITES_PER_SECOND = env.int("RATE_LIMIT_WRITES_PER_SECOND", default=100)
 RATE_LIMIT_READS_PER_SECOND = env.int("RATE_LIMIT_READS_PER_SECOND", default=200)
+# Of one address, whatever its keys. Behind proxies TRUSTED_PROXY_COUNT must tell addresses apart.
+RATE_LIMIT_ADDRESS_PER_SECOND = env.int("RATE_LIMIT_ADDRESS_PER_SECOND", default=1000)
+RATE_LIMIT_CUSTOMER_WRITES_PER_SECOND = env.int(
+    "RATE_LIMIT_CUSTOMER_WRITES_PER_SECOND", default=20
+)
 RATE_LIMIT_ENABLED = env.bool("RATE_LIMIT_ENABLED", default=True)
 # For how long a process trusts what it knows of an API key; a revoked key works that long at most.
 API_KEY_CACHE_SECONDS = env.float("API_KEY_CACHE_SECONDS", default=5.0)

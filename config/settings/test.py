@@ -1,7 +1,7 @@
 """Settings of the test suite: real PostgreSQL and Redis, simulated gateways."""
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import DATABASES
+from config.settings.base import DATABASES, env
 
 SECRET_KEY = "test-secret-key"
 ALLOWED_HOSTS = ["*"]
@@ -13,6 +13,6 @@ WHITENOISE_AUTOREFRESH = True
 # Each process judges its gateways alone: tests must not trip each other's.
 CIRCUITS_SHARED = False
 # A test may send more than a merchant; those about the limit switch it on.
-RATE_LIMIT_ENABLED = False
+RATE_LIMIT_ENABLED = env.bool("RATE_LIMIT_ENABLED", default=False)
 # The log is written by a thread, whose rows no test would roll back.
 REQUEST_LOG_ENABLED = False
