@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiohttp import web
 
 from simulator import three_ds
+from simulator.card_fields import CardFields
 from simulator.control import Control
 from simulator.front import reset
 from simulator.psp import Psp
@@ -88,6 +89,7 @@ async def serving(options: Options) -> AsyncIterator[State]:
     app.router.add_routes(Control(state, on_faults_changed=on_faults_changed).routes())
     app.router.add_get(three_ds.PATH, state.world.challenges.show)
     app.router.add_post(three_ds.PATH, state.world.challenges.take_answer)
+    app.router.add_routes(CardFields(state.world.clock).routes())
     app.router.add_routes(_psp_routes(state))
     runner = await _listen(app, options.port)
     await on_faults_changed()
