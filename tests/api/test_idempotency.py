@@ -233,8 +233,8 @@ def test_ac_006_a_decline_is_stored_and_replayed(api: ApiClient, path: str) -> N
 def test_ac_097_a_rate_limited_request_is_not_stored(
     api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def empty(_key_id: str, *, write: bool) -> None:
-        raise RateLimited(limit=1, retry_after=2, write=write)
+    def empty(_key_id: str, *, write: bool, address: str) -> None:
+        raise RateLimited(limit=1, subject="key", retry_after=2)
 
     monkeypatch.setattr("apps.api.views.take_token", empty)
     answer = api.post("/v1/notes", {"amount": 1}, key="k")
