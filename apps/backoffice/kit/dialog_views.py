@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.backoffice.kit.dialogs import CodeField, Dialog, DialogForm, Place
+from apps.backoffice.kit.lists import PAGE_NAMES
 from apps.backoffice.policies import is_factor_fresh
 from apps.backoffice.services.dialogs import Actor, Deed, Outcome, find_outcome, run_dialog
 from apps.backoffice.services.sessions import refresh_factor
@@ -55,7 +56,7 @@ class DialogViews:
 
     def _place(self, request: Any) -> Place:
         query = request.GET.copy()
-        for page in ("p", "before", "after"):
+        for page in PAGE_NAMES:
             query.pop(page, None)
         return Place(
             screen=str(self.opts.label_lower),

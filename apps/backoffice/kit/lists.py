@@ -1,12 +1,20 @@
 """Lists that stay fast over millions of rows."""
 
-from typing import Any
+from typing import Any, Final
 
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import ValidationError
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
 from unfold.views import ChangeList
+
+# The order that keys give, and the names of a page in an address.
+BY_KEY: Final = ("-pk",)
+BEFORE, AFTER = "before", "after"
+PAGE_NAMES: Final = (PAGE_VAR, BEFORE, AFTER)
 
 # Beyond this PostgreSQL would skip too many rows; a search or a filter finds older ones.
 LAST_PAGE = 2000
@@ -48,9 +56,21 @@ class OpenEndedPaginator(Paginator):  # type: ignore[type-arg]  # the same
 
 
 class PreparedList(ChangeList):
-    """A list whose screen may load, for the page's rows at once, what its columns need."""
+    """
+    A list whose screen may load, for the page's rows at once, what its columns need.
+
+    Lists in the order of their keys, which is nearly all of them, are paged by key: the next page
+    begins behind the last row of this one, however deep it lies, and new rows move nothing.
+    """
 
     result_list: Any
+    newer_url = ""
+    older_url = ""
+
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Leave out what names a page."""
+        found: dict[str, Any] = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if name not in (BEFORE, AFTER)}
 
     def url_for_result(self, result: Any) -> str:
         """Return the page of a row; our ids need none of the admin's quoting."""
@@ -60,8 +80,48 @@ class PreparedList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the page's rows, and what belongs to them."""
-        super().get_results(request)
+        if tuple(self.model_admin.get_ordering(request)) == BY_KEY:
+            self._read_by_key(request)
+        else:
+            self._read_by_number(request)
         # The theme shows a total where the two differ, and nobody has counted one here.
-        self.full_result_count = self.result_count
-        self.result_list = list(self.result_list)
+        self.full_result_count = self.result_count = len(self.result_list)
         self.model_admin.prepare(self.result_list)
+
+    def _read_by_key(self, request: HttpRequest) -> None:
+        size = self.list_per_page
+        before, after = request.GET.get(BEFORE, ""), request.GET.get(AFTER, "")
+        try:
+            if after:
+                rows = list(self.queryset.filter(pk__gt=after).order_by("pk")[: size + 1])
+            elif before:
+                rows = list(self.queryset.filter(pk__lt=before)[: size + 1])
+            else:
+                rows = list(self.queryset[: size + 1])
+        except (ValueError, ValidationError) as error:
+            raise IncorrectLookupParameters(error) from error
+        more, rows = len(rows) > size, rows[:size]
+        self.result_list = rows[::-1] if after else rows
+        # Whoever came from one side may go back to it.
+        has_newer, has_older = (more, True) if after else (bool(before), more)
+        if has_newer and rows:
+            self.newer_url = self._url(request, AFTER, self.result_list[0].pk)
+        if has_older and rows:
+            self.older_url = self._url(request, BEFORE, self.result_list[-1].pk)
+        self.paginator = self.model_admin.get_paginator(request, self.queryset, size)
+        self.can_show_all, self.multi_page = False, True
+
+    def _read_by_number(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        if self.page_num > 1:
+            self.newer_url = self._url(request, PAGE_VAR, self.page_num - 1)
+        if self.paginator.more_follow:
+            self.older_url = self._url(request, PAGE_VAR, self.page_num + 1)
+
+    def _url(self, request: HttpRequest, name: str, value: Any) -> str:
+        query = request.GET.copy()
+        for other in PAGE_NAMES:
+            query.pop(other, None)
+        query[name] = str(value)
+        return f"?{query.urlencode()}"

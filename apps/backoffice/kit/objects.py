@@ -20,7 +20,7 @@ from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.dialog_views import DialogViews
 from apps.backoffice.kit.dialogs import Dialog
 from apps.backoffice.kit.exports import ExportDialog
-from apps.backoffice.kit.lists import OpenEndedPaginator, PreparedList
+from apps.backoffice.kit.lists import PAGE_NAMES, OpenEndedPaginator, PreparedList
 from apps.backoffice.kit.pages import Page
 
 
@@ -161,6 +161,6 @@ class ObjectAdmin(ModelAdmin, DialogViews):
 
 def _is_active(request: HttpRequest, query: str) -> bool:
     asked = request.GET.copy()
-    for other in ("p", "q"):
+    for other in (*PAGE_NAMES, "q"):
         asked.pop(other, None)
     return asked.urlencode() == query
