@@ -15,6 +15,12 @@ KINDS: Mapping[str, ApprovalKind] = {
         approve="apps.payments.services.approvals.on_refund_approved",
         reject="apps.payments.services.approvals.on_refund_rejected",
     ),
+    "bulk_refund": ApprovalKind(
+        label="Several refunds at once",
+        permission="backoffice.approve_refund",
+        approve="apps.payments.services.bulk_refunds.on_bulk_refund_approved",
+        reject="apps.payments.services.bulk_refunds.on_bulk_refund_rejected",
+    ),
     "reset_second_factor": ApprovalKind(
         label="Reset of a second factor",
         permission="backoffice.manage_staff",

@@ -70,3 +70,20 @@ class ExportNotYours(DomainError):
 class ExportGone(DomainError):
     code: ClassVar[str] = "export_gone"
     template: ClassVar[str] = "{export} is {status}: there is no file to fetch."
+
+
+class RoleNotYours(DomainError):
+    code: ClassVar[str] = "role_not_yours"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "A view is shared with one's own roles: {role} is none of them."
+
+
+class TooManyViews(DomainError):
+    code: ClassVar[str] = "too_many_views"
+    template: ClassVar[str] = "There are {most} views of this list already: remove one first."
+
+
+class ViewNotYours(DomainError):
+    code: ClassVar[str] = "view_not_yours"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "Somebody else saved {view}."

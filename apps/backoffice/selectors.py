@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
-from apps.backoffice.models import Approval, User
+from apps.backoffice.models import Approval, SavedView, User
 from apps.backoffice.policies import ApprovalKind, RefundLimits
 from apps.backoffice.states import ApprovalStatus
 from apps.common.errors import ResourceMissing
@@ -37,15 +38,27 @@ def kinds_decided_by(user: User) -> list[str]:
 def refund_limits(user: User) -> RefundLimits:
     """Return how much this person gives back alone; of several roles the most generous counts."""
     listed: Mapping[str, RefundLimits] = import_string(settings.BACKOFFICE_REFUND_LIMITS)
-    named = [listed[role] for role in _roles_of(user) if role in listed]
+    named = [listed[role] for role in roles_of(user) if role in listed]
     return RefundLimits(
         each=max((limits.each for limits in named), default=0),
         daily=max((limits.daily for limits in named), default=0),
     )
 
 
-def _roles_of(user: User) -> list[str]:
+def roles_of(user: User) -> list[str]:
+    """Return the names of the roles that this person has."""
     return list(user.groups.values_list("name", flat=True))
+
+
+def views_of(user: User, screen: str) -> list[SavedView]:
+    """Return the views of a list: one's own, and those shared with one's roles."""
+    mine_or_shared = Q(owner=user) | Q(role__in=roles_of(user))
+    return list(SavedView.objects.filter(mine_or_shared, screen=screen).order_by("name"))
+
+
+def find_view(*, user: User, screen: str, query: str) -> SavedView | None:
+    """Return the person's own view with this filter."""
+    return SavedView.objects.filter(owner=user, screen=screen, query=query).first()
 
 
 def count_approvals_for(user: User) -> int:

@@ -150,3 +150,10 @@ class CardDeclined(DomainError):
         )
         # Stripe reports some declines under a code of their own.
         self.code = error["code"]  # type: ignore[misc]
+
+
+class NothingToRefund(DomainError):
+    """Of many payments to be refunded at once, none can be."""
+
+    code: ClassVar[str] = "nothing_to_refund"
+    template: ClassVar[str] = "None of {payments} payments can be refunded: {first}"

@@ -27,20 +27,20 @@ FORBIDDEN, OK, UNPROCESSABLE = 403, 200, 422
 # Role -> what it may see (models) and do (dialogs). The other way round than config/roles.py
 # says it, so that a slip there does not pass here.
 MATRIX: dict[str, tuple[str, str]] = {
-    "support_agent": ("approval customer paymentintent paymentmethod refund", "refund"),
+    "support_agent": ("approval customer paymentintent paymentmethod refund", "bulk-refund refund"),
     "support_lead": (
         "approval customer dispute event paymentintent paymentmethod refund",
-        "cancel capture refund",
+        "bulk-refund cancel capture refund",
     ),
     "finance": (
         "account approval customer dispute event journalentry paymentintent paymentmethod payout"
         " refund seller",
-        "assign cancel-payout evidence pay-out refund",
+        "assign bulk-refund cancel-payout evidence pay-out refund",
     ),
     "finance_lead": (
         "account approval customer dispute event journalentry paymentintent paymentmethod payout"
         " refund seller",
-        "accept assign cancel cancel-payout capture evidence pay-out refund resume"
+        "accept assign bulk-refund cancel cancel-payout capture evidence pay-out refund resume"
         " submit-evidence suspend",
     ),
     "risk": (

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -20,6 +20,9 @@ from apps.backoffice.services.sessions import refresh_factor
 from apps.common.addresses import client_address
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
+
+# Names a ticked row in the address of a dialog.
+PICK: Final = "pick"
 
 
 class DialogViews:
@@ -56,12 +59,13 @@ class DialogViews:
 
     def _place(self, request: Any) -> Place:
         query = request.GET.copy()
-        for page in PAGE_NAMES:
-            query.pop(page, None)
+        for name in (*PAGE_NAMES, PICK):
+            query.pop(name, None)
         return Place(
             screen=str(self.opts.label_lower),
             query=query.urlencode(),
             session_id=request.staff_session.pk,
+            picks=request.GET.getlist(PICK),
         )
 
     def dialog_view(
@@ -93,6 +97,7 @@ class DialogViews:
     def _form(self, request: Any, dialog: Dialog, data: Any = None) -> DialogForm:
         form = dialog.form_class(data, subject=dialog.subject)
         form.initial.update(dialog.initial())
+        dialog.prepare(form)
         now = timezone.now()
         if dialog.needs_fresh_factor and not is_factor_fresh(
             request.staff_session.factor_at, now=now

@@ -33,6 +33,10 @@ class DialogForm(forms.Form):
         super().__init__(data, initial={"nonce": uuid.uuid4()})
         self.subject = subject
 
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what the answers come to, to be seen before they take effect."""
+        return ()
+
 
 class ReasonForm(DialogForm):
     """A dialog that asks why."""
@@ -83,11 +87,16 @@ class AmountField(forms.CharField):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a dialog was opened: a screen such as `payments.refund`, its query, and by whom."""
+    """
+    Where a dialog was opened: a screen such as `payments.refund`, its query, and in which session.
+
+    `picks` are the rows of the list that were ticked.
+    """
 
     screen: str = ""
     query: str = ""
     session_id: str = ""
+    picks: Sequence[str] = ()
 
 
 class Dialog:
@@ -109,6 +118,7 @@ class Dialog:
     is_dangerous: ClassVar[bool] = False
     needs_fresh_factor: ClassVar[bool] = False
     is_download: ClassVar[bool] = False
+    takes_picks: ClassVar[bool] = False
 
     def __init__(self, subject: Any, *, user: Any, place: Place = Place()) -> None:
         self.subject = subject
@@ -131,6 +141,9 @@ class Dialog:
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return what a person needs to know to decide."""
         return ()
+
+    def prepare(self, form: DialogForm) -> None:
+        """Fit the form's fields to the person, such as what they may choose from."""
 
     def initial(self) -> Mapping[str, Any]:
         """Return what the form begins with."""

@@ -22,6 +22,8 @@ from apps.backoffice.kit.dialogs import Dialog
 from apps.backoffice.kit.exports import ExportDialog
 from apps.backoffice.kit.lists import PAGE_NAMES, OpenEndedPaginator, PreparedList
 from apps.backoffice.kit.pages import Page
+from apps.backoffice.kit.views import RemoveViewDialog, SaveViewDialog
+from apps.backoffice.selectors import views_of
 
 
 class ObjectAdmin(ModelAdmin, DialogViews):
@@ -101,10 +103,15 @@ class ObjectAdmin(ModelAdmin, DialogViews):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list."""
+        user: Any = request.user
         context = {
             "tabs": [
                 {"label": label, "query": query, "is_active": _is_active(request, query)}
                 for label, query in self.tabs
+            ],
+            "views": [
+                {"view": view, "is_active": _is_active(request, view.query)}
+                for view in views_of(user, str(self.opts.label_lower))
             ],
             "dialogs": self.offers(request, None),
             **(extra_context or {}),
@@ -114,7 +121,7 @@ class ObjectAdmin(ModelAdmin, DialogViews):
 
     def list_dialog_kinds(self) -> Sequence[type[Dialog]]:
         """Return what this screen does to its list, and what every screen does."""
-        return (*self.list_dialogs, ExportDialog)
+        return (*self.list_dialogs, ExportDialog, SaveViewDialog, RemoveViewDialog)
 
     # --- the page of an object ----------------------------------------------------------------
 
@@ -161,6 +168,6 @@ class ObjectAdmin(ModelAdmin, DialogViews):
 
 def _is_active(request: HttpRequest, query: str) -> bool:
     asked = request.GET.copy()
-    for other in (*PAGE_NAMES, "q"):
+    for other in PAGE_NAMES:
         asked.pop(other, None)
     return asked.urlencode() == query

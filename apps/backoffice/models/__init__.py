@@ -8,6 +8,7 @@ from apps.backoffice.models.people import Profile, User, UserManager
 from apps.backoffice.models.recovery import RecoveryDevice
 from apps.backoffice.models.rights import Right
 from apps.backoffice.models.sessions import StaffSession
+from apps.backoffice.models.views import SavedView
 
 __all__ = [
     "Allowance",
@@ -17,6 +18,7 @@ __all__ = [
     "Profile",
     "RecoveryDevice",
     "Right",
+    "SavedView",
     "StaffAction",
     "StaffSession",
     "User",

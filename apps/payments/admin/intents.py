@@ -28,6 +28,7 @@ from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.common.money import to_major
 from apps.customers.models import Customer
 from apps.outbox.selectors import show_event
+from apps.payments.admin.bulk import BulkRefundDialog
 from apps.payments.admin.dialogs import CancelDialog, CaptureDialog, RefundDialog
 from apps.payments.admin.records import PaymentRecords, read_records
 from apps.payments.admin.statuses import attempt_chip, intent_chip, refund_chip, refunded_chip
@@ -55,6 +56,7 @@ class PaymentIntentAdmin(ObjectAdmin):
         ("Conflicted", "status__exact=conflicted"),
     )
     dialogs = (RefundDialog, CaptureDialog, CancelDialog)
+    list_dialogs = (BulkRefundDialog,)
     export_columns = (
         Column("Id", lambda row: str(row.pk)),
         Column("Status", lambda row: str(row.status)),

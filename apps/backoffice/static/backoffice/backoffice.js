@@ -29,6 +29,37 @@ function showLocalTimes(root) {
   }
 }
 
+// Where a dialog takes several rows of the list, each row gets a box to tick.
+function offerPicks() {
+  const taker = document.querySelector("a[data-picks]");
+  if (!taker) {
+    return;
+  }
+  const bare = taker.href;
+  for (const row of document.querySelectorAll("#result_list tbody tr")) {
+    const link = row.querySelector("a[href$='/change/']");
+    if (!link) {
+      continue;
+    }
+    const id = decodeURIComponent(link.pathname.split("/").at(-3));
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.className = "bo-pick";
+    box.value = id;
+    box.setAttribute("aria-label", `Pick ${id}`);
+    link.before(box);
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.matches(".bo-pick")) {
+      const url = new URL(bare);
+      for (const box of document.querySelectorAll(".bo-pick:checked")) {
+        url.searchParams.append("pick", box.value);
+      }
+      taker.href = url;
+    }
+  });
+}
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("a[data-dialog]");
   if (opener && !event.ctrlKey && !event.metaKey) {
@@ -64,4 +95,7 @@ document.addEventListener("submit", (event) => {
   }
 });
 
-document.addEventListener("DOMContentLoaded", () => showLocalTimes(document));
+document.addEventListener("DOMContentLoaded", () => {
+  showLocalTimes(document);
+  offerPicks();
+});

@@ -1,0 +1,27 @@
+"""Filters that somebody wants to find again."""
+
+from django.db import models
+
+
+class SavedView(models.Model):
+    """
+    A list under a filter, by name: one's own, or shared with everybody of a role.
+
+    `screen` is the list's label such as `payments.refund`, `query` its address's query.
+    """
+
+    owner = models.ForeignKey("backoffice.User", on_delete=models.CASCADE, related_name="+")
+    screen = models.CharField(max_length=80)
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=2000)
+    role = models.CharField(max_length=150, blank=True)
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="saved_view_once", fields=["owner", "screen", "name"]),
+        ]
+        indexes = [models.Index(name="saved_view_shared", fields=["screen", "role"])]
+
+    def __str__(self) -> str:
+        return self.name

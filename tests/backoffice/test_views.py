@@ -1,0 +1,109 @@
+"""Saved views: a filter by name, for oneself or for a role."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.backoffice.errors import RoleNotYours, TooManyViews, ViewNotYours
+from apps.backoffice.models import SavedView, User
+from apps.backoffice.services import setup_roles
+from apps.backoffice.services.views import VIEWS_MAX, remove_view, save_view
+from tests.factories.backoffice import staff
+
+pytestmark = pytest.mark.django_db
+
+EnterAs = Callable[[str], Client]
+SCREEN, QUERY = "payments.refund", "status__exact=failed"
+
+
+def list_url(query: str = "") -> str:
+    return f"{reverse('admin:payments_refund_changelist')}?{query}"
+
+
+def press(client: Client, dialog: str, query: str, **answers: str) -> Any:
+    url = reverse("admin:payments_refund_list_dialog", args=[dialog])
+    return client.post(f"{url}?{query}", {"nonce": str(uuid.uuid4()), **answers})
+
+
+def names(client: Client, query: str = "") -> list[tuple[str, bool]]:
+    shown = client.get(list_url(query)).context["views"]
+    return [(item["view"].name, item["is_active"]) for item in shown]
+
+
+def test_a_filter_is_kept_by_name_and_found_above_the_list(enter_as: EnterAs) -> None:
+    client = enter_as("support_agent")
+
+    answer = press(client, "save-view", QUERY, name="To call back")
+
+    assert answer["Location"] == list_url(QUERY)
+    assert names(client) == [("To call back", False)]
+    assert names(client, f"{QUERY}&before=re_9") == [("To call back", True)]
+
+
+def test_a_view_is_private_unless_it_is_shared_with_a_role(enter_as: EnterAs) -> None:
+    agent, lead = enter_as("support_agent"), enter_as("support_lead")
+    colleague = staff(email="bob@shop.example", role="support_agent")
+
+    press(agent, "save-view", QUERY, name="Mine")
+    press(agent, "save-view", f"{QUERY}&livemode__exact=1", name="Ours", role="support_agent")
+
+    assert names(agent) == [("Mine", False), ("Ours", False)]
+    assert names(lead) == []
+    assert [view.name for view in SavedView.objects.filter(role="support_agent")] == ["Ours"]
+    assert not colleague.is_superuser
+
+
+def test_nobody_shares_with_a_role_that_they_do_not_have(enter_as: EnterAs) -> None:
+    agent = enter_as("support_agent")
+
+    refused = press(agent, "save-view", QUERY, name="For you", role="finance_lead")
+
+    assert refused.status_code == 422
+    assert not SavedView.objects.exists()
+    with pytest.raises(RoleNotYours):
+        save_view(
+            user=User.objects.get(email="support_agent@shop.example"),
+            screen=SCREEN,
+            name="For you",
+            query=QUERY,
+            role="finance_lead",
+            now=timezone.now(),
+        )
+
+
+def test_the_same_name_again_replaces_the_view(enter_as: EnterAs) -> None:
+    client = enter_as("support_agent")
+
+    for query in (QUERY, "status__exact=pending"):
+        press(client, "save-view", query, name="Mine")
+
+    assert SavedView.objects.get().query == "status__exact=pending"
+
+
+def test_a_view_is_removed_by_who_saved_it(enter_as: EnterAs) -> None:
+    client = enter_as("support_agent")
+    press(client, "save-view", QUERY, name="Ours", role="support_agent")
+    colleague = staff(email="bob@shop.example", role="support_agent")
+
+    with pytest.raises(ViewNotYours):
+        remove_view(view=SavedView.objects.get(), user=colleague)
+    press(client, "remove-view", QUERY)
+
+    assert not SavedView.objects.exists()
+
+
+def test_there_is_an_end_to_views() -> None:
+    setup_roles()
+    ana = staff(role="support_agent")
+    for number in range(VIEWS_MAX):
+        save_view(user=ana, screen=SCREEN, name=str(number), query=QUERY, now=timezone.now())
+
+    with pytest.raises(TooManyViews):
+        save_view(user=ana, screen=SCREEN, name="more", query=QUERY, now=timezone.now())
+    save_view(user=ana, screen=SCREEN, name="0", query="", now=timezone.now())
+    assert SavedView.objects.count() == VIEWS_MAX
