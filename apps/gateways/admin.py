@@ -202,7 +202,7 @@ class SwitchOnDialog(_SwitchDialog):
 
     def explanation(self) -> str:
         """Say what stands below."""
-        return f"Tried on the latest {TRIED_PAYMENTS} payments. All processes follow within seconds."
+        return f"Tried on the latest {TRIED_PAYMENTS} payments. It is followed within seconds."
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return what the rule would have changed."""

@@ -1,6 +1,7 @@
 """Calls to gateways: behind the circuit breaker, within the caller's time and retry budget."""
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -52,6 +53,12 @@ def call_gateway(
             raise
         finally:
             breaker.record(leave, failed=failed, now=clock())
+
+
+def running_clock(now: datetime) -> Callable[[], datetime]:
+    """Return a clock that shows `now` at this moment and runs on."""
+    started = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - started)
 
 
 def note_first_call(gateway: str) -> None:

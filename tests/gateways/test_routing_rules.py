@@ -197,7 +197,9 @@ def test_gateways_tell_how_they_fare(api: ApiClient, gateways: Any) -> None:
     assert listed[1] == {
         "id": "stripe_spare",
         "object": "gateway",
-        "circuits": dict.fromkeys(("create", "capture", "void", "refund", "payout"), "closed"),
+        "circuits": dict.fromkeys(
+            ("create", "poll", "capture", "void", "refund", "payout"), "closed"
+        ),
         "fee_fixed": 0,
         "fee_per_mille": 0,
         "kind": "stripe",

@@ -1,15 +1,12 @@
 """The row is the fold of its events: proved, guarded by PostgreSQL, found when tampered with."""
 
-from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
-from django.utils import timezone
 
-from apps.gateways.errors import GatewayUnknown
 from apps.outbox.history import find_differences, fold
 from apps.outbox.models import Event
 from apps.payments.models import PaymentAttempt, PaymentIntent
@@ -110,16 +107,3 @@ def test_postgresql_refuses_a_second_attempt_that_keeps_the_money(gateway: FakeG
 
     with pytest.raises(IntegrityError, match="one_kept_attempt_per_intent"), transaction.atomic():
         second.save(force_insert=True)
-
-
-def test_recover_payments_settles_what_waits_and_says_so(gateway: FakeGateway) -> None:
-    gateway.after = [GatewayUnknown("read timeout"), GatewayUnknown("read timeout")]
-    lost = confirmed_intent()
-    PaymentAttempt.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    out = StringIO()
-
-    call_command("recover_payments", stdout=out)
-
-    assert out.getvalue() == "attempts resolved: 1\nrefunds settled: 0\nintents expired: 0\n"
-    assert PaymentIntent.objects.get(pk=lost.pk).status == "succeeded"
-    assert len(gateway.captures) == 1

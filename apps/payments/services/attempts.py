@@ -1,7 +1,6 @@
 """Run an attempt at its gateway, outside any transaction, and hand the outcome to `record`."""
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -11,7 +10,7 @@ from django.db.models import F
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
 from apps.gateways.base import PaymentRequest, PaymentResult, PaymentState
-from apps.gateways.calls import call_gateway, may_repeat, note_first_call
+from apps.gateways.calls import call_gateway, may_repeat, note_first_call, running_clock
 from apps.gateways.errors import (
     GatewayError,
     GatewayNeverReceived,
@@ -218,12 +217,6 @@ def _void(attempt: PaymentAttempt) -> PaymentResult:
     except GatewayRejected:
         # It moved on before we came; what it says now is the truth.
         return gateway.retrieve_payment(reference)
-
-
-def running_clock(now: datetime) -> Callable[[], datetime]:
-    """Return a clock that shows `now` at this moment and runs on."""
-    started = time.monotonic()
-    return lambda: now + timedelta(seconds=time.monotonic() - started)
 
 
 def _call(

@@ -10,6 +10,7 @@ from apps.common.ids import new_id
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
 from apps.gateways.base import RefundRequest, RefundResult, RefundState
+from apps.gateways.calls import call_gateway, running_clock
 from apps.gateways.errors import GatewayError, GatewayNeverReceived, GatewayNotSent, GatewayRejected
 from apps.gateways.registry import get_gateway
 from apps.ledger import recipes
@@ -28,6 +29,11 @@ from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
 from apps.payments.objects import render_charge, render_refund
 from apps.payments.policies import LEASE, next_check, next_poll
 from apps.payments.selectors import get_intent, get_refund
+from apps.payments.services.exchange import (
+    exchange_refund,
+    exchange_refund_back,
+    keep_told_rate,
+)
 from apps.payments.services.step import Step
 from apps.payments.states import IntentStatus, RefundStatus
 from apps.payouts.services.shares import Taken, give_share_again, take_back_share
@@ -130,7 +136,12 @@ def run_refund(*, refund_id: str, origin: Origin = CLOCK, now: datetime) -> Refu
         return refund
     release_connection()
     try:
-        outcome: RefundOutcome = _send(refund, now=now)
+        outcome: RefundOutcome = call_gateway(
+            lambda: _send(refund, now=now),
+            gateway=refund.attempt.gateway,
+            operation="refund",
+            clock=running_clock(now),
+        )
     except GatewayError as error:
         logger.warning("refund %s: %s: %s", refund_id, type(error).__name__, error)
         outcome = error
@@ -190,7 +201,7 @@ def _settle_refund_result(step: Step, refund: Refund, result: RefundResult) -> N
     refund.gateway_reference = result.reference or refund.gateway_reference
     is_over = refund.status in {RefundStatus.FAILED, RefundStatus.CANCELED}
     if result.state == RefundState.SUCCEEDED and refund.status == RefundStatus.PENDING:
-        _succeed(step, refund)
+        _succeed(step, refund, result)
     elif result.state in {RefundState.FAILED, RefundState.CANCELED} and not is_over:
         _fail(step, refund, reason=result.failure_code or str(result.state))
     elif result.state == RefundState.PENDING and refund.status == RefundStatus.PENDING:
@@ -209,7 +220,7 @@ def _settle_refund_setback(step: Step, refund: Refund, error: GatewayError) -> N
             _fail(step, refund, reason="gateway_unavailable")
 
 
-def _succeed(step: Step, refund: Refund) -> None:
+def _succeed(step: Step, refund: Refund, result: RefundResult) -> None:
     refund.apply("succeed")
     refund.due_at = None
     taken = _take_back(step, refund)
@@ -219,8 +230,9 @@ def _succeed(step: Step, refund: Refund) -> None:
         step.event(f"payment_intent.{name}", refund=refund.id, amount=refund.amount)
         _show_charge(step, refund)
     _show(step, refund, "refund.updated")
-    fact = _fact(step, refund)
-    step.book(recipes.refunded(fact, shares=taken.shares, platform_fee=taken.fee))
+    entry = recipes.refunded(_fact(step, refund), shares=taken.shares, platform_fee=taken.fee)
+    step.book(exchange_refund(entry, refund, result.settlement, now=step.now))
+    keep_told_rate(refund.attempt, result.settlement)
 
 
 def _fail(step: Step, refund: Refund, *, reason: str) -> None:
@@ -233,8 +245,10 @@ def _fail(step: Step, refund: Refund, *, reason: str) -> None:
     _show(step, refund, "refund.failed")
     if was_done:
         given = _give_again(step, refund)
-        fact = _fact(step, refund)
-        step.book(recipes.refund_reversed(fact, shares=given.shares, platform_fee=given.fee))
+        entry = recipes.refund_reversed(
+            _fact(step, refund), shares=given.shares, platform_fee=given.fee
+        )
+        step.book(exchange_refund_back(entry, refund))
     if refund.compensates:
         logger.error("compensation %s of %s failed: %s", refund.id, refund.attempt_id, reason)
 

@@ -14,6 +14,7 @@ from apps.common.ids import new_id
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
 from apps.gateways.base import PayoutRequest, PayoutResult, PayoutState
+from apps.gateways.calls import call_gateway, running_clock
 from apps.gateways.errors import GatewayError, GatewayNeverReceived, GatewayRejected
 from apps.gateways.registry import gateway_names, get_gateway
 from apps.ledger import chart, recipes
@@ -258,7 +259,12 @@ def run_payout(*, payout_id: str, origin: Origin = CLOCK, now: datetime) -> Payo
         return payout
     release_connection()
     try:
-        outcome: PayoutOutcome = _send(payout, now=now)
+        outcome: PayoutOutcome = call_gateway(
+            lambda: _send(payout, now=now),
+            gateway=payout.gateway,
+            operation="payout",
+            clock=running_clock(now),
+        )
     except GatewayError as error:
         logger.warning("payout %s: %s: %s", payout_id, type(error).__name__, error)
         outcome = error
