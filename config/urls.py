@@ -27,6 +27,7 @@ operations_urls: list[URLPattern | URLResolver] = [
     path("metrics", operations.metrics),
     path("docs", openapi.docs),
     path("docs/errors", openapi.error_docs),
+    path("redoc", openapi.redoc),
     path("v1/openapi.json", openapi.openapi),
 ]
 

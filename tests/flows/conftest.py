@@ -1,1 +1,1 @@
-from tests.live.conftest import simulator  # noqa: F401 - a fixture
+from tests.live.conftest import simulator, web  # noqa: F401 - fixtures
