@@ -26,6 +26,8 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.ledger.tasks.seal_ledger", every=60.0, continuous=True),
     Sweep(run="apps.ledger.tasks.keep_ledger", every=3600.0),
     Sweep(run="apps.reconciliation.tasks.reconcile_yesterday", every=600.0),
+    Sweep(run="apps.reporting.services.roll_up", every=60.0),
+    Sweep(run="apps.reporting.services.make_forecasts", every=600.0),
     Sweep(run="apps.subscriptions.tasks.run_billing", every=5.0, continuous=True),
     Sweep(run="apps.subscriptions.tasks.run_dunning", every=5.0, continuous=True),
     Sweep(run="apps.subscriptions.services.clocks.run_clocks", every=0.5, continuous=True),

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "apps.disputes",
     "apps.subscriptions",
     "apps.reconciliation",
+    "apps.reporting",
 ]
 
 MIDDLEWARE = [
@@ -302,6 +303,15 @@ FRAUD_HASH_KEY = env.str("FRAUD_HASH_KEY", default="") or SECRET_KEY
 # In which time zone a gateway account's days begin and end.
 RECONCILIATION_TIME_ZONES = {
     name: env.str(f"GATEWAYS_{name.upper()}_TIME_ZONE", default="UTC") for name in GATEWAY_NAMES
+}
+# Business days from a payment to its payout, and whose holidays count: a country (DE) or a
+# financial market (XECB is the Eurosystem, XFED the Federal Reserve).
+SETTLEMENT_CALENDARS = {
+    name: (
+        env.int(f"GATEWAYS_{name.upper()}_PAYOUT_DELAY", default=2),
+        env.str(f"GATEWAYS_{name.upper()}_PAYOUT_HOLIDAYS", default="XECB"),
+    )
+    for name in GATEWAY_NAMES
 }
 # A fact of the ledger which no report has after this many days is missing.
 RECONCILIATION_DUE_DAYS = env.int("RECONCILIATION_DUE_DAYS", default=3)

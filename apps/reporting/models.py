@@ -1,0 +1,161 @@
+"""Figures by the hour, so that no screen and no report reads millions of rows; and forecasts."""
+
+from functools import partial
+
+from django.db import models
+from django.db.models import F, Q
+
+from apps.common.ids import new_id
+
+
+class HourOfBooks(models.Model):
+    """
+    What the ledger booked in one hour, by kind of entry and account.
+
+    `amount` is debits minus credits in minor units. Accounts of gateways keep their owner, those of
+    sellers and customers are taken together.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    hour = models.DateTimeField()
+    kind = models.CharField(max_length=40)
+    account = models.CharField(max_length=40)
+    gateway = models.CharField(max_length=40, blank=True)
+    currency = models.CharField(max_length=3)
+    entries = models.PositiveIntegerField()
+    amount = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="hour_of_books",
+                fields=[
+                    "merchant_id",
+                    "livemode",
+                    "hour",
+                    "kind",
+                    "account",
+                    "gateway",
+                    "currency",
+                ],
+            )
+        ]
+        indexes = [models.Index(name="hour_of_books_time", fields=["hour"])]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} {self.kind} {self.account} {self.currency}"
+
+
+class HourOfAttempts(models.Model):
+    """What became of the attempts that began in one hour; amounts are minor units."""
+
+    id = models.BigAutoField(primary_key=True)
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    hour = models.DateTimeField()
+    gateway = models.CharField(max_length=40)
+    currency = models.CharField(max_length=3)
+    status = models.CharField(max_length=30)
+    error_class = models.CharField(max_length=30, blank=True)
+    attempts = models.PositiveIntegerField()
+    amount = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="hour_of_attempts",
+                fields=[
+                    "merchant_id",
+                    "livemode",
+                    "hour",
+                    "gateway",
+                    "currency",
+                    "status",
+                    "error_class",
+                ],
+            )
+        ]
+        indexes = [models.Index(name="hour_of_attempts_time", fields=["hour"])]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} {self.gateway} {self.status}"
+
+
+class HourOfEvents(models.Model):
+    """How often each of the events that reports count happened in one hour."""
+
+    id = models.BigAutoField(primary_key=True)
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    hour = models.DateTimeField()
+    type = models.CharField(max_length=60)
+    events = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="hour_of_events", fields=["merchant_id", "livemode", "hour", "type"]
+            )
+        ]
+        indexes = [models.Index(name="hour_of_events_time", fields=["hour"])]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} {self.type}"
+
+
+class RollUp(models.Model):
+    """How far the figures are: one row, which is also the lock of those who make them."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    rolled_at = models.DateTimeField(null=True)
+    looked_back_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="one_roll_up", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"figures of {self.rolled_at}"
+
+
+class Forecast(models.Model):
+    """
+    What a gateway would pay out on a day, as it was expected on another. Never changed.
+
+    `known` is the part that was booked already; `low` and `high` are the tenth and ninetieth
+    percentile. Minor units.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "fc"))
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    gateway = models.CharField(max_length=40)
+    currency = models.CharField(max_length=3)
+    made_on = models.DateField()
+    arrives_on = models.DateField()
+    known = models.BigIntegerField()
+    expected = models.BigIntegerField()
+    low = models.BigIntegerField()
+    high = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="forecast_once",
+                fields=[
+                    "merchant_id",
+                    "livemode",
+                    "gateway",
+                    "currency",
+                    "made_on",
+                    "arrives_on",
+                ],
+            ),
+            models.CheckConstraint(
+                name="forecast_band", condition=Q(low__lte=F("expected"), expected__lte=F("high"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.arrives_on} {self.expected} {self.currency}"

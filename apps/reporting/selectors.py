@@ -1,0 +1,248 @@
+"""Reads of the figures. Every number here has one definition, and a test that counts the facts."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import QuerySet, Sum
+from django.db.models.functions import Trunc
+
+from apps.common.origin import Scope
+from apps.ledger import chart
+from apps.payments.states import AttemptStatus
+from apps.reconciliation.models import Settlement
+from apps.reconciliation.states import SettlementStatus
+from apps.reporting.calendars import calendar_of
+from apps.reporting.models import Forecast, HourOfAttempts, HourOfBooks, HourOfEvents, RollUp
+from apps.reporting.policies import (
+    FORECAST_DAYS,
+    WEEKS_BACK,
+    ExpectedPayout,
+    forecast_payouts,
+    mean_error_percent,
+)
+
+# How far back the error of the forecasts is told.
+ERROR_DAYS: Final = 60
+# The entries by which the money at a gateway grows or shrinks before it pays out.
+EARNING_KINDS: Final = (
+    "captured", "captured_in_conflict", "refunded", "refund_reversed", "fee_charged",
+    "dispute_withdrawn", "dispute_reinstated",
+)  # fmt: skip
+_DISPUTE_KINDS: Final = ("dispute_withdrawn", "dispute_reinstated")
+_APPROVED: Final = (AttemptStatus.AUTHORIZED, AttemptStatus.CAPTURED, AttemptStatus.VOIDED)
+# What a forecast looks at, and a little more for holidays and the gateway's own days.
+_HISTORY: Final = timedelta(weeks=WEEKS_BACK + 1, days=FORECAST_DAYS)
+
+
+M = TypeVar("M", HourOfBooks, HourOfAttempts, HourOfEvents)
+
+
+class Interval(StrEnum):
+    """How long a row of a summary is; days and months are those of UTC."""
+
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(slots=True)
+class Money:
+    """
+    One period's money in one currency, in minor units.
+
+    `captured` is what payers paid, whoever it belongs to; `fees` what gateways took, those of
+    disputes included; `net` is by how much the money at the gateways grew.
+    """
+
+    captured: int = 0
+    captures: int = 0
+    refunded: int = 0
+    refunds: int = 0
+    disputed: int = 0
+    fees: int = 0
+    net: int = 0
+
+
+@dataclass(slots=True)
+class Tries:
+    """One period's attempts in one currency: approved of all that are decided."""
+
+    attempts: int = 0
+    approved: int = 0
+    declined: int = 0
+
+    @property
+    def approval_rate(self) -> int | None:
+        """Return approved of decided in hundredths of a per cent."""
+        decided = self.approved + self.declined
+        return self.approved * 10_000 // decided if decided else None
+
+
+Period = tuple[datetime, str]
+
+
+def summarise_money(
+    *, scope: Scope, since: datetime, until: datetime, interval: Interval, gateway: str = ""
+) -> dict[Period, Money]:
+    """Return the money of each (start of period, currency) between two full hours."""
+    rows = _hours(HourOfBooks.objects.all(), scope, since, until, interval)
+    periods: defaultdict[Period, Money] = defaultdict(Money)
+    if gateway:
+        rows = rows.filter(gateway=gateway)
+    for period, currency, kind, account, amount, entries in (
+        rows.values_list("period", "currency", "kind", "account")
+        .annotate(total=Sum("amount"), count=Sum("entries"))
+        .order_by("period", "currency")
+    ):
+        _add(periods[period, currency], kind, account, amount, entries)
+    return dict(periods)
+
+
+def _add(money: Money, kind: str, account: str, amount: int, entries: int) -> None:
+    at_gateway = account == chart.GATEWAY_CLEARING
+    if account in {chart.GATEWAY_FEES, chart.DISPUTE_FEES}:
+        money.fees += amount
+    if kind == "captured" and (at_gateway or account == chart.GATEWAY_FEES):
+        # A capture books what arrives and what the gateway keeps: both together were paid.
+        money.captured += amount
+    if not at_gateway:
+        return
+    if kind in EARNING_KINDS:
+        money.net += amount
+    if kind == "captured":
+        money.captures += entries
+    elif kind in {"refunded", "refund_reversed"}:
+        money.refunded -= amount
+        money.refunds += entries if kind == "refunded" else -entries
+    elif kind in _DISPUTE_KINDS:
+        money.disputed -= amount
+
+
+def summarise_tries(
+    *, scope: Scope, since: datetime, until: datetime, interval: Interval, gateway: str = ""
+) -> dict[Period, Tries]:
+    """Return the attempts of each (start of period, currency), by when they began."""
+    rows = _hours(HourOfAttempts.objects.all(), scope, since, until, interval)
+    if gateway:
+        rows = rows.filter(gateway=gateway)
+    periods: defaultdict[Period, Tries] = defaultdict(Tries)
+    for period, currency, status, count in (
+        rows.values_list("period", "currency", "status")
+        .annotate(count=Sum("attempts"))
+        .order_by("period", "currency")
+    ):
+        tries = periods[period, currency]
+        tries.attempts += count
+        if status in _APPROVED:
+            tries.approved += count
+        elif status == AttemptStatus.FAILED:
+            tries.declined += count
+    return dict(periods)
+
+
+def count_declines(*, scope: Scope, since: datetime, until: datetime) -> dict[str, int]:
+    """Return the failed attempts of the hours between the two, by class of error."""
+    rows = _between(HourOfAttempts.objects.all(), scope, since, until)
+    failed = rows.filter(status=AttemptStatus.FAILED).values_list("error_class")
+    return dict(failed.annotate(Sum("attempts")).order_by("error_class"))
+
+
+def count_events(*, scope: Scope, since: datetime, until: datetime) -> dict[str, int]:
+    """Return how often each counted event happened in the hours between the two."""
+    rows = _between(HourOfEvents.objects.all(), scope, since, until)
+    return dict(rows.values_list("type").annotate(Sum("events")).order_by("type"))
+
+
+def figures_as_of() -> datetime | None:
+    """Return when the figures were last brought up to date; None before the first time."""
+    return RollUp.objects.values_list("rolled_at", flat=True).first()
+
+
+def local_day(moment: datetime, gateway: str) -> date:
+    """Return the day it is at a gateway."""
+    return moment.astimezone(_zone(gateway)).date()
+
+
+def forecast_of(
+    *, scope: Scope, gateway: str, currency: str, now: datetime
+) -> list[ExpectedPayout]:
+    """Return what the gateway is expected to pay out in the next days."""
+    return forecast_payouts(
+        net_by_day=net_by_day(scope=scope, gateway=gateway, currency=currency, now=now),
+        today=local_day(now, gateway),
+        calendar=calendar_of(gateway),
+    )
+
+
+def net_by_day(*, scope: Scope, gateway: str, currency: str, now: datetime) -> dict[date, int]:
+    """Return by how much each of the gateway's own days added to the money it holds."""
+    rows = _between(HourOfBooks.objects.all(), scope, now - _HISTORY, now + timedelta(hours=1))
+    earning = rows.filter(
+        gateway=gateway,
+        currency=currency,
+        account=chart.GATEWAY_CLEARING,
+        kind__in=EARNING_KINDS,
+    )
+    days: defaultdict[date, int] = defaultdict(int)
+    for hour, amount in earning.values_list("hour").annotate(Sum("amount")).order_by("hour"):
+        days[local_day(hour, gateway)] += amount
+    return dict(days)
+
+
+def gateway_accounts(scope: Scope) -> list[tuple[str, str]]:
+    """Return each (gateway, currency) in which the merchant ever had money."""
+    rows = HourOfBooks.objects.filter(merchant_id=scope.merchant_id, livemode=scope.livemode)
+    held = rows.filter(account=chart.GATEWAY_CLEARING).values_list("gateway", "currency")
+    return sorted(set(held.distinct().order_by()))
+
+
+def forecast_errors(*, scope: Scope, now: datetime) -> dict[int, int]:
+    """
+    Return the mean error of the forecasts of the last ERROR_DAYS days, by days ahead.
+
+    In hundredths of a per cent of what arrived (MAPE); days ahead without a payout are left out.
+    """
+    since = now.astimezone(UTC).date() - timedelta(days=ERROR_DAYS)
+    account = {"merchant_id": scope.merchant_id, "livemode": scope.livemode}
+    # What failed after all had arrived nowhere.
+    paid = Settlement.objects.filter(**account, paid_on__gte=since).exclude(
+        status=SettlementStatus.FAILED
+    )
+    arrived: dict[tuple[str, str, date], int] = {
+        (gateway, currency, day): amount
+        for gateway, currency, day, amount in paid.values_list("gateway", "currency", "paid_on")
+        .annotate(Sum("amount"))
+        .order_by()
+    }
+    pairs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for row in Forecast.objects.filter(**account, arrives_on__gte=since):
+        amount = arrived.get((row.gateway, row.currency, row.arrives_on))
+        if amount is not None:
+            pairs[(row.arrives_on - row.made_on).days].append((row.expected, amount))
+    errors = {ahead: mean_error_percent(pairs[ahead]) for ahead in sorted(pairs)}
+    return {ahead: error for ahead, error in errors.items() if error is not None}
+
+
+def _zone(gateway: str) -> ZoneInfo:
+    zones: Mapping[str, str] = settings.RECONCILIATION_TIME_ZONES
+    return ZoneInfo(zones.get(gateway, "UTC"))
+
+
+def _between(rows: QuerySet[M], scope: Scope, since: datetime, until: datetime) -> QuerySet[M]:
+    return rows.filter(
+        merchant_id=scope.merchant_id, livemode=scope.livemode, hour__gte=since, hour__lt=until
+    )
+
+
+def _hours(
+    rows: QuerySet[M], scope: Scope, since: datetime, until: datetime, interval: Interval
+) -> QuerySet[Any]:
+    return _between(rows, scope, since, until).annotate(
+        period=Trunc("hour", str(interval), tzinfo=UTC)
+    )
