@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from apps.api import openapi, operations
 from apps.customers.api import views as customers
-from apps.disputes.api import disputes
+from apps.disputes.api import disputes, files
 from apps.fraud.api import lists as value_lists
 from apps.fraud.api import reviews, rules
 from apps.gateways.api import gateways
@@ -95,6 +95,9 @@ dispute_urls: list[URLPattern | URLResolver] = [
 
 ledger_urls: list[URLPattern | URLResolver] = [
     path("v1/balance", balance.BalanceView.as_view()),
+    path("v1/files", files.FileList.as_view()),
+    path("v1/files/<str:file_id>", files.FileDetail.as_view()),
+    path("v1/files/<str:file_id>/contents", files.FileContents.as_view()),
     path("v1/balance_transactions", balance.MovementList.as_view()),
     path("v1/balance_transactions/<str:movement_id>", balance.MovementDetail.as_view()),
     path("v1/ledger/accounts", ledger.AccountList.as_view()),

@@ -120,6 +120,7 @@ class Dispute:
 
     @property
     def currency(self) -> str:
+    packet_sha256: str = ""
         return self.charge.currency
 
     def describe(self) -> dict[str, Any]:
@@ -140,6 +141,7 @@ class Dispute:
         }
 
 
+            "packet_sha256": self.packet_sha256,
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Movement:
     """One line of a PSP's account with the merchant; the source of its settlement reports."""

@@ -12,6 +12,7 @@ from apps.gateways.base import (
     Decline,
     DeclineClass,
     DisputeMovement,
+    DisputeEvidence,
     DisputeResult,
     DisputeStage,
     DisputeState,
@@ -91,6 +92,7 @@ class FakeGateway:
     on_call: Callable[[], None] | None = None
 
     def create_payment(self, request: PaymentRequest) -> PaymentResult:
+    packets: dict[str, bytes] = field(default_factory=dict)
         return self._do("create", request.attempt_id, lambda: self._create(request))
 
     def _create(self, request: PaymentRequest) -> PaymentResult:
@@ -202,14 +204,15 @@ class FakeGateway:
         yield from self._do("list_disputes", since.isoformat(), lambda: found)
 
     def submit_evidence(
-        self, reference: str, *, evidence: Mapping[str, str], key: str
+        self, reference: str, *, evidence: DisputeEvidence, key: str
     ) -> DisputeResult:
         return self._do("submit_evidence", key, lambda: self._submit(reference, evidence))
 
-    def _submit(self, reference: str, evidence: Mapping[str, str]) -> DisputeResult:
+    def _submit(self, reference: str, evidence: DisputeEvidence) -> DisputeResult:
         if self.disputes[reference].state != DisputeState.NEEDS_RESPONSE:
             return self.disputes[reference]
-        self.evidence[reference] = evidence
+        self.evidence[reference] = evidence.texts
+        self.packets[reference] = evidence.packet
         return self.move_dispute(reference, state=DisputeState.UNDER_REVIEW, submissions=1)
 
     def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:

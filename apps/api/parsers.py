@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 
@@ -79,7 +80,8 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
         raise InvalidParameter("Content-Length is not a number.")
     if len(declared) > MAX_INTEGER_DIGITS or int(declared) > limit:
         raise BodyTooLarge(limit=limit)
-    return request.body
+    # Not `request.body`, which has a limit of its own below that of uploads.
+    return request.read()
 
 
 def parse_body(request: HttpRequest, body: bytes) -> Params:
@@ -211,12 +213,18 @@ def _is_metadata(param: str) -> bool:
     return param == "metadata" or param.endswith("[metadata]")
 
 
+class _InMemory(MemoryFileUploadHandler):
+    """Keeps a file of any size where the body is already; on disk it would be a second copy."""
+
+    def handle_raw_input(self, *_args: Any, **_options: Any) -> None:
+        """Take part, whatever the length."""
+        self.activated = True
+
+
 def _parse_multipart(request: HttpRequest, body: bytes) -> Params:
     meta = {**request.META, "CONTENT_LENGTH": len(body)}
     try:
-        fields, files = MultiPartParser(
-            meta, BytesIO(body), request.upload_handlers, "utf-8"
-        ).parse()
+        fields, files = MultiPartParser(meta, BytesIO(body), [_InMemory(request)], "utf-8").parse()
     except (MultiPartParserError, SuspiciousOperation) as error:
         raise InvalidParameter("The multipart body is malformed.") from error
     pairs: list[tuple[str, FormText | UploadedFile[bytes]]] = []

@@ -175,6 +175,11 @@ def append_pdfs(first: bytes, others: Iterable[bytes]) -> bytes:
     return merged.getvalue()
 
 
+def count_pages(content: bytes) -> int:
+    """Return how many pages a PDF has."""
+    return len(PdfReader(BytesIO(content)).pages)
+
+
 class _Sheet(FPDF):
     """The page: paper, margins, fonts, foot."""
 

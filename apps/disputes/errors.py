@@ -50,3 +50,53 @@ class InquiryNotAcceptable(DomainError):
 
     code: ClassVar[str] = "inquiry_not_acceptable"
     template: ClassVar[str] = "{dispute} is an inquiry: refund the payment instead."
+
+
+class FileEmpty(DomainError):
+    code: ClassVar[str] = "file_empty"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The file is empty."
+
+
+class FileTooLarge(DomainError):
+    code: ClassVar[str] = "file_too_large"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The file has {size} bytes; at most {limit} (5 MiB) are taken."
+
+
+class FileTooManyPages(DomainError):
+    code: ClassVar[str] = "file_too_many_pages"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The file has {pages} pages; banks read at most {limit}."
+
+
+class FileUnsupported(DomainError):
+    """Told by its first bytes, whatever its name says."""
+
+    code: ClassVar[str] = "file_type_unsupported"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The file is neither a PDF nor a PNG nor a JPEG image."
+
+
+class FileUnreadable(DomainError):
+    code: ClassVar[str] = "file_unreadable"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The file is damaged, locked with a password, or far too large."
+
+
+class FileActive(DomainError):
+    """It could do something to whoever opens it."""
+
+    code: ClassVar[str] = "file_active_content"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The PDF holds a script, another file or an action. Print it anew."
+
+
+class PacketTooLarge(DomainError):
+    """The files of one dispute together are more than a bank takes."""
+
+    code: ClassVar[str] = "packet_too_large"
+    template: ClassVar[str] = (
+        "The packet of {dispute} has {pages} pages and {size} bytes; at most {page_limit} pages and"
+        " {limit} bytes are taken. Leave a file out."
+    )

@@ -1,6 +1,9 @@
 """
 Which evidence banks want for which complaint; pure, as the names of Stripe's API have it.
 
+The receipt and what the bank checked when the payer paid are never missing: the packet always
+begins with them, written from our own records.
+
 Source: Stripe's pages on dispute categories and evidence
 """
 
@@ -14,11 +17,12 @@ TOTAL_LIMIT = 150_000
 
 @dataclass(frozen=True, slots=True)
 class EvidenceField:
-    """One text of the evidence, and why a bank wants it."""
+    """One part of the evidence, and why a bank wants it; a file is named by its id."""
 
     name: str
     label: str
     why: str
+    is_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,37 +80,67 @@ _FIELDS = (
     ),
     EvidenceField("uncategorized_text", "Anything else", "Read last; keep it short."),
 )
-FIELDS: Mapping[str, EvidenceField] = {field.name: field for field in _FIELDS}
+_FILES = (
+    ("customer_communication", "Messages with the customer", "Shows what the payer knew and said."),
+    ("customer_signature", "Signature or 3DS result", "Shows that the payer agreed."),
+    ("receipt", "Receipt", "What the payer was told they pay for."),
+    ("cancellation_policy", "Cancellation policy", "The rules, as they stood on that day."),
+    ("refund_policy", "Refund policy", "The rules, as they stood on that day."),
+    ("service_documentation", "Proof of the service", "A contract, a log, a delivery note."),
+    ("shipping_documentation", "Proof of shipping", "The carrier's paper."),
+    ("duplicate_charge_documentation", "Receipt of the other charge", "Shows two purchases."),
+    ("uncategorized_file", "Any other file", "Read last; keep it short."),
+)
+FIELDS: Mapping[str, EvidenceField] = {
+    field.name: field
+    for field in (*_FIELDS, *(EvidenceField(*each, is_file=True) for each in _FILES))
+}
+FILE_FIELDS = frozenset(name for name, field in FIELDS.items() if field.is_file)
 
 _WHO = ("customer_email_address", "customer_name", "customer_purchase_ip", "billing_address")
 _SHIPPING = (
     "shipping_address", "shipping_carrier", "shipping_date", "shipping_tracking_number",
+    "shipping_documentation",
 )  # fmt: skip
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "fraudulent": ("product_description", *_WHO, "access_activity_log"),
     "subscription_canceled": (
-        "product_description", "access_activity_log", "cancellation_policy_disclosure",
-        "cancellation_rebuttal",
+        "product_description", "access_activity_log", "customer_communication",
+        "cancellation_policy", "cancellation_policy_disclosure", "cancellation_rebuttal",
     ),
-    "product_not_received": ("product_description", *_WHO, "access_activity_log", "service_date"),
+    "product_not_received": (
+        "product_description", *_WHO, "access_activity_log", "customer_communication",
+        "service_date", "service_documentation",
+    ),
     "product_unacceptable": (
-        "product_description", "refund_policy_disclosure", "refund_refusal_explanation",
-        "service_date",
+        "product_description", "customer_communication", "refund_policy",
+        "refund_policy_disclosure", "refund_refusal_explanation", "service_date",
+        "service_documentation",
     ),
-    "credit_not_processed": ("refund_policy_disclosure", "refund_refusal_explanation"),
-    "duplicate": ("duplicate_charge_id", "duplicate_charge_explanation"),
+    "credit_not_processed": (
+        "customer_communication", "refund_policy", "refund_policy_disclosure",
+        "refund_refusal_explanation",
+    ),
+    "duplicate": (
+        "duplicate_charge_id", "duplicate_charge_explanation", "duplicate_charge_documentation",
+    ),
 }  # fmt: skip
 _OPTIONAL: Mapping[str, tuple[str, ...]] = {
-    "fraudulent": ("service_date", *_SHIPPING),
-    "subscription_canceled": (*_WHO, "refund_policy_disclosure", "service_date"),
-    "product_not_received": _SHIPPING,
-    "product_unacceptable": (*_WHO, "access_activity_log", *_SHIPPING),
-    "credit_not_processed": ("product_description", *_WHO),
-    "duplicate": ("product_description", *_WHO),
-}
+    "fraudulent": (
+        "customer_signature", "customer_communication", "receipt", "service_date",
+        "service_documentation", *_SHIPPING,
+    ),
+    "subscription_canceled": (
+        *_WHO, "customer_signature", "receipt", "service_date", "service_documentation",
+    ),
+    "product_not_received": ("receipt", *_SHIPPING),
+    "product_unacceptable": (*_WHO, "access_activity_log", "receipt"),
+    "credit_not_processed": ("product_description", *_WHO, "receipt"),
+    "duplicate": ("product_description", *_WHO, "receipt", "customer_communication"),
+}  # fmt: skip
 _SAME_AS = {"unrecognized": "fraudulent"}
-_ANY = ("product_description", *_WHO)
+_ANY = ("product_description", *_WHO, "receipt")
 
 CLAIMS: Mapping[str, str] = {
     "fraudulent": "The cardholder says that they did not make this payment.",
@@ -129,7 +163,7 @@ def checklist(reason: str, evidence: Mapping[str, str]) -> list[Wanted]:
     """Return what banks want for this reason, the required fields first."""
     known = _SAME_AS.get(reason, reason)
     required = _REQUIRED.get(known, ("product_description",))
-    optional = (*_OPTIONAL.get(known, _ANY), "uncategorized_text")
+    optional = (*_OPTIONAL.get(known, _ANY), "uncategorized_text", "uncategorized_file")
     names = [*required, *(name for name in optional if name not in required)]
     return [
         Wanted(FIELDS[name], name in required, bool(evidence.get(name, "").strip()))

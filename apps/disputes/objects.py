@@ -4,10 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from apps.disputes.models import Dispute, DisputeFunds
+from django.conf import settings
+
+from apps.disputes.content import JPEG, PDF, PNG
+from apps.disputes.models import Dispute, DisputeFunds, StoredFile
 from apps.disputes.policies import answer_by
 from apps.disputes.states import DisputeStage, FundsKind
 
+_FILE_TYPES = {PDF: "pdf", PNG: "png", JPEG: "jpg"}
 _MOVED = {FundsKind.WITHDRAWN, FundsKind.REINSTATED}
 
 
@@ -57,6 +61,25 @@ def render_dispute(
         "round": dispute.round,
         "stage": str(dispute.stage),
         "status": str(dispute.status),
+    }
+
+
+def render_file(file: StoredFile) -> dict[str, Any]:
+    """Return the file as `file`, without its bytes, which are read at `url`."""
+    return {
+        "id": file.id,
+        "object": "file",
+        "created": int(file.created_at.timestamp()),
+        "expires_at": None,
+        "filename": file.name,
+        "livemode": file.livemode,
+        "pages": file.pages,
+        "purpose": file.purpose,
+        "sha256": file.sha256,
+        "size": file.size,
+        "title": None,
+        "type": _FILE_TYPES[file.content_type],
+        "url": f"{settings.PUBLIC_BASE_URL}/v1/files/{file.id}/contents",
     }
 
 

@@ -1,5 +1,6 @@
 """Reads of disputes, and what they hold of a payment."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,7 +19,7 @@ from apps.disputes.compelling import (
     in_words,
     is_eligible,
 )
-from apps.disputes.models import Dispute, DisputeCase, FraudReport
+from apps.disputes.models import Dispute, DisputeCase, FraudReport, StoredFile, Submission
 from apps.disputes.states import GIVEN_UP, OPEN_CHARGEBACKS, DisputeStatus
 from apps.payments.holds import Held
 from apps.payments.models import PaymentAttempt, PaymentIntent
@@ -57,6 +58,40 @@ def get_dispute(scope: Scope, dispute_id: str) -> Dispute:
 def find_case(dispute: Dispute) -> DisputeCase | None:
     """Return what people do about the dispute, None when nobody has begun."""
     return DisputeCase.objects.filter(dispute=dispute).select_related("assignee").first()
+
+
+def find_submission(dispute: Dispute) -> Submission | None:
+    """Return what was sent in this round and not refused, None when nothing was."""
+    sent = dispute.sent.filter(round=dispute.round, refused_at__isnull=True)
+    return sent.select_related("packet").first()
+
+
+def get_file(scope: Scope, file_id: str) -> StoredFile:
+    """
+    Return the file without its bytes, which are read when asked for.
+
+    :raises ResourceMissing: not of this account and mode
+    """
+    (file,) = list_files(scope, {file_id})
+    return file
+
+
+def list_files(scope: Scope, ids: Collection[str]) -> list[StoredFile]:
+    """
+    Return the files with these ids, without their bytes.
+
+    :raises ResourceMissing: one is not of this account and mode
+    """
+    if not ids:
+        return []
+    rows = StoredFile.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    found = {file.id: file for file in rows.defer("content")}
+    absent = sorted(set(ids) - found.keys())
+    if absent:
+        raise ResourceMissing(resource="file", id=absent[0][:64], param="file")
+    return list(found.values())
 
 
 def find_held(attempt_id: str) -> Held:
@@ -113,7 +148,7 @@ def suggest_evidence(dispute: Dispute) -> dict[str, str]:
             text
             for text in (
                 in_words(compelling) if compelling else "",
-                _checks_in_words(attempt),
+                checks_in_words(attempt),
             )
             if text
         ),
@@ -193,7 +228,7 @@ def _address_in_words(address: dict[str, str] | None) -> str:
     return ", ".join(text for part in parts if (text := (address or {}).get(part)))
 
 
-def _checks_in_words(attempt: PaymentAttempt) -> str:
+def checks_in_words(attempt: PaymentAttempt) -> str:
     """Return what the bank checked when the payer paid."""
     details = attempt.method_details
     named = {

@@ -42,6 +42,13 @@ class FundsKind(TextChoices):
     LOSS_RETURNED = "loss_returned"
 
 
+class FilePurpose(TextChoices):
+    """What a file is for: Stripe's word for an upload, and ours for what was sent."""
+
+    DISPUTE_EVIDENCE = "dispute_evidence"
+    DISPUTE_PACKET = "dispute_packet"
+
+
 S = DisputeStatus
 
 # A person can still answer.

@@ -20,6 +20,7 @@ from simulator.stripe.records import (
     SetupIntent,
     StripeCharge,
     StripeDispute,
+    UploadedFile,
 )
 from simulator.webhooks import Notice
 from simulator.world import World
@@ -60,6 +61,7 @@ class Account:
         self.movements: dict[str, Movement] = {}
         self.payouts: dict[str, Payout] = {}
         self.disputes: dict[str, StripeDispute] = {}
+        self.files: dict[str, UploadedFile] = {}
         self.fraud_warnings: dict[str, FraudWarning] = {}
         self.events: deque[Event] = deque(maxlen=_MAX_EVENTS)
         self._by_metadata: defaultdict[tuple[str, str], dict[str, Intent]] = defaultdict(dict)

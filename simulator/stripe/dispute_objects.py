@@ -3,7 +3,7 @@
 from typing import Any
 
 from simulator.stripe.objects import show_movement
-from simulator.stripe.records import FraudWarning, StripeDispute
+from simulator.stripe.records import FraudWarning, StripeDispute, UploadedFile
 
 _TEXTS = (
     "access_activity_log", "billing_address", "cancellation_policy",
@@ -43,6 +43,16 @@ def show_dispute(dispute: StripeDispute, *, now: float) -> dict[str, Any]:
         "payment_method_details": _show_method(dispute),
         "reason": dispute.reason,
         "status": dispute.status,
+    }
+
+
+def show_file(file: UploadedFile) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "object": "file",
+        "created": file.created,
+        "purpose": file.purpose,
+        "size": file.size,
     }
 
 

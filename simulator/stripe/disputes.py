@@ -8,7 +8,7 @@ from simulator.stripe.dispute_objects import show_dispute, show_fraud_warning
 from simulator.stripe.errors import InvalidRequest
 from simulator.stripe.forms import Params
 from simulator.stripe.objects import show_charge
-from simulator.stripe.records import FraudWarning, StripeCharge, StripeDispute
+from simulator.stripe.records import FraudWarning, StripeCharge, StripeDispute, UploadedFile
 
 # What Stripe takes per dispute; it keeps that of a lost one.
 FEE = 1500
@@ -157,6 +157,25 @@ class Disputes:
         """
         return find(self._account.disputes, reference, "dispute")
 
+    def upload(self, params: Params) -> UploadedFile:
+        """
+        Keep a file, of which the form reader left its size and digest.
+
+        :raises InvalidRequest: the purpose is missing
+        """
+        size, _, sha256 = params.text("file").partition(":")
+        if params.text("purpose") != "dispute_evidence" or not sha256:
+            raise InvalidRequest("A file and the purpose dispute_evidence are needed.")
+        file = UploadedFile(
+            id=self._account.new_id("file"),
+            purpose=params.text("purpose"),
+            size=int(size),
+            sha256=sha256,
+            created=self._account.now,
+        )
+        self._account.files[file.id] = file
+        return file
+
     def update(self, reference: str, params: Params, cause: Cause) -> StripeDispute:
         """
         Keep evidence, and with `submit` send it to the bank.
@@ -170,6 +189,9 @@ class Disputes:
                 code="dispute_evidence_already_submitted",
             )
         evidence = params.part("evidence")
+        file_id = evidence.text("uncategorized_file")
+        if file_id:
+            dispute.packet_sha256 = find(self._account.files, file_id, "file").sha256
         dispute.evidence.update({name: evidence.text(name) for name in evidence.values})
         if params.boolean("submit"):
             dispute.status = _AFTER_ANSWER[dispute.status]
@@ -232,7 +254,7 @@ class Disputes:
         world.agenda.after(world.settings.dispute_deadline, expire)
 
     def _move(self, dispute: StripeDispute, amount: int, *, fee: int = 0) -> None:
-        movement = self._account.world.books.move(
+        movement = self._account.world.books.move_exchanged(
             psp=PSP,
             kind="adjustment",
             source=dispute.id,

@@ -6,7 +6,7 @@ from typing import Any
 
 from simulator.stripe.account import Cause, find
 from simulator.stripe.desk import Desk, show_event
-from simulator.stripe.dispute_objects import show_fraud_warning
+from simulator.stripe.dispute_objects import show_file, show_fraud_warning
 from simulator.stripe.forms import Params
 from simulator.stripe.lists import PAGE_PARAMS, SEARCH_PARAMS, show_page, show_search
 from simulator.stripe.method_objects import show_customer, show_method
@@ -323,6 +323,10 @@ def _close_dispute(work: Work) -> dict[str, Any]:
     return work.desk.show_dispute(work.desk.disputes.close(work.id, work.cause))
 
 
+def _upload_file(work: Work) -> dict[str, Any]:
+    return show_file(work.desk.disputes.upload(work.params))
+
+
 def _get_fraud_warning(work: Work) -> dict[str, Any]:
     warnings = work.desk.account.fraud_warnings
     return show_fraud_warning(find(warnings, work.id, "early_fraud_warning"))
@@ -379,6 +383,7 @@ ENDPOINTS = (
     Endpoint("GET", "disputes/*", _EXPAND, _get_dispute),
     Endpoint("POST", "disputes/*", DISPUTE_UPDATE, _update_dispute),
     Endpoint("POST", "disputes/*/close", _EXPAND, _close_dispute),
+    Endpoint("POST", "files", frozenset({"file", "purpose"}), _upload_file),
     Endpoint("GET", "radar/early_fraud_warnings/*", _EXPAND, _get_fraud_warning),
     Endpoint("GET", "events", EVENT_LIST, _list_events),
     Endpoint("GET", "events/*", _EXPAND, _get_event),

@@ -1,8 +1,10 @@
 """Reads Stripe's form encoding: bracket notation into nested values, and those into types."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email import message_from_bytes
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -30,6 +32,31 @@ def parse_fields(text: str) -> list[tuple[str, str]]:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
     except ValueError:
         raise InvalidParameter("The request's form is malformed.") from None
+
+
+def parse_body(body: bytes, content_type: str) -> list[tuple[str, str]]:
+    """
+    Return the fields of a form; of an uploaded file its size and SHA-256, which is all it is for.
+
+    :raises InvalidParameter: the form is malformed
+    """
+    if not content_type.startswith("multipart/form-data"):
+        return parse_fields(body.decode("utf-8", "replace"))
+    message = message_from_bytes(b"Content-Type: %s\r\n\r\n%s" % (content_type.encode(), body))
+    if not message.is_multipart():
+        raise InvalidParameter("The request's form is malformed.")
+    fields = []
+    for part in message.walk():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            is_file = part.get_filename() is not None
+            fields.append((name, _digest(content) if is_file else content.decode()))
+    return fields
+
+
+def _digest(content: bytes) -> str:
+    return f"{len(content)}:{hashlib.sha256(content).hexdigest()}"
 
 
 def nest(fields: list[tuple[str, str]]) -> dict[str, Any]:

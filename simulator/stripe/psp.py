@@ -26,7 +26,7 @@ from simulator.stripe.errors import (
     UnknownPath,
 )
 from simulator.stripe.expansion import expand
-from simulator.stripe.forms import Params, nest, parse_fields
+from simulator.stripe.forms import Params, nest, parse_body, parse_fields
 from simulator.stripe.moves import MOVES
 from simulator.stripe.records import Intent
 from simulator.webhooks import Signed
@@ -65,7 +65,7 @@ class Stripe:
         try:
             desk = self._authenticate(message)
             endpoint, object_id = _route(message)
-            fields = parse_fields(message.body.decode("utf-8", "replace"))
+            fields = parse_body(message.body, message.headers.get("content-type", ""))
             if message.method != "POST":
                 fields += parse_fields(message.query)
             work = Work(

@@ -151,6 +151,17 @@ class StripeDispute(Dispute):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UploadedFile:
+    """A file that the merchant uploaded, by its digest."""
+
+    id: str
+    purpose: str
+    size: int
+    sha256: str
+    created: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FraudWarning:
     """The payer's bank says that the charge was a fraud."""
 

@@ -88,6 +88,8 @@ def crawl(client: Client, start: str) -> set[str]:
         visited.add(url)
         response = client.get(url, follow=True)
         assert response.status_code == 200, (url, response.status_code)
+        if not response["Content-Type"].startswith("text/html"):
+            continue
         base = url.partition("?")[0]
         links = [html.unescape(link) for link in _HREF.findall(response.content.decode())]
         waiting += [base + link if link.startswith("?") else link for link in links]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.disputes.models import Dispute
+from apps.disputes.models import Dispute, Submission
 from apps.disputes.services.evidence import save_evidence, submit_evidence
 from apps.disputes.services.sweeps import find_missed_disputes, sweep_disputes
 from apps.gateways import registry
@@ -69,7 +69,8 @@ def test_ac_083_without_any_webhook_a_dispute_is_found_answered_and_won(
     assert (won.status, won.amount_withdrawn) == ("won", 0)
     assert balances()["gateway_clearing"] == before["gateway_clearing"] - 1500
     (kept,) = stripe.control("GET", f"disputes?reference={intent.id}")["data"]
-    assert (kept["submissions"], kept["evidence"]) == (1, evidence)
+    assert (kept["submissions"], kept["evidence"]["customer_name"]) == (1, "Ada")
+    assert kept["packet_sha256"] == Submission.objects.get().sha256
 
 
 def test_ac_092_the_banks_second_round_is_heard(stripe: RunningSimulator) -> None:

@@ -1,5 +1,6 @@
 """Deadlines, drafts, the one submission, and giving up."""
 
+import hashlib
 from datetime import timedelta
 from functools import partial
 
@@ -18,7 +19,7 @@ from apps.disputes.errors import (
 from apps.disputes.matrix import FIELD_LIMIT, TOTAL_LIMIT, checklist, missing
 from apps.disputes.models import Dispute, DisputeCase, Submission
 from apps.disputes.services.endings import accept_dispute
-from apps.disputes.services.evidence import digest_of, save_evidence, submit_evidence
+from apps.disputes.services.evidence import save_evidence, submit_evidence
 from apps.disputes.services.sweeps import find_missed_disputes, sweep_disputes
 from apps.gateways.base import DisputeStage
 from apps.gateways.errors import GatewayRejected, GatewayUnknown
@@ -80,7 +81,10 @@ def test_ac_087_evidence_is_submitted_once(gateway: FakeGateway) -> None:
     assert (sent.status, sent.submissions, sent.submitted_by) == ("under_review", 1, PERSON.actor)
     assert gateway.evidence == {dispute.gateway_reference: {"customer_name": "Ada"}}
     submission = Submission.objects.get()
-    assert submission.sha256 == digest_of({"customer_name": "Ada"})
+    packet = gateway.packets[dispute.gateway_reference]
+    assert submission.sha256 == hashlib.sha256(packet).hexdigest()
+    assert submission.packet is not None
+    assert bytes(submission.packet.content) == packet
     assert gateway.calls.count(("submit_evidence", submission.id)) == 1
 
 
@@ -156,7 +160,8 @@ def test_nothing_is_submitted_without_evidence(gateway: FakeGateway) -> None:
 
 def test_ac_087_what_banks_would_cut_off_is_refused(gateway: FakeGateway) -> None:
     dispute = disputed(gateway)
-    names = [wanted.field.name for wanted in checklist("fraudulent", {})][:8]
+    wanted = [each.field for each in checklist("fraudulent", {})]
+    names = [field.name for field in wanted if not field.is_file][:8]
 
     with pytest.raises(EvidenceTooLong) as one:
         save(dispute, customer_name="x" * (FIELD_LIMIT + 1))
@@ -170,7 +175,10 @@ def test_ac_087_what_banks_would_cut_off_is_refused(gateway: FakeGateway) -> Non
 
 
 def test_the_checklist_names_what_is_still_missing() -> None:
-    assert missing("duplicate", {"duplicate_charge_id": "ch_1"}) == ["duplicate_charge_explanation"]
+    assert missing("duplicate", {"duplicate_charge_id": "ch_1"}) == [
+        "duplicate_charge_explanation",
+        "duplicate_charge_documentation",
+    ]
     assert missing("unrecognized", {}) == missing("fraudulent", {})
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 
 from apps.gateways.base import (
+    DisputeEvidence,
     DisputeStage,
     DisputeState,
     GatewayAccount,
@@ -16,6 +18,9 @@ from apps.gateways.stripe.adapter import StripeGateway
 from simulator.testing import RunningSimulator
 
 INTENT = "pi_disputed"
+ADA = DisputeEvidence(
+    reason="fraudulent", texts={"customer_name": "Ada"}, packet=b"%PDF-1.7 all of it"
+)
 
 
 @pytest.fixture
@@ -94,14 +99,19 @@ def test_evidence_is_sent_once_per_key_and_refused_a_second_time(
     pay(gateway)
     reference = dispute(simulator)
 
-    gateway.submit_evidence(reference, evidence={"customer_name": "Ada"}, key="k1")
-    sent = gateway.submit_evidence(reference, evidence={"customer_name": "Ada"}, key="k1")
+    gateway.submit_evidence(reference, evidence=ADA, key="k1")
+    sent = gateway.submit_evidence(reference, evidence=ADA, key="k1")
     with pytest.raises(GatewayRejected):
-        gateway.submit_evidence(reference, evidence={"customer_name": "Bob"}, key="k2")
+        gateway.submit_evidence(
+            reference,
+            evidence=DisputeEvidence(reason="fraudulent", texts={"customer_name": "Bob"}),
+            key="k2",
+        )
 
     assert (sent.state, sent.submissions) == (DisputeState.UNDER_REVIEW, 1)
     (kept,) = simulator.control("GET", f"disputes?reference={INTENT}")["data"]
-    assert (kept["submissions"], kept["evidence"]) == (1, {"customer_name": "Ada"})
+    assert (kept["submissions"], kept["evidence"]["customer_name"]) == (1, "Ada")
+    assert kept["packet_sha256"] == sha256(ADA.packet).hexdigest()
 
 
 def test_an_accepted_dispute_is_lost(simulator: RunningSimulator, gateway: StripeGateway) -> None:

@@ -96,6 +96,7 @@ class DialogViews:
 
     def _form(self, request: Any, dialog: Dialog, data: Any = None) -> DialogForm:
         form = dialog.form_class(data, subject=dialog.subject)
+        form.files = request.FILES
         form.initial.update(dialog.initial())
         dialog.prepare(form)
         now = timezone.now()

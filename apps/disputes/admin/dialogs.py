@@ -14,7 +14,7 @@ from apps.disputes.models import Dispute
 from apps.disputes.selectors import find_case, suggest_evidence
 from apps.disputes.services.details import assign_dispute
 from apps.disputes.services.endings import accept_dispute
-from apps.disputes.services.evidence import save_evidence, submit_evidence
+from apps.disputes.services.evidence import attach_file, save_evidence, submit_evidence
 from apps.disputes.states import ANSWERABLE, OPEN_CHARGEBACKS
 
 
@@ -68,6 +68,8 @@ class EvidenceForm(DialogForm):
         suggested = suggest_evidence(subject)
         for wanted in checklist(subject.reason, draft):
             name = wanted.field.name
+            if wanted.field.is_file:
+                continue
             is_suggested = name not in draft and name in suggested
             wish = "Banks want this. " if wanted.is_required else ""
             note = " Filled in from our data." if is_suggested else ""
@@ -108,6 +110,51 @@ class EvidenceDialog(_DisputeDialog):
             now=now,
         )
         return Outcome(message="The draft is saved.")
+
+
+class UploadForm(DialogForm):
+    """A file, and what it proves."""
+
+    field = forms.ChoiceField(label="What it is", choices=())
+    file = forms.FileField(
+        label="File",
+        help_text="PDF, PNG or JPEG, at most 5 MiB and 50 pages.",
+        widget=forms.ClearableFileInput(attrs={"accept": "application/pdf,image/png,image/jpeg"}),
+    )
+
+    def __init__(self, data: Any = None, *, subject: Dispute) -> None:
+        super().__init__(data, subject=subject)
+        wanted = [each for each in checklist(subject.reason, {}) if each.field.is_file]
+        choices: Any = self.fields["field"]
+        choices.choices = [(each.field.name, each.field.label) for each in wanted]
+
+
+class UploadDialog(_DisputeDialog):
+    """Add a document to the draft; one that was there under the same name is replaced."""
+
+    name = "upload"
+    label = "Add a document…"
+    permission = "disputes.change_dispute"
+    form_class = UploadForm
+    submit = "Add the document"
+
+    def is_offered(self) -> bool:
+        """Return whether evidence is still taken."""
+        return self.is_answerable()
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Look at the file, keep it and note it in the draft."""
+        upload = answers["file"]
+        file = attach_file(
+            scope=self.subject.scope,
+            dispute_id=self.subject.id,
+            field=answers["field"],
+            content=upload.read(),
+            name=upload.name,
+            origin=origin,
+            now=now,
+        )
+        return Outcome(message=f"{file.name} is part of the draft: {file.pages} page(s).")
 
 
 class SubmitForm(DialogForm):

@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -24,17 +25,26 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timeline
-from apps.disputes.admin.dialogs import AcceptDialog, AssignDialog, EvidenceDialog, SubmitDialog
+from apps.disputes.admin.dialogs import (
+    AcceptDialog,
+    AssignDialog,
+    EvidenceDialog,
+    SubmitDialog,
+    UploadDialog,
+)
 from apps.disputes.admin.display import due_chip, stage_chip, status_chip
-from apps.disputes.matrix import checklist, claim_of
+from apps.disputes.matrix import FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.policies import answer_by
 from apps.disputes.ratios import WinRate, win_rate
-from apps.disputes.selectors import count_outcomes, find_case
+from apps.disputes.selectors import count_outcomes, find_case, find_submission, list_files
+from apps.disputes.services.packet import build_packet
 from apps.outbox.models import Event
 
 # Texts are shown in full in the dialog.
 _EXCERPT = 120
+# Evidence quotes names and addresses.
+_SEE_EVIDENCE = "backoffice.view_pii"
 _EVENTS_MAX = 100
 
 
@@ -55,7 +65,7 @@ class DisputeAdmin(ObjectAdmin):
         ("Won", "status__exact=won"),
         ("Lost", "status__in=lost,accepted,expired"),
     )
-    dialogs = (EvidenceDialog, SubmitDialog, AssignDialog, AcceptDialog)
+    dialogs = (EvidenceDialog, UploadDialog, SubmitDialog, AssignDialog, AcceptDialog)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the most urgent first where people answer, the newest first elsewhere."""
@@ -110,6 +120,33 @@ class DisputeAdmin(ObjectAdmin):
         """Search by the dispute's id, its payment's, or the gateway's."""
         return Q(pk=term) | Q(intent_id=term) | Q(gateway_reference=term)
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add the packet as a file, before the pattern that takes every path for an id."""
+        view = self.admin_site.admin_view(self.packet_view)
+        return [
+            path("<slug:object_id>/packet/", view, name="disputes_dispute_packet"),
+            *super().get_urls(),
+        ]
+
+    def packet_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Return the packet: of the draft while there is one to send, else as it was sent."""
+        if not (self.has_view_permission(request) and request.user.has_perm(_SEE_EVIDENCE)):
+            raise PermissionDenied
+        dispute = self._get(request, object_id)
+        sent = find_submission(dispute)
+        if sent is not None and sent.packet is not None:
+            content = bytes(sent.packet.content)
+        else:
+            case = find_case(dispute)
+            evidence = case.evidence if case else {}
+            content = build_packet(dispute, evidence, now=timezone.now())
+        response = HttpResponse(content, content_type="application/pdf")
+        response["Content-Disposition"] = f'inline; filename="{dispute.id}-{dispute.round}.pdf"'
+        # Uploaded pages stand in it: whatever they are, they get no rights on this site.
+        response["Content-Security-Policy"] = "default-src 'none'; object-src 'self'; sandbox"
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
     def page(self, _request: HttpRequest, obj: Any) -> Page:
         """Return the claim, what answers it, and what is at stake."""
         case = find_case(obj)
@@ -122,7 +159,7 @@ class DisputeAdmin(ObjectAdmin):
             ),
             subtitle=identifier(obj.id),
             main=(_claim(obj), _checklist(obj, case), _timeline(obj)),
-            side=(_deadline(obj, case), _money(obj), _outcomes(obj), _details(obj)),
+            side=(_deadline(obj, case), _packet(obj), _money(obj), _outcomes(obj), _details(obj)),
         )
 
 
@@ -148,6 +185,8 @@ def _claim(dispute: Dispute) -> Facts:
 
 def _checklist(dispute: Dispute, case: DisputeCase | None) -> Table:
     evidence = case.evidence if case else {}
+    named = [evidence[name] for name in FILE_FIELDS & evidence.keys()]
+    names = {file.id: file.name for file in list_files(dispute.scope, named)}
     rows = [
         (
             stacked(wanted.field.label, wanted.field.why),
@@ -155,7 +194,7 @@ def _checklist(dispute: Dispute, case: DisputeCase | None) -> Table:
             if wanted.is_given
             else chip("Missing", Tone.WARNING if wanted.is_required else Tone.NEUTRAL),
             "Required" if wanted.is_required else "Optional",
-            _excerpt(evidence.get(wanted.field.name, "")),
+            _excerpt(names.get(text := evidence.get(wanted.field.name, ""), text)),
         )
         for wanted in checklist(dispute.reason, evidence)
     ]
@@ -191,6 +230,22 @@ def _deadline(dispute: Dispute, case: DisputeCase | None) -> Facts:
             ("The gateway's deadline", moment(dispute.due_at)),
             ("Submitted", moment(dispute.submitted_at)),
             ("Assigned to", _assignee(case)),
+        ],
+    )
+
+
+def _packet(dispute: Dispute) -> Facts:
+    url = reverse("admin:disputes_dispute_packet", args=[dispute.id])
+    sent = find_submission(dispute)
+    if sent is None or sent.packet is None:
+        return Facts("Packet", [("Preview", link(url, "What the bank would get (PDF)"))])
+    return Facts(
+        "Packet",
+        [
+            ("As it was sent", link(url, f"{sent.packet.pages} page(s), PDF")),
+            ("SHA-256", identifier(sent.sha256)),
+            ("Confirmed by the gateway", moment(sent.sent_at)),
+            ("Submitted by", sent.submitted_by.partition(":")[2]),
         ],
     )
 

@@ -23,8 +23,12 @@ def _text() -> TextField:
     return TextField(required=False, max_length=_TEXT_MAX, allow_blank=True)
 
 
+def _file() -> TextField:
+    return TextField(required=False, max_length=40, allow_blank=True)
+
+
 class Evidence(RequestSchema):
-    """The texts of the evidence, by Stripe's names; an empty one takes the text out."""
+    """Texts and ids of files, by Stripe's names; an empty one takes it out."""
 
     product_description = _text()
     customer_email_address = _text()
@@ -44,6 +48,15 @@ class Evidence(RequestSchema):
     duplicate_charge_id = _text()
     duplicate_charge_explanation = _text()
     uncategorized_text = _text()
+    customer_communication = _file()
+    customer_signature = _file()
+    receipt = _file()
+    cancellation_policy = _file()
+    refund_policy = _file()
+    service_documentation = _file()
+    shipping_documentation = _file()
+    duplicate_charge_documentation = _file()
+    uncategorized_file = _file()
 
 
 class UpdateDispute(RequestSchema):

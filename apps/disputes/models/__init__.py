@@ -2,5 +2,6 @@
 
 from apps.disputes.models.cases import DisputeCase, Submission
 from apps.disputes.models.disputes import Dispute, DisputeFunds, FraudReport
+from apps.disputes.models.files import StoredFile
 
-__all__ = ["Dispute", "DisputeCase", "DisputeFunds", "FraudReport", "Submission"]
+__all__ = ["Dispute", "DisputeCase", "DisputeFunds", "FraudReport", "StoredFile", "Submission"]

@@ -9,6 +9,7 @@ from simple_history.models import HistoricalRecords  # type: ignore[import-untyp
 
 from apps.common.ids import new_id
 from apps.disputes.models.disputes import Dispute
+from apps.disputes.models.files import StoredFile
 
 
 class DisputeCase(models.Model):
@@ -30,16 +31,17 @@ class DisputeCase(models.Model):
 
 class Submission(models.Model):
     """
-    The evidence of one round as it was sent, with its digest; at most one per round counts.
+    The evidence of one round as it was sent; at most one per round counts.
 
-    Its id is the idempotency key at the gateway. One that the gateway refused (`refused_at`) may
-    be followed by another.
+    `packet` is the PDF that the bank got, `sha256` its digest. Its id is the idempotency key at
+    the gateway. One that the gateway refused (`refused_at`) may be followed by another.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "dps"))
     dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="sent")
     round = models.PositiveSmallIntegerField()
     evidence = models.JSONField()
+    packet = models.ForeignKey(StoredFile, on_delete=models.PROTECT, null=True, related_name="+")
     sha256 = models.CharField(max_length=64)
     submitted_by = models.CharField(max_length=300)
     created_at = models.DateTimeField()

@@ -1,7 +1,5 @@
 """Evidence: drafted as often as one likes, submitted once per round."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,12 +16,15 @@ from apps.disputes.errors import (
     EvidenceEmpty,
     EvidenceTooLong,
 )
-from apps.disputes.matrix import excess
-from apps.disputes.models import Dispute, DisputeCase, Submission
-from apps.disputes.selectors import find_case, get_dispute
+from apps.disputes.matrix import FILE_FIELDS, excess
+from apps.disputes.models import Dispute, DisputeCase, StoredFile, Submission
+from apps.disputes.selectors import find_case, get_dispute, list_files
 from apps.disputes.services.events import Moment
+from apps.disputes.services.files import store_file
+from apps.disputes.services.packet import freeze_packet
 from apps.disputes.services.record import record_dispute
 from apps.disputes.states import ANSWERABLE
+from apps.gateways.base import DisputeEvidence
 from apps.gateways.errors import GatewayError, GatewayRejected
 from apps.gateways.registry import get_gateway
 
@@ -34,15 +35,19 @@ def save_evidence(
     *, scope: Scope, dispute_id: str, evidence: Mapping[str, str], now: datetime
 ) -> DisputeCase:
     """
-    Keep texts of the draft; an empty text takes one out, what is not named stays.
+    Keep parts of the draft; an empty one takes it out, what is not named stays.
 
-    :raises ResourceMissing: no such dispute
+    A file is named by its id.
+
+    :raises ResourceMissing: no such dispute, or no such file
     :raises DisputeClosed: nobody waits for an answer
     :raises EvidenceAlreadySubmitted: this round's evidence is frozen
     :raises DisputePastDue: the bank takes no more evidence
     :raises EvidenceTooLong: more than banks read (AC-87)
     """
     get_dispute(scope, dispute_id)
+    named = {evidence[name] for name in FILE_FIELDS & evidence.keys()} - {""}
+    list_files(scope, named)
     with transaction.atomic():
         dispute = Dispute.objects.lock(dispute_id)
         _check_answerable(dispute, now=now)
@@ -56,9 +61,30 @@ def save_evidence(
     return case
 
 
+def attach_file(
+    *,
+    scope: Scope,
+    dispute_id: str,
+    field: str,
+    content: bytes,
+    name: str,
+    origin: Origin,
+    now: datetime,
+) -> StoredFile:
+    """
+    Keep an uploaded file and note it in the draft, or neither.
+
+    :raises DomainError: what `store_file` or `save_evidence` refuses
+    """
+    with transaction.atomic():
+        file = store_file(scope=scope, content=content, name=name, origin=origin, now=now)
+        save_evidence(scope=scope, dispute_id=dispute_id, evidence={field: file.id}, now=now)
+    return file
+
+
 def submit_evidence(*, scope: Scope, dispute_id: str, origin: Origin, now: datetime) -> Dispute:
     """
-    Freeze the draft and send it to the bank, once per round (AC-87).
+    Freeze the draft and its packet and send them to the bank, once per round (AC-87).
 
     What cannot be sent now is sent by a sweep, with the same key.
 
@@ -67,6 +93,7 @@ def submit_evidence(*, scope: Scope, dispute_id: str, origin: Origin, now: datet
     :raises EvidenceAlreadySubmitted: it was submitted before
     :raises DisputePastDue: the bank takes no more evidence
     :raises EvidenceEmpty: there is no draft
+    :raises PacketTooLarge: its files are more than a bank takes
     """
     get_dispute(scope, dispute_id)
     with transaction.atomic():
@@ -76,12 +103,16 @@ def submit_evidence(*, scope: Scope, dispute_id: str, origin: Origin, now: datet
         case = find_case(dispute)
         if case is None or not case.evidence:
             raise EvidenceEmpty(dispute=dispute.id)
+        # Made under the lock, so that it holds the very draft that is frozen; only people who
+        # work on the same dispute wait for it.
+        packet = freeze_packet(dispute, case.evidence, by=origin.actor, now=now)
         submission = Submission.objects.create(
             id=new_id("dps"),
             dispute=dispute,
             round=dispute.round,
             evidence=case.evidence,
-            sha256=digest_of(case.evidence),
+            packet=packet,
+            sha256=packet.sha256,
             submitted_by=origin.actor,
             created_at=now,
         )
@@ -104,14 +135,14 @@ def send_submission(*, submission_id: str, origin: Origin = CLOCK, now: datetime
 
     Evidence which the gateway refuses is a draft again.
     """
-    submission = Submission.objects.select_related("dispute").get(pk=submission_id)
+    submission = Submission.objects.select_related("dispute", "packet").get(pk=submission_id)
     dispute = submission.dispute
     if submission.sent_at is not None or submission.refused_at is not None:
         return dispute
     release_connection()
     try:
         result = get_gateway(dispute.gateway).submit_evidence(
-            dispute.gateway_reference, evidence=submission.evidence, key=submission.id
+            dispute.gateway_reference, evidence=_as_sent(submission), key=submission.id
         )
     except GatewayRejected as refusal:
         logger.warning("evidence of %s was refused: %s", dispute.id, refusal)
@@ -123,10 +154,14 @@ def send_submission(*, submission_id: str, origin: Origin = CLOCK, now: datetime
     return record_dispute(gateway=dispute.gateway, result=result, origin=origin, now=now)
 
 
-def digest_of(evidence: Mapping[str, str]) -> str:
-    """Return the SHA-256 of the evidence in one fixed form."""
-    text = json.dumps(evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _as_sent(submission: Submission) -> DisputeEvidence:
+    """Return the texts one by one, and the packet, which holds the files."""
+    packet = submission.packet
+    return DisputeEvidence(
+        reason=submission.dispute.reason,
+        texts={name: text for name, text in submission.evidence.items() if name not in FILE_FIELDS},
+        packet=bytes(packet.content) if packet else b"",
+    )
 
 
 def _refuse(submission: Submission, *, code: str, origin: Origin, now: datetime) -> Dispute:

@@ -27,6 +27,7 @@ from apps.gateways.adyen.journal import Journal, collect_facts
 from apps.gateways.adyen.methods import read_stored, read_stored_list, split_token
 from apps.gateways.adyen.webhooks import read_notification
 from apps.gateways.base import (
+    DisputeEvidence,
     DisputeResult,
     FraudWarning,
     GatewayAccount,
@@ -195,7 +196,7 @@ class AdyenGateway:
         return iter(())
 
     def submit_evidence(
-        self, reference: str, *, evidence: Mapping[str, str], key: str
+        self, reference: str, *, evidence: DisputeEvidence, key: str
     ) -> DisputeResult:
         """There are no disputes here."""
         del evidence, key

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from apps.gateways.base import (
+    DisputeEvidence,
     DisputeResult,
     FraudWarning,
     GatewayAccount,
@@ -51,6 +52,8 @@ _Read = TypeVar("_Read")
 
 # With these an answer tells the fee and the card, and no second call is needed.
 _EXPANDED = ["latest_charge.balance_transaction", "payment_method"]
+# What a refund took from our account, where that is in another currency.
+_REFUND_EXPANDED = ["balance_transaction"]
 
 # Stripe takes no other reasons; ours go along as metadata of our own refund.
 _REFUND_REASONS = {"duplicate", "fraudulent", "requested_by_customer"}
@@ -144,11 +147,15 @@ class StripeGateway:
 
     def retrieve_refund(self, reference: str) -> RefundResult:
         """Read the refund."""
-        return _read(read_refund, self._calls.get(_path("refunds", reference)))
+        refund = self._calls.get(_path("refunds", reference), {"expand": _REFUND_EXPANDED})
+        return _read(read_refund, refund)
 
     def find_refund(self, refund_id: str, *, payment_reference: str) -> RefundResult | None:
         """Look through the payment's refunds, newest first; this list does not lag behind."""
-        refunds = self._list("/v1/refunds", {"payment_intent": payment_reference})
+        expanded = [f"data.{path}" for path in _REFUND_EXPANDED]
+        refunds = self._list(
+            "/v1/refunds", {"payment_intent": payment_reference, "expand": expanded}
+        )
         for refund in refunds:
             result = _read(read_refund, refund)
             if result.refund_id == refund_id:
@@ -182,10 +189,16 @@ class StripeGateway:
             yield _read(read_dispute, dispute)
 
     def submit_evidence(
-        self, reference: str, *, evidence: Mapping[str, str], key: str
+        self, reference: str, *, evidence: DisputeEvidence, key: str
     ) -> DisputeResult:
-        """Hand the evidence in; Stripe takes no second submission."""
-        params = {"evidence": dict(evidence), "submit": True}
+        """Hand the evidence in, its packet as a file; Stripe takes no second submission."""
+        texts = dict(evidence.texts)
+        if evidence.packet:
+            kept = self._calls.upload(
+                evidence.packet, purpose="dispute_evidence", key=f"{key}:file"
+            )
+            texts["uncategorized_file"] = _read(lambda answer: read_id(answer, "file"), kept)
+        params = {"evidence": texts, "submit": True}
         return _read(read_dispute, self._post(_path("disputes", reference), params, key=key))
 
     def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
@@ -323,6 +336,7 @@ def _refund_params(request: RefundRequest) -> Mapping[str, Any]:
         "payment_intent": request.reference,
         "amount": request.amount,
         "metadata": {"refund": request.refund_id},
+        "expand": _REFUND_EXPANDED,
     }
     if request.reason in _REFUND_REASONS:
         params["reason"] = request.reason

@@ -9,6 +9,7 @@ costs four times the rest of the call. The SDK's typed parameters keep the calls
 import logging
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from apps.gateways.transport import HttpTransport
 
 # The shape of Stripe's objects that `translate` reads.
 STRIPE_VERSION = "2026-10-28.endive"
+UPLOADS_PATH = "/v1/files"
 
 # Before any request: telemetry writes a file with a lasting id into the home directory and tells
 # Stripe our latencies.
@@ -54,12 +56,15 @@ class StripeCalls:
 
     def __init__(self, account: GatewayAccount) -> None:
         api_base = account.api_base or stripe.DEFAULT_API_BASE
+        files_base = account.api_base or stripe.DEFAULT_UPLOAD_API_BASE
         self._transport = HttpTransport(api_base, timeouts=account.timeouts)
+        # Stripe takes files at a host of its own.
+        self._uploads = HttpTransport(files_base, timeouts=account.timeouts)
         self._client = stripe.StripeClient(
             account.api_key,
             stripe_version=STRIPE_VERSION,
-            base_addresses={"api": api_base},
-            http_client=_SdkTransport(self._transport),
+            base_addresses={"api": api_base, "files": files_base},
+            http_client=_SdkTransport(self._transport, uploads=self._uploads),
             # The router decides on repeating, within its own time; the SDK must not do so too.
             max_network_retries=0,
         )
@@ -85,9 +90,20 @@ class StripeCalls:
             raise GatewayRejected("refused here: a call that changes something needs a key")
         return self._call("post", path, params, idempotency_key=key)
 
+    def upload(self, content: bytes, *, purpose: str, key: str) -> Mapping[str, Any]:
+        """
+        Keep a file at Stripe, once per key.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        params = {"file": BytesIO(content), "purpose": purpose}
+        options = {"base": "files", "content_type": "multipart/form-data", "idempotency_key": key}
+        return self._call("post", UPLOADS_PATH, params, **options)
+
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._transport.close()
+        self._uploads.close()
 
     def _call(
         self, method: str, path: str, params: Mapping[str, Any], **options: str
@@ -141,9 +157,10 @@ class _SdkTransport(stripe.HTTPClient):
 
     name = "payments"
 
-    def __init__(self, transport: HttpTransport) -> None:
+    def __init__(self, transport: HttpTransport, *, uploads: HttpTransport) -> None:
         super().__init__()
         self._transport = transport
+        self._uploads = uploads
 
     def request(
         self,
@@ -155,11 +172,14 @@ class _SdkTransport(stripe.HTTPClient):
         _usage: list[str] | None = None,
     ) -> tuple[str, int, Mapping[str, str]]:
         parts = urlsplit(url)
-        answer = self._transport.send(
+        transport = self._uploads if parts.path == UPLOADS_PATH else self._transport
+        # A form is text, a file is bytes.
+        is_text = isinstance(post_data, str)
+        answer = transport.send(
             method.upper(),
             f"{parts.path}?{parts.query}" if parts.query else parts.path,
             headers=headers or {},
-            body=None if post_data is None else str(post_data).encode("ascii"),
+            body=post_data.encode("ascii") if is_text else post_data,
         )
         # The SDK types the body as text but decodes bytes itself, and reports what is no UTF-8.
         headers_found = cast("Mapping[str, str]", answer.headers)
@@ -167,3 +187,4 @@ class _SdkTransport(stripe.HTTPClient):
 
     def close(self) -> None:
         self._transport.close()
+        self._uploads.close()
