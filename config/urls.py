@@ -15,6 +15,7 @@ from apps.outbox.api import events
 from apps.payments.api import charges, intents, orders, refunds, transfers
 from apps.payouts.api import accounts, payouts
 from apps.reconciliation.api import views as reconciliation
+from apps.reporting.api import views as reporting
 from apps.subscriptions.api import catalog, clocks, invoices, subscriptions
 from apps.subscriptions.pages import invoice_page
 from apps.vault.api import views as methods
@@ -216,6 +217,14 @@ people_urls: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
 ]
 
+reporting_urls: list[URLPattern | URLResolver] = [
+    path("v1/reports/summary", reporting.Summary.as_view()),
+    path("v1/reports/settlement_forecast", reporting.SettlementForecast.as_view()),
+    path("v1/reporting/report_runs", reporting.ReportRunList.as_view()),
+    path("v1/reporting/report_runs/<str:run_id>", reporting.ReportRunDetail.as_view()),
+    path("v1/reporting/report_runs/<str:run_id>/contents", reporting.ReportRunContents.as_view()),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     *operations_urls,
     *event_urls,
@@ -227,6 +236,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *dispute_urls,
     *ledger_urls,
     *reconciliation_urls,
+    *reporting_urls,
     *risk_urls,
     *routing_urls,
     *webhook_urls,

@@ -119,6 +119,32 @@ class RollUp(models.Model):
         return f"figures of {self.rolled_at}"
 
 
+class ReportRun(models.Model):
+    """A report as it was made once: its file stays as it is, with its digest. Never changed."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "frr"))
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    report_type = models.CharField(max_length=60)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    currency = models.CharField(max_length=3, blank=True)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    rows = models.PositiveIntegerField()
+    requested_by = models.CharField(max_length=300)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="report_interval", condition=Q(since__lt=F("until")))
+        ]
+        indexes = [models.Index(name="report_run_list", fields=["merchant_id", "livemode", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.report_type} {self.id}"
+
+
 class Forecast(models.Model):
     """
     What a gateway would pay out on a day, as it was expected on another. Never changed.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Final
 
 from apps.reporting.calendars import PayoutCalendar
@@ -11,6 +12,8 @@ from apps.reporting.calendars import PayoutCalendar
 WEEKS_BACK: Final = 8
 FORECAST_DAYS: Final = 14
 _DAYS_PER_WEEK: Final = 7
+# A business that grew more than this within weeks is told by no rule.
+_MOST_GROWTH: Final = Fraction(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ def forecast_payouts(
 
     `net_by_day` is what each day added to the money at the gateway: captures less refunds, fees
     and disputes. Days that have ended are known; today counts as what is booked, or as a usual day
-    of its weekday if that is more; later days are usual days of their weekday.
+    of its weekday if that is more; later days are usual days of their weekday. What is usual grows
+    as the last two weeks grew.
     """
     payouts: dict[date, ExpectedPayout] = {}
     # The longest delay and its holidays lie well within as many days as are forecast.
@@ -71,13 +75,35 @@ def _usual(day: date, *, net_by_day: Mapping[date, int], today: date) -> tuple[i
     seen = sorted(net_by_day.get(week, 0) for week in weeks if week >= first)
     if not seen:
         return 0, 0, 0
-    return percentile(seen, 10), percentile(seen, 50), percentile(seen, 90)
+    growth = _growth(net_by_day, today=today)
+    # Sorted again: growth turns the order of negative days around.
+    low, middle, high = sorted(round(percentile(seen, share) * growth) for share in (10, 50, 90))
+    return low, middle, high
+
+
+def _growth(net_by_day: Mapping[date, int], *, today: date) -> Fraction:
+    """Return the last two weeks against a mean fortnight of all that is looked at, bounded."""
+    days = [today - timedelta(days=back) for back in range(1, WEEKS_BACK * _DAYS_PER_WEEK + 1)]
+    if min(net_by_day, default=today) > days[-1]:
+        # Too young to tell growth from the beginning.
+        return Fraction(1)
+    total = sum(net_by_day.get(day, 0) for day in days)
+    recent = sum(net_by_day.get(day, 0) for day in days[: 2 * _DAYS_PER_WEEK])
+    if total <= 0 or recent <= 0:
+        return Fraction(1)
+    growth = Fraction(recent * WEEKS_BACK, 2 * total)
+    return min(max(growth, 1 / _MOST_GROWTH), _MOST_GROWTH)
 
 
 def percentile(ordered: Sequence[int], share: int) -> int:
-    """Return the percentile between its two neighbours, rounded to a whole unit, half up."""
-    place = (len(ordered) - 1) * share
-    index, rest = divmod(place, 100)
+    """
+    Return the percentile between its two neighbours, rounded to a whole unit, half up.
+
+    Of few values the outer ones are the lowest and the highest: the next value lies below the
+    lowest of n in one case of n + 1.
+    """
+    place = (len(ordered) + 1) * share - 100
+    index, rest = divmod(min(max(place, 0), (len(ordered) - 1) * 100), 100)
     if not rest:
         return ordered[index]
     low, high = ordered[index], ordered[index + 1]

@@ -59,8 +59,8 @@ def test_money_never_arrives_on_a_closed_day_nor_out_of_order(day: date, delay: 
 
 
 def test_days_that_have_ended_are_known_and_later_ones_are_usual_days() -> None:
-    # Eight Mondays of 100..800, and Friday and Saturday of last week.
-    mondays = {TODAY - timedelta(weeks=back): 900 - 100 * back for back in range(1, 9)}
+    # Seven Mondays of 200..800, too few to speak of growth; Friday and Saturday of last week.
+    mondays = {TODAY - timedelta(weeks=back): 900 - 100 * back for back in range(1, 8)}
     booked = {**mondays, date(2026, 11, 13): 5_000, date(2026, 11, 14): 70, TODAY: 250}
 
     payouts = {p.arrives_on: p for p in forecast_payouts(
@@ -70,12 +70,24 @@ def test_days_that_have_ended_are_known_and_later_ones_are_usual_days() -> None:
     # Friday's and Saturday's money comes on Tuesday, and nothing about it is guessed.
     tuesday = payouts[date(2026, 11, 17)]
     assert (tuesday.known, tuesday.low, tuesday.expected, tuesday.high) == (5070, 5070, 5070, 5070)
-    # Today's comes on Wednesday: 250 so far; the percentiles of 100..800 are 170, 450 and 730.
+    # Today's comes on Wednesday: 250 so far; of seven the middle one is 500, the highest 800.
     wednesday = payouts[date(2026, 11, 18)]
     assert (wednesday.known, wednesday.low, wednesday.expected, wednesday.high) == (
-        250, 250, 450, 730,
+        250, 250, 500, 800,
     )  # fmt: skip
     assert min(payouts) > TODAY
+
+
+def test_what_is_usual_grows_as_the_last_two_weeks_grew() -> None:
+    # Six weeks of 1,000 a Monday, then two of 1,500: two weeks' 3,000 against a mean of 2,250.
+    mondays = {TODAY - timedelta(weeks=back): 1_500 if back <= 2 else 1_000 for back in range(1, 9)}
+
+    payouts = forecast_payouts(net_by_day=mondays, today=TODAY, calendar=PayoutCalendar(delay=2))
+
+    assert [(p.arrives_on, p.low, p.expected, p.high) for p in payouts if p.expected] == [
+        (date(2026, 11, 18), 1_333, 1_333, 2_000),
+        (date(2026, 11, 25), 1_333, 1_333, 2_000),
+    ]
 
 
 def test_a_young_account_counts_only_the_weeks_it_has() -> None:
