@@ -6,6 +6,7 @@ The rules of money stand here once, whatever dialect asked for it. All amounts a
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +18,9 @@ from simulator.settings import Settings
 # What the PSPs take of a payment: 2.9 % and 30 minor units, half a unit rounded up.
 _FEE_PER_MILLE = 29
 _FEE_FIXED = 30
+
+# Currencies without a smaller unit, as far as the instruments here take them.
+WHOLE = frozenset({"jpy", "krw", "vnd", "clp"})
 
 
 class ChargeStatus(StrEnum):
@@ -116,11 +120,11 @@ class Dispute:
     due_by: int = 0
     submissions: int = 0
     evidence: dict[str, str] = field(default_factory=dict)
+    packet_sha256: str = ""
     movements: "list[Movement]" = field(default_factory=list)
 
     @property
     def currency(self) -> str:
-    packet_sha256: str = ""
         return self.charge.currency
 
     def describe(self) -> dict[str, Any]:
@@ -137,11 +141,11 @@ class Dispute:
             "due_by": self.due_by,
             "submissions": self.submissions,
             "evidence": self.evidence,
+            "packet_sha256": self.packet_sha256,
             "created": self.created,
         }
 
 
-            "packet_sha256": self.packet_sha256,
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Movement:
     """One line of a PSP's account with the merchant; the source of its settlement reports."""
@@ -155,10 +159,27 @@ class Movement:
     currency: str
     created: int
     available_on: int
+    exchange_rate: Decimal | None = None
 
     @property
     def net(self) -> int:
         return self.amount - self.fee
+
+
+@dataclass(slots=True)
+class Exchange:
+    """
+    In which currency the merchant's account is, and what it gives for others.
+
+    Without a currency, or a rate for the payment's, money stays in the currency it was taken in.
+    """
+
+    currency: str = ""
+    rates: dict[str, Decimal] = field(default_factory=dict)
+
+    def rate_of(self, currency: str) -> Decimal | None:
+        """Return the account's currency per unit of this one; None when it is not exchanged."""
+        return None if currency == self.currency else self.rates.get(currency)
 
 
 class RefundTooLarge(Exception):
@@ -185,6 +206,7 @@ class Books:
     refunds: dict[str, Refund] = field(default_factory=dict)
     disputes: dict[str, Dispute] = field(default_factory=dict)
     movements: dict[str, Movement] = field(default_factory=dict)
+    exchange: Exchange = field(default_factory=Exchange)
     _by_reference: defaultdict[str, list[Charge]] = field(default_factory=lambda: defaultdict(list))
     _refunds_by_charge: defaultdict[str, list[Refund]] = field(
         default_factory=lambda: defaultdict(list)
@@ -205,13 +227,12 @@ class Books:
             raise CaptureTooLarge
         charge.status = ChargeStatus.SUCCEEDED
         charge.amount_captured = amount
-        fee = (amount * _FEE_PER_MILLE + 500) // 1000 + _FEE_FIXED
-        charge.movement = self.move(
+        charge.movement = self.move_exchanged(
             psp=charge.psp,
             kind="charge",
             source=charge.id,
             amount=amount,
-            fee=fee,
+            fee=None,
             currency=charge.currency,
         )
 
@@ -245,8 +266,30 @@ class Books:
         refund.charge.amount_refunded -= refund.amount
         refund.failure_movement = self._move_back(refund, "refund_failure", refund.amount)
 
+    def move_exchanged(
+        self, *, psp: str, kind: str, source: str, amount: int, fee: int | None, currency: str
+    ) -> Movement:
+        """Write a line in the account's own currency; without a `fee` it is that of a charge."""
+        rate = self.exchange.rate_of(currency)
+        if rate is not None:
+            amount = _convert(amount, currency, self.exchange.currency, rate)
+            currency = self.exchange.currency
+        if fee is None:
+            fee = (amount * _FEE_PER_MILLE + 500) // 1000 + _FEE_FIXED
+        return self.move(
+            psp=psp, kind=kind, source=source, amount=amount, fee=fee, currency=currency, rate=rate
+        )
+
     def move(
-        self, *, psp: str, kind: str, source: str, amount: int, fee: int, currency: str
+        self,
+        *,
+        psp: str,
+        kind: str,
+        source: str,
+        amount: int,
+        fee: int,
+        currency: str,
+        rate: Decimal | None = None,
     ) -> Movement:
         """Write one line of the merchant's account."""
         now = int(self.clock.now())
@@ -260,6 +303,7 @@ class Books:
             currency=currency,
             created=now,
             available_on=now + int(self.settings.available_after) if amount > 0 else now,
+            exchange_rate=rate,
         )
         self.movements[movement.id] = movement
         return movement
@@ -276,12 +320,13 @@ class Books:
         """Begin with empty books."""
         for book in (self.charges, self.refunds, self.disputes, self.movements):
             book.clear()
+        self.exchange = Exchange()
         self._by_reference.clear()
         self._refunds_by_charge.clear()
 
     def _move_back(self, refund: Refund, kind: str, amount: int) -> Movement:
         charge = refund.charge
-        return self.move(
+        return self.move_exchanged(
             psp=charge.psp,
             kind=kind,
             source=refund.id,
@@ -289,3 +334,8 @@ class Books:
             fee=0,
             currency=charge.currency,
         )
+
+
+def _convert(amount: int, currency: str, into: str, rate: Decimal) -> int:
+    shift = 2 * ((currency in WHOLE) - (into in WHOLE))
+    return int((amount * rate).scaleb(shift).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aiohttp import web
 
+from simulator.books import Exchange
 from simulator.faults import InvalidFault
 from simulator.psp import Psp
 from simulator.settings import Settings
@@ -44,6 +46,7 @@ class Control:
             web.post("/_sim/disputes/{dispute}/advance", self.advance_dispute),
             web.get("/_sim/settings", self.show_settings),
             web.post("/_sim/settings", self.change_settings),
+            web.post("/_sim/exchange", self.set_exchange),
             web.post("/_sim/clock", self.advance_clock),
             web.post("/_sim/settlements/plant", self.plant_discrepancy),
             web.post("/_sim/settlements/close", self.close_settlement),
@@ -196,6 +199,19 @@ class Control:
         for name, value in wish.items():
             setattr(self._state.world.settings, name, float(value))
         return _answer(self._state.describe_settings())
+
+    async def set_exchange(self, request: web.Request) -> web.Response:
+        """Let the merchant's account be in one currency, with rates for what comes in others."""
+        wish = await _read_object(request)
+        told = wish.get("rates")
+        try:
+            rates = {str(name): Decimal(rate) for name, rate in dict(told or {}).items()}
+        except (InvalidOperation, TypeError, ValueError):
+            raise _bad_request("rates are decimal strings by currency") from None
+        if not all(rate.is_finite() and rate > 0 for rate in rates.values()):
+            raise _bad_request("rates are above zero")
+        self._state.world.books.exchange = Exchange(str(wish.get("currency", "")), rates)
+        return _answer({"currency": wish.get("currency", ""), "rates": told or {}})
 
     async def advance_clock(self, request: web.Request) -> web.Response:
         """Jump ahead in time."""

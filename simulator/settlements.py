@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from xml.sax.saxutils import escape
 
-from simulator.books import Movement
+from simulator.books import WHOLE, Movement
 from simulator.world import World
 
 STRIPE = "stripe"
@@ -30,8 +30,6 @@ _CATEGORIES = {
     "payout": "payout",
     "payout_failure": "payout_reversal",
 }
-# Currencies without decimals that the simulator is used with.
-_WHOLE = frozenset({"jpy", "krw", "vnd", "clp"})
 
 Row = dict[str, str]
 
@@ -244,7 +242,7 @@ def _day(created: int) -> str:
 
 
 def _major(amount: int, currency: str) -> str:
-    return str(amount) if currency in _WHOLE else str(Decimal(amount).scaleb(-2))
+    return str(amount) if currency in WHOLE else str(Decimal(amount).scaleb(-2))
 
 
 _STATEMENT = """<?xml version="1.0" encoding="UTF-8"?>

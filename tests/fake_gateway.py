@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,8 +12,8 @@ from apps.gateways import registry
 from apps.gateways.base import (
     Decline,
     DeclineClass,
-    DisputeMovement,
     DisputeEvidence,
+    DisputeMovement,
     DisputeResult,
     DisputeStage,
     DisputeState,
@@ -28,6 +29,7 @@ from apps.gateways.base import (
     RefundRequest,
     RefundResult,
     RefundState,
+    Settlement,
     StoredMethod,
 )
 from apps.gateways.errors import GatewayError, GatewayRejected
@@ -77,6 +79,8 @@ class FakeGateway:
     name: str = "stripe_main"
     kind: str = "stripe"
     fee: int | None = 30
+    # US dollars per unit of the payment's currency, where the account is in dollars.
+    rate: Decimal | None = None
     script: list[Line] = field(default_factory=list)
     before: list[GatewayError] = field(default_factory=list)
     after: list[GatewayError] = field(default_factory=list)
@@ -88,11 +92,11 @@ class FakeGateway:
     disputes: dict[str, DisputeResult] = field(default_factory=dict)
     fraud_warnings: dict[str, FraudWarning] = field(default_factory=dict)
     evidence: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    packets: dict[str, bytes] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     on_call: Callable[[], None] | None = None
 
     def create_payment(self, request: PaymentRequest) -> PaymentResult:
-    packets: dict[str, bytes] = field(default_factory=dict)
         return self._do("create", request.attempt_id, lambda: self._create(request))
 
     def _create(self, request: PaymentRequest) -> PaymentResult:
@@ -108,7 +112,8 @@ class FakeGateway:
                 intent_id=request.intent_id,
                 amount_captured=request.amount if request.capture else 0,
                 charge_reference=f"ch_fake_{request.attempt_id}",
-                fee=self.fee if request.capture else None,
+                fee=self.fee if request.capture and self.rate is None else None,
+                settlement=self._settle(request.amount, fee=self.fee) if request.capture else None,
                 method=VISA,
                 authorization_expires_at=(
                     None if request.capture else datetime.now(UTC) + timedelta(days=7)  # noqa: TID251
@@ -142,7 +147,11 @@ class FakeGateway:
         if held.state == PaymentState.VOIDED:
             raise GatewayRejected("canceled before")
         return self.move(
-            reference, state=PaymentState.CAPTURED, amount_captured=amount, fee=self.fee
+            reference,
+            state=PaymentState.CAPTURED,
+            amount_captured=amount,
+            fee=self.fee if self.rate is None else None,
+            settlement=self._settle(amount, fee=self.fee),
         )
 
     def void_payment(self, reference: str, *, key: str) -> PaymentResult:
@@ -166,6 +175,7 @@ class FakeGateway:
                 currency=request.currency,
                 refund_id=request.refund_id,
                 payment_reference=request.reference,
+                settlement=self._settle(request.amount),
             )
         return self.refunds[reference]
 
@@ -295,11 +305,14 @@ class FakeGateway:
     def move_funds(self, reference: str, amount: int, *, fee: int = 0) -> DisputeResult:
         """Withdraw (below zero) or give back money of a dispute."""
         dispute = self.disputes[reference]
+        settled = self._settle(abs(amount))
         movement = DisputeMovement(
             reference=f"txn_{reference}_{len(dispute.movements) + 1}",
-            amount=amount,
+            amount=amount
+            if settled is None
+            else (settled.amount if amount > 0 else -settled.amount),
             fee=fee,
-            currency=dispute.currency,
+            currency=dispute.currency if settled is None else settled.currency,
         )
         return self.move_dispute(reference, movements=(*dispute.movements, movement))
 
@@ -307,6 +320,17 @@ class FakeGateway:
         """Decide for the merchant and give the money back."""
         self.move_funds(reference, self.disputes[reference].amount, fee=fee)
         return self.move_dispute(reference, state=DisputeState.WON, is_charge_refundable=True)
+
+    def _settle(self, amount: int, *, fee: int | None = 0) -> Settlement | None:
+        if self.rate is None:
+            return None
+        return Settlement(
+            amount=int((amount * self.rate).quantize(Decimal(1), rounding=ROUND_HALF_EVEN)),
+            currency="USD",
+            rate=self.rate,
+            at=datetime.now(UTC),  # noqa: TID251
+            fee=fee or 0,
+        )
 
     def _get(self, reference: str) -> PaymentResult:
         return self.payments[reference]

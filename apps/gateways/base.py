@@ -8,6 +8,7 @@ errors of `apps.gateways.errors` and nothing else. Adapters know neither Django 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -102,6 +103,22 @@ class PaymentRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """
+    What a gateway made of a payment's money where our account there is in another currency.
+
+    `amount` is what it credited, or took for a refund, before its `fee`: positive minor units of
+    `currency`. `rate` is the major units of it for one major unit of the payment's currency.
+    """
+
+    amount: int
+    currency: str
+    rate: Decimal
+    at: datetime
+    fee: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentResult:
     """
     What the gateway knows of a payment now.
@@ -109,8 +126,9 @@ class PaymentResult:
     `attempt_id` is our reference as the gateway holds it ("" when it holds none); `reference` is
     the gateway's id of the payment, `charge_reference` that of the movement of money on it.
     `amount_captured` and `amount_refunded` are what it took and gave back in all; `fee` is None
-    until the gateway tells it, or when it is taken in another currency. `method_token` is what the
-    payment method is called there now: a one-time token becomes another one by being charged.
+    until the gateway tells it, or when it is taken in another currency: then `settlement` tells
+    it. `method_token` is what the payment method is called there now: a one-time token becomes
+    another one by being charged.
     """
 
     state: PaymentState
@@ -123,6 +141,7 @@ class PaymentResult:
     amount_refunded: int = 0
     charge_reference: str = ""
     fee: int | None = None
+    settlement: Settlement | None = None
     decline: Decline | None = None
     action_url: str = ""
     method: MethodDetails | None = None
@@ -144,7 +163,12 @@ class RefundRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefundResult:
-    """`refund_id` is our reference as the gateway holds it, "" when it holds none."""
+    """
+    What the gateway knows of a refund now.
+
+    `refund_id` is our reference as the gateway holds it, "" when it holds none. `settlement` tells
+    what it took from our account where that is in another currency.
+    """
 
     state: RefundState
     reference: str
@@ -153,6 +177,7 @@ class RefundResult:
     refund_id: str = ""
     payment_reference: str = ""
     failure_code: str = ""
+    settlement: Settlement | None = None
 
 
 class PayoutState(StrEnum):

@@ -65,6 +65,13 @@ class BookedTooLate(DomainError):
     code: ClassVar[str] = "ledger_booked_too_late"
 
 
+class RateMissing(DomainError):
+    """Nobody told this exchange rate yet."""
+
+    code: ClassVar[str] = "exchange_rate_missing"
+    template: ClassVar[str] = "There is no rate {base}/{quote}."
+
+
 class RateStale(DomainError):
     """The exchange rate is older than allowed."""
 

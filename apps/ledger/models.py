@@ -8,6 +8,7 @@ Rows are written by the SQL functions `ledger_post_entry` and `ledger_post_entri
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
 
 from apps.ledger.states import AccountKind, Layer, Side
@@ -87,6 +88,12 @@ class JournalEntry(models.Model):
         verbose_name_plural = "journal entries"
         indexes = [
             models.Index(name="ledger_entry_list", fields=["merchant_id", "livemode", "id"]),
+            # Few payments are exchanged, so this index is next to empty.
+            models.Index(
+                KeyTransform("exchanged_payment", "metadata"),
+                name="ledger_entry_exchanged",
+                condition=Q(metadata__has_key="exchanged_payment"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -242,6 +249,34 @@ class PeriodClose(models.Model):
 
     def __str__(self) -> str:
         return f"{self.merchant_id} through {self.closed_through}"
+
+
+class ExchangeRate(models.Model):
+    """
+    A rate that somebody told: major units of `quote` for one major unit of `base`.
+
+    Rates belong to nobody's books. `source` is a gateway account, or who published the rate.
+    """
+
+    base = models.CharField(max_length=3)
+    quote = models.CharField(max_length=3)
+    value = models.DecimalField(max_digits=24, decimal_places=12)
+    source = models.CharField(max_length=40)
+    as_of = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="ledger_rate_told_once", fields=["base", "quote", "as_of", "source"]
+            ),
+            models.CheckConstraint(name="ledger_rate_positive", condition=Q(value__gt=0)),
+            models.CheckConstraint(
+                name="ledger_rate_two_currencies", condition=~Q(base=models.F("quote"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.base}/{self.quote} {self.value.normalize()}"
 
 
 class UnsealedEntry(models.Model):

@@ -1,16 +1,20 @@
 """Arithmetic of money that no account sees: splitting it, changing its currency, hashing it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Self
 
 from apps.common.money import exponent, to_major
 from apps.ledger.errors import RateStale
 
 # A day-old rate is what banks and gateways publish; older ones are refused.
 RATE_AGE_MAX = timedelta(hours=36)
+
+# What the table of rates keeps behind the point.
+_RATE_DIGITS = 12
 
 
 def allocate(amount: int, weights: Sequence[int]) -> list[int]:
@@ -53,6 +57,19 @@ class Rate:
             "rate_as_of": self.as_of.isoformat(),
         }
 
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
+        """Return the rate that an entry keeps."""
+        pair, _, value = metadata["rate"].partition(" ")
+        base, _, quote = pair.partition("/")
+        return cls(
+            base=base,
+            quote=quote,
+            value=Decimal(value),
+            source=metadata["rate_source"],
+            as_of=datetime.fromisoformat(metadata["rate_as_of"]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
@@ -61,6 +78,46 @@ class Conversion:
     amount: int
     currency: str
     rate: Rate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """
+    What a gateway made of a payment's money in another currency of ours.
+
+    It credited or took `settled`, of which it kept `fee`; our books know that money as `booked`
+    minor units of the same currency, at the rate of the day of capture.
+    """
+
+    settled: Conversion
+    booked: int
+    fee: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """
+    What of a payment lies with us in another currency.
+
+    `amount` of the rate's base is not given back yet; the books hold it as `booked` of its quote.
+    """
+
+    amount: int
+    booked: int
+    rate: Rate
+
+    def booked_part(self, amount: int) -> int:
+        """Return what `amount` of it is booked as; the last part takes all that is left."""
+        part = min(amount, self.amount)
+        return allocate(self.booked, [part, self.amount - part])[0] if self.amount else 0
+
+
+def implied_rate(
+    *, amount: int, base: str, settled: int, quote: str, source: str, at: datetime
+) -> Rate:
+    """Return the rate at which somebody made `settled` of `amount` without telling it."""
+    value = to_major(settled, quote) / to_major(amount, base)
+    return Rate(base=base, quote=quote, value=round(value, _RATE_DIGITS), source=source, as_of=at)
 
 
 def convert(

@@ -118,6 +118,7 @@ SELECT target.relid::regclass::text, 'has no working trigger ' || target.name
                        ('ledger_entrykey', 'ledger_entrykey_append_only'),
                        ('ledger_seal', 'ledger_seal_append_only'),
                        ('ledger_periodclose', 'ledger_periodclose_append_only'),
+                       ('ledger_exchangerate', 'ledger_exchangerate_append_only'),
                        ('ledger_snapshotcut', 'ledger_snapshotcut_append_only'),
                        ('ledger_balancesnapshot', 'ledger_balancesnapshot_append_only')
                ) single (name_of_table, name)) target

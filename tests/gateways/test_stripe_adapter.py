@@ -311,7 +311,8 @@ def test_a_call_without_key_or_reference_never_leaves(call: Callable[[StripeGate
 def test_a_reference_cannot_lead_to_another_path() -> None:
     line, _, _ = sent(lambda gateway: gateway.retrieve_refund("../charges/ch_1?x=1"), refund())
 
-    assert line == "GET /v1/refunds/..%2Fcharges%2Fch_1%3Fx%3D1 HTTP/1.1"
+    path, _, _ = line.partition("?")
+    assert path == "GET /v1/refunds/..%2Fcharges%2Fch_1%3Fx%3D1"
 
 
 def test_capture_takes_the_amount_once_per_key() -> None:
@@ -386,6 +387,7 @@ def test_a_refund_names_payment_amount_and_our_reference() -> None:
         "payment_intent": "pi_1",
         "amount": "300",
         "metadata[refund]": "re_ours",
+        "expand[0]": "balance_transaction",
         "reason": "duplicate",
     }
 

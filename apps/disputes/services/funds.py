@@ -1,5 +1,7 @@
 """The money of disputes: what the gateway moved, and what of it is lost in the end."""
 
+from dataclasses import replace
+
 from apps.common.ids import new_id
 from apps.disputes.models import Dispute, DisputeFunds
 from apps.disputes.policies import booked_part
@@ -8,7 +10,9 @@ from apps.disputes.states import GIVEN_UP, DisputeStatus, FundsKind
 from apps.gateways.base import DisputeMovement, DisputeResult
 from apps.ledger import recipes
 from apps.ledger.drafts import EntryDraft
-from apps.ledger.recipes import Fact
+from apps.ledger.exchange import find_exchange, find_position
+from apps.ledger.policies import Conversion, Exchange, Position, implied_rate
+from apps.ledger.recipes import Fact, Share
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payouts.services.shares import Taken, give_share_again, take_back_share
 
@@ -71,31 +75,103 @@ def _lose(
 ) -> EntryDraft:
     funds = _keep(dispute, FundsKind.LOST, moment, amount=amount, currency=dispute.funds_currency)
     _count_loss(dispute, dispute.amount_lost + amount, moment)
+    position = _position(dispute, attempt)
+    if position is not None:
+        return _lose_abroad(dispute, funds, position, attempt, intent, moment)
     booked = _booked(dispute, attempt, amount)
-    taken = _take_share(dispute, attempt, intent, booked, moment)
-    fact = _fact(dispute, funds, moment)
+    is_same_money = dispute.funds_currency == attempt.currency
+    taken = _take_share(dispute, attempt, intent, booked, moment) if is_same_money else Taken()
+    return _lost(dispute, _fact(dispute, funds, moment), booked=booked, shares=taken.shares)
+
+
+def _lose_abroad(
+    dispute: Dispute,
+    funds: DisputeFunds,
+    position: Position,
+    attempt: PaymentAttempt,
+    intent: PaymentIntent,
+    moment: Moment,
+) -> EntryDraft:
+    """
+    Book a loss of money that the gateway exchanged: it took `funds`, at another rate than then.
+
+    The loss itself, and the seller's part of it, are in the payment's currency.
+    """
+    rate = position.rate
+    disputed = min(dispute.amount, position.amount)
+    taken = _take_share(dispute, attempt, intent, disputed, moment)
+    fact = replace(_fact(dispute, funds, moment), amount=disputed, currency=rate.base)
+    today = implied_rate(
+        amount=disputed,
+        base=rate.base,
+        settled=funds.amount,
+        quote=rate.quote,
+        source=dispute.gateway,
+        at=moment.now,
+    )
+    exchange = Exchange(
+        settled=Conversion(funds.amount, rate.quote, today), booked=position.booked_part(disputed)
+    )
+    lost = _lost(dispute, fact, booked=disputed, shares=taken.shares)
+    return recipes.exchanged_by_gateway(lost, payment=attempt.id, exchange=exchange)
+
+
+def _lost(dispute: Dispute, fact: Fact, *, booked: int, shares: tuple[Share, ...]) -> EntryDraft:
     if dispute.status == DisputeStatus.PREVENTED:
-        return recipes.dispute_prevented(fact, booked=booked, shares=taken.shares)
-    return recipes.dispute_lost(fact, booked=booked, shares=taken.shares)
+        return recipes.dispute_prevented(fact, booked=booked, shares=shares)
+    return recipes.dispute_lost(fact, booked=booked, shares=shares)
+
+
+def _position(dispute: Dispute, attempt: PaymentAttempt) -> Position | None:
+    """Return what is left of a payment that the gateway exchanged into the currency it took."""
+    if dispute.funds_currency == attempt.currency or dispute.currency != attempt.currency:
+        return None
+    position = find_position(scope=dispute.scope, payment=attempt.id)
+    is_ours = position is not None and position.rate.quote == dispute.funds_currency
+    return position if is_ours and position is not None and position.amount > 0 else None
 
 
 def _return_loss(
     dispute: Dispute, attempt: PaymentAttempt, amount: int, moment: Moment
 ) -> EntryDraft:
+    lost = _find_loss(dispute)
     kind = FundsKind.LOSS_RETURNED
     funds = _keep(dispute, kind, moment, amount=amount, currency=dispute.funds_currency)
     _count_loss(dispute, dispute.amount_lost - amount, moment)
     given = give_share_again(source=dispute.id, origin=moment.origin, now=moment.now)
-    booked = _booked(dispute, attempt, amount)
     fact = _fact(dispute, funds, moment)
+    if lost is not None:
+        disputed, exchange = lost
+        back = recipes.dispute_loss_returned(
+            replace(fact, amount=disputed, currency=attempt.currency),
+            booked=disputed,
+            shares=given.shares,
+        )
+        settled = replace(exchange.settled, amount=amount)
+        return recipes.exchanged_by_gateway(
+            back, payment=attempt.id, exchange=replace(exchange, settled=settled)
+        )
+    booked = _booked(dispute, attempt, amount)
     return recipes.dispute_loss_returned(fact, booked=booked, shares=given.shares)
+
+
+def _find_loss(dispute: Dispute) -> tuple[int, Exchange] | None:
+    """Return how the latest loss was exchanged, if it was; it comes back the same way."""
+    latest = dispute.funds.filter(kind=FundsKind.LOST).order_by("-id").first()
+    if latest is None:
+        return None
+    return find_exchange(
+        source_type="dispute",
+        source_id=latest.id,
+        kinds=["dispute_lost", "dispute_prevented"],
+    )
 
 
 def _take_share(
     dispute: Dispute, attempt: PaymentAttempt, intent: PaymentIntent, booked: int, moment: Moment
 ) -> Taken:
-    """Let the seller bear their part of a loss, in the currency the payment was split in."""
-    if not intent.transfer_destination or dispute.funds_currency != attempt.currency:
+    """Let the seller bear their part of a loss, `booked` in the payment's currency."""
+    if not intent.transfer_destination:
         return Taken()
     return take_back_share(
         charge_id=attempt.charge_id,

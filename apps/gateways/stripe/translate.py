@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from apps.gateways.base import (
@@ -18,6 +19,7 @@ from apps.gateways.base import (
     PayoutState,
     RefundResult,
     RefundState,
+    Settlement,
     StoredMethod,
 )
 from apps.gateways.declines import STRIPE_REASONS, classify_decline
@@ -94,6 +96,7 @@ def read_payment(intent: Object) -> PaymentResult:
         amount_refunded=charge.get("amount_refunded") or 0,
         charge_reference=_reference(intent, "latest_charge"),
         fee=_fee(charge, currency),
+        settlement=_settlement(charge, currency),
         decline=_decline(intent) if state == PaymentState.DECLINED else None,
         action_url=_optional_text(
             _nested(_nested(intent, "next_action"), "redirect_to_url"), "url"
@@ -133,6 +136,7 @@ def read_refund(refund: Object) -> RefundResult:
         refund_id=_optional_text(_nested(refund, "metadata"), "refund"),
         payment_reference=_reference(refund, "payment_intent"),
         failure_code=_optional_text(refund, "failure_reason"),
+        settlement=_settlement(refund, _text(refund, "currency")),
     )
 
 
@@ -267,6 +271,22 @@ def _fee(charge: Object, currency: str) -> int | None:
     if movement.get("currency") != currency:
         return None
     return _number(movement, "fee")
+
+
+def _settlement(moved: Object, currency: str) -> Settlement | None:
+    """Return what a charge or refund is on our account, where that is in another currency."""
+    movement = _nested(moved, "balance_transaction")
+    rate = movement.get("exchange_rate")
+    if movement.get("currency") in {None, currency} or not rate:
+        return None
+    return Settlement(
+        amount=abs(_number(movement, "amount")),
+        currency=_text(movement, "currency").upper(),
+        # JSON has no decimals: the shortest text of the number is what Stripe wrote.
+        rate=Decimal(str(rate)),
+        at=datetime.fromtimestamp(_number(movement, "created"), tz=UTC),
+        fee=_number(movement, "fee"),
+    )
 
 
 def _decline(intent: Object) -> Decline:

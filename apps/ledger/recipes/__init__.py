@@ -11,7 +11,12 @@ from apps.ledger.recipes.disputes import (
     dispute_reinstated,
     dispute_withdrawn,
 )
-from apps.ledger.recipes.exchange import captured_abroad, exchanged, refunded_abroad
+from apps.ledger.recipes.exchange import (
+    captured_abroad,
+    exchanged,
+    exchanged_by_gateway,
+    refunded_abroad,
+)
 from apps.ledger.recipes.fact import Fact, Share
 from apps.ledger.recipes.payments import (
     authorisation_raised,
@@ -61,6 +66,7 @@ __all__ = [
     "dispute_reinstated",
     "dispute_withdrawn",
     "exchanged",
+    "exchanged_by_gateway",
     "fee_charged",
     "payout_failed",
     "payout_held",

@@ -15,6 +15,7 @@ from apps.payments.errors import ConcurrentChange
 from apps.payments.metrics import count_attempt, count_failover
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.selectors import get_attempt_and_intent
+from apps.payments.services.exchange import keep_told_rate
 from apps.payments.services.results import settle_result
 from apps.payments.services.setbacks import settle_setback
 from apps.payments.services.step import MAX_TRIES, Reply, Step
@@ -56,6 +57,8 @@ def record(
         if step.write(reply=reply if is_over else None):
             if was_open and attempt.status != status_before:
                 count_attempt(attempt)
+            if isinstance(outcome, PaymentResult):
+                keep_told_rate(attempt, outcome.settlement)
             if not is_over:
                 count_failover(attempt, followed)
             return intent, followed

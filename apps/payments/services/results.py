@@ -19,6 +19,7 @@ from apps.payments.policies import (
     next_check,
     next_poll,
 )
+from apps.payments.services.exchange import exchange_capture
 from apps.payments.services.step import Step
 from apps.payments.states import AttemptStatus, ErrorClass, IntentStatus, Operation
 from apps.payouts.services.shares import draft_share
@@ -120,7 +121,7 @@ def _settle_captured(step: Step, attempt: PaymentAttempt, result: PaymentResult)
         charge=attempt.charge_id,
         amount_received=result.amount_captured,
     )
-    step.book(_captured(step, attempt, held=held))
+    step.book(_captured(step, attempt, result, held=held))
     if held:
         shown = render_charge(attempt, step.intent)
         step.object_event("charge.captured", attempt.charge_id, 1, shown)
@@ -137,7 +138,7 @@ def _settle_late_capture(
     attempt.kept = False
     finish(step, attempt)
     refund = _compensate(step, attempt)
-    step.book(_captured(step, attempt, held=held))
+    step.book(_captured(step, attempt, result, held=held))
     logger.error(
         "late success of %s on %s (%s): %s %s go back as %s",
         attempt.id, step.intent.id, step.intent.status, refund.amount, refund.currency, refund.id,
@@ -346,12 +347,15 @@ _SETTLERS = {
 }
 
 
-def _captured(step: Step, attempt: PaymentAttempt, *, held: int) -> EntryDraft:
+def _captured(
+    step: Step, attempt: PaymentAttempt, result: PaymentResult, *, held: int
+) -> EntryDraft:
     fact = _fact(step, attempt, amount=attempt.amount_captured)
     shares, platform_fee = _split(step, attempt)
-    return recipes.captured(
+    entry = recipes.captured(
         fact, fee=attempt.fee or 0, release=held, shares=shares, platform_fee=platform_fee
     )
+    return exchange_capture(entry, attempt, result.settlement)
 
 
 def _split(step: Step, attempt: PaymentAttempt) -> tuple[tuple[Share, ...], int]:
