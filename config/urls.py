@@ -17,6 +17,7 @@ from apps.payouts.api import accounts, payouts
 from apps.reconciliation.api import views as reconciliation
 from apps.reporting.api import views as reporting
 from apps.subscriptions.api import catalog, clocks, invoices, subscriptions
+from apps.subscriptions.api import figures as billing_figures
 from apps.subscriptions.pages import invoice_page
 from apps.vault.api import views as methods
 from apps.webhooks.api import deliveries, endpoints
@@ -143,6 +144,8 @@ billing_urls: list[URLPattern | URLResolver] = [
     path("v1/billing/meters", catalog.MeterList.as_view()),
     path("v1/billing/meters/<str:meter_id>", catalog.MeterDetail.as_view()),
     path("v1/billing/meter_events", catalog.MeterEventList.as_view()),
+    path("v1/billing/recovery", billing_figures.RecoveryFigures.as_view()),
+    path("v1/billing/revenue", billing_figures.RevenueFigures.as_view()),
     path("v1/dunning_policies", catalog.PolicyList.as_view()),
     path("v1/dunning_policies/<str:policy_id>", catalog.PolicyDetail.as_view()),
     path("v1/subscriptions", subscriptions.SubscriptionList.as_view()),

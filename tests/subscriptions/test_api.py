@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.subscriptions.models import InvoicePayment, Subscription
 from apps.subscriptions.services.clocks import run_clocks
+from tests.conftest import ApiClient
 from tests.fake_gateway import FakeGateway, decline
 
 JANUARY = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
@@ -312,3 +313,28 @@ def test_there_is_one_default_dunning_policy(api: Any) -> None:
     assert {row["id"]: row["is_default"] for row in shown} == {
         first["id"]: False, second["id"]: True,
     }  # fmt: skip
+
+
+def test_figures_tell_what_was_recovered_and_what_it_is_worth_a_month(
+    sdk: stripe.StripeClient, api: ApiClient, gateway: FakeGateway
+) -> None:
+    customer, gold = customer_with_card(sdk), monthly(sdk)
+    sdk.v1.subscriptions.create({"customer": customer, "items": [{"price": gold}]})
+    gateway.script = [decline("insufficient_funds")]
+    late = sdk.v1.subscriptions.create({"customer": customer, "items": [{"price": gold}]})
+    sdk.v1.invoices.pay(str(late.latest_invoice))
+
+    recovery = api.get("/v1/billing/recovery").json()
+    revenue = api.get("/v1/billing/revenue").json()
+
+    [euros] = recovery["currencies"]
+    assert euros["recovered"] == {"count": 1, "amount": 1000}
+    assert euros["recovered_by_step"] == [{"retries": 0, "count": 1, "amount": 1000}]
+    assert (euros["rate"], euros["open"], euros["lost"]["count"]) == (
+        "1.0", {"count": 0, "amount": 0}, 0,
+    )  # fmt: skip
+    assert revenue["current"] == [{"currency": "eur", "amount_decimal": "2000"}]
+    [month] = revenue["months"]
+    assert (month["new"], month["churn"], month["net"]) == ("2000", "0", "2000")
+    refused = api.get("/v1/billing/revenue", {"start": FEBRUARY, "end": JANUARY})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "start")

@@ -7,26 +7,29 @@ A year of a mixed book on one test clock: money balances, periods are billed onc
 import os
 from collections import defaultdict
 from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 from random import Random
 from typing import Any
 
 import pytest
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from apps.gateways.base import DeclineClass
 from apps.ledger.models import Posting
+from apps.subscriptions.figures import read_revenue
 from apps.subscriptions.models import (
     BalanceTransaction,
     Invoice,
     InvoiceLine,
     Price,
+    RevenueChange,
     Subscription,
     SubscriptionItem,
     TestClock,
 )
-from apps.subscriptions.policies.mrr import Movement, monthly, movement
+from apps.subscriptions.policies.mrr import Movement, kept, monthly, movement
 from apps.subscriptions.policies.time import Interval, IntervalUnit
 from apps.subscriptions.selectors import load_contracts
 from apps.subscriptions.services.changes import ContractChange, ItemChange
@@ -163,6 +166,13 @@ def check_revenue(
     """The movements of the months explain the whole difference."""
     grown = sum((each.net for each in moved), Fraction(0))
     assert sum(first.values()) + grown == sum(last.values())
+    earning = Subscription.objects.filter(status__in=["active", "past_due"])
+    worth = sum((kept(last[row.id]) for row in earning), Decimal(0))
+    assert Subscription.objects.aggregate(sum=Sum("monthly_revenue"))["sum"] == worth
+    changes = RevenueChange.objects.aggregate(sum=Sum(F("after") - F("before")))
+    assert changes["sum"] == worth
+    months = read_revenue(start=JANUARY, end=JANUARY + timedelta(days=400))
+    assert sum(month.net for month in months) == worth
 
 
 def test_revenue_is_monthly_whatever_the_interval() -> None:

@@ -13,6 +13,7 @@ from apps.subscriptions.models.invoices import (
     InvoiceNumber,
     InvoicePayment,
 )
+from apps.subscriptions.models.revenue import RevenueChange
 from apps.subscriptions.models.subscriptions import (
     Discount,
     Subscription,
@@ -36,6 +37,7 @@ __all__ = [
     "MeterEvent",
     "Price",
     "Product",
+    "RevenueChange",
     "Subscription",
     "SubscriptionItem",
     "TestClock",

@@ -135,6 +135,11 @@ class Invoice(Recorded):
                 condition=Q(collect_at__isnull=False),
             ),
             models.Index(
+                name="invoice_failures",
+                fields=["merchant_id", "livemode", "first_failed_at"],
+                condition=Q(first_failed_at__isnull=False),
+            ),
+            models.Index(
                 name="invoice_dunning",
                 fields=["test_clock_id", "next_payment_attempt"],
                 condition=Q(next_payment_attempt__isnull=False),

@@ -86,6 +86,8 @@ class Subscription(Recorded):
     latest_invoice_id = models.CharField(max_length=40, blank=True)
     test_clock_id = models.CharField(max_length=40, blank=True)
     due_at = models.DateTimeField(null=True)
+    # What it is worth a month while it is served, in minor units: see `RevenueChange`.
+    monthly_revenue = models.DecimalField(max_digits=24, decimal_places=6, default=Decimal(0))
     # The safety bound: how many periods were billed on the day `runs_on`.
     runs_on = models.DateField(null=True)
     runs = models.PositiveSmallIntegerField(default=0)

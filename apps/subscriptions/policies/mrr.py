@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from apps.subscriptions.policies.time import Interval, IntervalUnit
@@ -19,6 +20,11 @@ _MONTHS = {
 def monthly(amount: int, interval: Interval) -> Fraction:
     """Return what `amount` minor units per interval are per month."""
     return Fraction(amount) / (_MONTHS[interval.unit] * interval.count)
+
+
+def kept(amount: Fraction) -> Decimal:
+    """Return the amount as it is stored: with six decimals of a minor unit."""
+    return (Decimal(amount.numerator) / amount.denominator).quantize(Decimal("0.000001"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ The clock, the API and the back-office all take these same steps; the caller wri
 
 import logging
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import partial
 
-from apps.subscriptions.models import Invoice
+from apps.subscriptions.models import Invoice, RevenueChange
 from apps.subscriptions.models import Subscription as Row
 from apps.subscriptions.objects import render_invoice, render_subscription
 from apps.subscriptions.policies.agenda import Calendar, next_duty
+from apps.subscriptions.policies.mrr import kept, monthly
 from apps.subscriptions.policies.time import Period
 from apps.subscriptions.selectors import Contract, Times, list_lines
 from apps.subscriptions.services.bills import (
@@ -56,7 +58,36 @@ def set_due(subscription: Row) -> None:
 def record(unit: Unit, contract: Contract, type_: str = "customer.subscription.updated") -> None:
     """Keep what has happened to the subscription, and set its next date."""
     set_due(contract.subscription)
+    note_revenue(unit, contract)
     unit.record(contract.subscription, type_, show_contract(contract))
+
+
+# Trials earn nothing yet; who has stopped paying for good earns nothing any more.
+_EARNING = {SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE}
+
+
+def note_revenue(unit: Unit, contract: Contract) -> None:
+    """Note what the subscription is worth a month from now on, if that is another amount."""
+    subscription = contract.subscription
+    worth = Fraction(0)
+    if subscription.status in _EARNING:
+        parts = (monthly(item.amount, contract.interval) for item in contract.items)
+        worth = sum(parts, Fraction(0))
+    before, after = subscription.monthly_revenue, kept(worth)
+    if before == after:
+        return
+    subscription.monthly_revenue = after
+    unit.insert(
+        RevenueChange(
+            merchant_id=subscription.merchant_id,
+            livemode=subscription.livemode,
+            subscription=subscription,
+            currency=subscription.currency,
+            before=before,
+            after=after,
+            changed_at=unit.now,
+        )
+    )
 
 
 def show_contract(contract: Contract) -> "partial[dict[str, object]]":

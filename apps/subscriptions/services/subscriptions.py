@@ -66,7 +66,14 @@ from apps.subscriptions.services.changes import (
 )
 from apps.subscriptions.services.collection import collect_invoice, open_intent, release_payment
 from apps.subscriptions.services.dunning import charge_overdue
-from apps.subscriptions.services.lifecycle import end, record, set_due, show_contract, write_bills
+from apps.subscriptions.services.lifecycle import (
+    end,
+    note_revenue,
+    record,
+    set_due,
+    show_contract,
+    write_bills,
+)
 from apps.subscriptions.services.setbacks import record_invoice
 from apps.subscriptions.services.unit import Unit
 from apps.subscriptions.states import (
@@ -213,6 +220,7 @@ def _open(
     if is_owed and is_charged_later:
         invoice.collect_at = None
     set_due(subscription)
+    note_revenue(unit, contract)
     unit.create(subscription, "customer.subscription.created", show_contract(contract))
     unit.write()
     if is_owed and is_charged_later:
