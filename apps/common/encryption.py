@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import os
 from functools import lru_cache
 from typing import Any
@@ -51,6 +52,25 @@ def decrypt(stored: str, *, context: str) -> str:
     return plain.decode()
 
 
+def blind_index(plain: str, *, context: str) -> str:
+    """Return what finds `plain` in its column again: a digest under the newest key."""
+    return blind_indexes(plain, context=context)[0]
+
+
+def blind_indexes(plain: str, *, context: str) -> list[str]:
+    """Return the digests under all keys, as a row may not be rewritten yet."""
+    return [
+        hmac.new(key, f"{context}:{plain}".encode(), hashlib.sha256).hexdigest()
+        for key in _index_keys(tuple(settings.FIELD_ENCRYPTION_KEYS))
+    ]
+
+
+@lru_cache(maxsize=4)
+def _index_keys(keys: tuple[str, ...]) -> list[bytes]:
+    # Not the keys that encrypt: one key serves one purpose.
+    return [hashlib.sha256(b"blind index:" + key.encode()).digest() for key in keys]
+
+
 def is_current(stored: str) -> bool:
     """Return whether the newest key wrote this; `rotate_field_keys` rewrites the rest."""
     return stored.startswith(f"{_VERSION}.{_ciphers()[0][0]}.")
@@ -69,7 +89,15 @@ def _build(keys: tuple[str, ...]) -> list[tuple[str, AESGCM]]:
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django has no subscript
-    """A TextField whose column holds ciphertext; it cannot be searched by value."""
+    """
+    A TextField whose column holds ciphertext; it cannot be searched by value.
+
+    `digest_column` names the column beside it that holds the value's blind index, if one does.
+    """
+
+    def __init__(self, *args: Any, digest_column: str = "", **kwargs: Any) -> None:
+        self.digest_column = digest_column
+        super().__init__(*args, **kwargs)
 
     def get_prep_value(self, value: Any) -> Any:
         """Encrypt on the way to the database; an empty text stays empty."""

@@ -39,3 +39,12 @@ class TokenDeclined(DomainError):
     code: ClassVar[str] = "card_declined"
     type: ClassVar[str] = "card_error"
     status: ClassVar[int] = 402
+
+
+class GatewaysAway(DomainError):
+    """No gateway could be asked; nothing was stored or changed."""
+
+    code: ClassVar[str] = "gateway_unavailable"
+    type: ClassVar[str] = "api_error"
+    status: ClassVar[int] = 502
+    template: ClassVar[str] = "The gateway could not be reached; nothing has changed."

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 _OWN_ID = re.compile(r"pm_[0-9a-hjkmnp-tv-z]{26}\Z")
 
 
-def choose_takers(token: str, *, takers: Sequence[str], preferred: str) -> list[str]:
+# What the tokeniser of the payer's page hands out.
+ONE_TIME_PREFIX = "tok_"
+
+
+def choose_takers(token: str, *, type: str, takers: Sequence[str], preferred: str) -> list[str]:
     """
     Return the gateways that a token from the payer's page can be charged at.
 
-    A one-time token (`tok_`) goes to all `takers`, when a tokeniser of our own serves several
-    gateways; everything else belongs to the preferred one.
+    A one-time token goes to all `takers`, when a tokeniser of our own serves several gateways, and
+    so does an IBAN, which is nobody's; everything else belongs to the preferred one.
     Source: ruling C12
     """
-    return list(takers) if takers and token.startswith("tok_") else [preferred]
+    is_for_all = type == "sepa_debit" or token.startswith(ONE_TIME_PREFIX)
+    return list(takers) if takers and is_for_all else [preferred]
 
 
 def is_gateway_token(reference: str) -> bool:

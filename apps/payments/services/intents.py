@@ -299,7 +299,7 @@ def _method_to_charge(
     if is_gateway_token(wanted):
         # A test token, or one the payer's browser just got from the gateway.
         gateways = choose_takers(
-            wanted, takers=settings.TOKENISER_GATEWAYS, preferred=gateway_names()[0]
+            wanted, type="card", takers=settings.TOKENISER_GATEWAYS, preferred=gateway_names()[0]
         )
         return draft_method(scope, token=wanted, gateways=gateways, type="card", now=now)
     method = get_chargeable_method(scope, wanted)

@@ -1,10 +1,12 @@
 """Store, attach and detach payment methods."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from apps.common.errors import ResourceMissing
@@ -13,14 +15,17 @@ from apps.common.origin import Origin, Scope
 from apps.common.transactions import release_connection
 from apps.customers.models import Customer
 from apps.gateways.base import Gateway, MethodDetails, StoredMethod
-from apps.gateways.errors import GatewayRejected
+from apps.gateways.errors import GatewayError, GatewayRejected
 from apps.gateways.registry import gateway_names, get_gateway
 from apps.outbox.services import EventDraft, publish
-from apps.vault.errors import MethodAlreadyAttached, MethodDetached, TokenRefused
+from apps.vault.errors import GatewaysAway, MethodAlreadyAttached, MethodDetached, TokenRefused
 from apps.vault.models import GatewayCustomer, GatewayToken, PaymentMethod
 from apps.vault.objects import render_method
+from apps.vault.policies import choose_takers
 from apps.vault.selectors import ChargeableMethod, get_method
-from apps.vault.tokens import seal
+from apps.vault.tokens import digest_of, seal
+
+logger = logging.getLogger(__name__)
 
 DESCRIBED = ("brand", "last4", "exp_month", "exp_year", "funding", "country", "fingerprint")
 
@@ -46,6 +51,7 @@ def draft_method(
             "created_at": now.isoformat(),
             "gateways": list(gateways),
             "token": seal(token),
+            "digest": digest_of(token),
         },
     )
 
@@ -65,6 +71,7 @@ def describe_method(
         "details": {name: described[name] for name in DESCRIBED},
         "gateway": gateway,
         "token": seal(token) if token else "",
+        "digest": digest_of(token) if token else "",
     }
 
 
@@ -79,23 +86,20 @@ def create_method(
     now: datetime,
 ) -> PaymentMethod:
     """
-    Exchange a one-time token (or IBAN) for a payment method at the preferred gateway and keep it.
+    Exchange a one-time token (or IBAN) for a payment method and keep it.
 
-    `key` makes the exchange idempotent at the gateway.
+    Each gateway that takes the token keeps the method, so that any of them can charge it; one that
+    is away now is left out. `key` makes the exchange idempotent at the gateways.
 
     :raises TokenRefused: the gateway does not know the token
-    :raises GatewayError: the gateway could not be reached; nothing was stored
+    :raises GatewaysAway: none could be reached; nothing was stored
     Source: ruling C12
     """
-    gateway = get_gateway(gateway_names()[0])
+    takers = choose_takers(
+        token, type=type, takers=settings.TOKENISER_GATEWAYS, preferred=gateway_names()[0]
+    )
     release_connection()
-    try:
-        stored = gateway.store_method(
-            type=type, token=token, billing_details=billing_details, key=key
-        )
-    except GatewayRejected as refusal:
-        raise TokenRefused(reason=str(refusal), param=type) from refusal
-    details = asdict(stored.details)
+    kept = _store_at(takers, type=type, token=token, billing_details=billing_details, key=key)
     with transaction.atomic():
         method = PaymentMethod.objects.create(
             merchant_id=scope.merchant_id,
@@ -103,12 +107,51 @@ def create_method(
             type=type,
             billing_details=dict(billing_details),
             metadata=dict(metadata),
-            bank_name=stored.details.bank_name,
             created_at=now,
-            **{name: details[name] for name in DESCRIBED},
+            **_merge_details([stored.details for stored in kept.values()]),
         )
-        GatewayToken.objects.create(payment_method=method, gateway=gateway.name, token=stored.token)
+        GatewayToken.objects.bulk_create(
+            GatewayToken(
+                payment_method=method,
+                gateway=gateway,
+                token=stored.token,
+                digest=digest_of(stored.token),
+            )
+            for gateway, stored in kept.items()
+        )
     return method
+
+
+def _store_at(
+    takers: Sequence[str], *, type: str, token: str, billing_details: Mapping[str, Any], key: str
+) -> dict[str, StoredMethod]:
+    """Keep the method at each of these; what the first one that answers refuses is refused."""
+    kept: dict[str, StoredMethod] = {}
+    troubles: list[GatewayError] = []
+    for name in takers:
+        try:
+            kept[name] = get_gateway(name).store_method(
+                type=type, token=token, billing_details=billing_details, key=key
+            )
+        except GatewayRejected as refusal:
+            if not kept:
+                raise TokenRefused(reason=str(refusal), param=type) from refusal
+            logger.warning("%s does not keep a method that another keeps: %s", name, refusal)
+        except GatewayError as error:
+            logger.warning("%s keeps no method now: %s", name, error)
+            troubles.append(error)
+    if not kept:
+        raise GatewaysAway from troubles[0]
+    return kept
+
+
+def _merge_details(told: Sequence[MethodDetails]) -> dict[str, Any]:
+    """Return what the gateways told, the first one's word before the others'."""
+    described = [asdict(details) for details in (*told, MethodDetails())]
+    return {
+        name: next((each[name] for each in described if each[name]), described[-1][name])
+        for name in (*DESCRIBED, "bank_name")
+    }
 
 
 def attach_method(
@@ -120,7 +163,7 @@ def attach_method(
     :raises ResourceMissing: no such method or customer
     :raises MethodDetached: a detached method stays detached
     :raises MethodAlreadyAttached: it belongs to another customer
-    :raises GatewayError: the gateway could not be reached; nothing was changed
+    :raises GatewaysAway: one of them could not be reached; nothing was changed
     """
     method = get_method(scope, method_id)
     if method.detached_at is not None:
@@ -137,11 +180,11 @@ def attach_method(
     ).first()
     if customer is None:
         raise ResourceMissing(resource="customer", id=customer_id, param="customer")
-    for token in method.tokens.all():
-        gateway = get_gateway(token.gateway)
-        stored = _attach_at(gateway, token, customer)
-        for name in DESCRIBED:
-            setattr(method, name, getattr(stored.details, name) or getattr(method, name))
+    told = [
+        _attach_at(get_gateway(token.gateway), token, customer) for token in method.tokens.all()
+    ]
+    for name, value in _merge_details([stored.details for stored in told]).items():
+        setattr(method, name, value or getattr(method, name))
     with transaction.atomic():
         locked = PaymentMethod.objects.select_for_update().get(pk=method_id)
         if locked.customer_id not in {None, customer_id} or locked.detached_at is not None:
@@ -160,7 +203,6 @@ def detach_method(*, scope: Scope, method_id: str, origin: Origin, now: datetime
     Here it ends before the gateway is told, so that a gateway which is away cannot keep it alive.
 
     :raises ResourceMissing: no such method
-    :raises GatewayError: detached here, but the gateway could not be told
     """
     get_method(scope, method_id)
     with transaction.atomic():
@@ -175,9 +217,21 @@ def detach_method(*, scope: Scope, method_id: str, origin: Origin, now: datetime
             )
             _publish(method, "payment_method.detached", origin=origin, now=now)
     for token in method.tokens.all():
-        release_connection()
-        get_gateway(token.gateway).detach_method(token.token, key=f"{method_id}_detach")
+        _detach_at(token)
     return method
+
+
+def _detach_at(token: GatewayToken) -> None:
+    """Tell the gateway; what it refuses or does not hear is of no use to anybody any more."""
+    if token.is_one_time:
+        return
+    release_connection()
+    try:
+        get_gateway(token.gateway).detach_method(
+            token.token, key=f"{token.payment_method_id}_detach"
+        )
+    except GatewayError as error:
+        logger.warning("%s still keeps %s: %s", token.gateway, token.payment_method_id, error)
 
 
 def update_method(
@@ -223,6 +277,8 @@ def _attach_at(gateway: Gateway, token: GatewayToken, customer: Customer) -> Sto
         )
         release_connection()
     try:
+        if token.is_one_time:
+            _make_lasting(gateway, token)
         return gateway.attach_method(
             token.token,
             customer_reference=reference,
@@ -230,6 +286,21 @@ def _attach_at(gateway: Gateway, token: GatewayToken, customer: Customer) -> Sto
         )
     except GatewayRejected as refusal:
         raise TokenRefused(reason=str(refusal), param="payment_method") from refusal
+    except GatewayError as error:
+        raise GatewaysAway from error
+
+
+def _make_lasting(gateway: Gateway, token: GatewayToken) -> None:
+    """Exchange the one-time token of a gateway that has not charged the method yet."""
+    stored = gateway.store_method(
+        type=token.payment_method.type,
+        token=token.token,
+        billing_details=token.payment_method.billing_details,
+        key=f"{token.payment_method_id}_store",
+    )
+    token.token, token.digest = stored.token, digest_of(stored.token)
+    token.save(update_fields=["token", "digest"])
+    release_connection()
 
 
 def _publish(method: PaymentMethod, type_: str, *, origin: Origin, now: datetime) -> None:

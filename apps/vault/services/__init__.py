@@ -1,0 +1,19 @@
+"""Store, attach, change and detach payment methods, and keep them chargeable."""
+
+from apps.vault.services.methods import (
+    attach_method,
+    create_method,
+    describe_method,
+    detach_method,
+    draft_method,
+    update_method,
+)
+
+__all__ = [
+    "attach_method",
+    "create_method",
+    "describe_method",
+    "detach_method",
+    "draft_method",
+    "update_method",
+]
