@@ -29,7 +29,13 @@ from apps.common.errors import DomainError
 from apps.common.ids import new_id
 from apps.common.origin import Origin, Scope
 from apps.gateways import registry
-from apps.gateways.base import PaymentState, PayoutState, RefundState
+from apps.gateways.base import (
+    PaymentResult,
+    PaymentState,
+    PayoutState,
+    RefundResult,
+    RefundState,
+)
 from apps.ledger import chart, recipes
 from apps.ledger.policies import Rate, convert
 from apps.ledger.recipes import Fact
@@ -106,6 +112,7 @@ class Money(RuleBasedStateMachine):
         for seller in range(len(self.sellers)):
             # Something to pay out from the first step on.
             self._transfer(seller, 5000)
+        self.gateway.rate = None
         self.gateway.payments.clear()
         self.gateway.refunds.clear()
         self.gateway.payouts.clear()
@@ -192,13 +199,14 @@ class Money(RuleBasedStateMachine):
         """Dispute all that is left; what is lost is borne like a refund (AC-49d)."""
         intent = PaymentIntent.objects.get(pk=intent_id)
         left = intent.amount_refundable
-        if left <= 0:
+        attempt = PaymentAttempt.objects.get(intent_id=intent_id, kept=True)
+        if left <= 0 or attempt.gateway_reference in self._exchanged():
+            # Disputes of exchanged money are told by the gateway: tests/ledger/test_exchange.py.
             return
         fact = self._fact(new_id("dp"), left)
         if is_won:
             post_entries([recipes.dispute_withdrawn(fact), recipes.dispute_reinstated(fact)])
             return
-        attempt = PaymentAttempt.objects.get(intent_id=intent_id, kept=True)
         taken = take_back_share(
             charge_id=attempt.charge_id,
             source=fact.id,
@@ -291,6 +299,11 @@ class Money(RuleBasedStateMachine):
         release_shares(now=self.now)
         release_shares(now=self.now)
 
+    @rule(rate=st.none() | st.decimals("0.5", "2", places=4))
+    def open_an_account_in_dollars(self, rate: Decimal | None) -> None:
+        """From now on the gateway exchanges, at this rate; or does not tell, or not any more."""
+        self.gateway.rate = rate
+
     @rule(
         amount=amounts,
         then=st.decimals("0.5", "2", places=4),
@@ -346,8 +359,9 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def books_say_what_the_gateway_says(self) -> None:
-        captured = [p for p in self.gateway.payments.values() if p.state == PaymentState.CAPTURED]
-        refunded = [r for r in self.gateway.refunds.values() if r.state == RefundState.SUCCEEDED]
+        exchanged = self._exchanged()
+        captured = [p for p in self.gateway.captures if p.reference not in exchanged]
+        refunded = [r for r in self._refunded() if r.payment_reference not in exchanged]
         paid_out = [p for p in self.gateway.payouts.values() if p.state == PayoutState.PAID]
         expected = (
             sum(payment.amount_captured - GATEWAY_FEE for payment in captured)
@@ -356,6 +370,15 @@ class Money(RuleBasedStateMachine):
             - self.disputed
         )
         assert self._posted(chart.GATEWAY_CLEARING, GATEWAY) == expected
+
+    @invariant()
+    def what_was_exchanged_and_kept_is_on_the_bridge(self) -> None:
+        exchanged = self._exchanged()
+        kept = sum(payment.amount_captured for payment in exchanged.values())
+        kept -= sum(r.amount for r in self._refunded() if r.payment_reference in exchanged)
+        dollars = balance_of(scope=self.scope, code=chart.FX_CLEARING, currency="USD").posted
+        assert self._posted(chart.FX_CLEARING, "") == kept
+        assert kept > 0 or dollars == 0
 
     @invariant()
     def held_money_is_what_is_authorised(self) -> None:
@@ -385,6 +408,12 @@ class Money(RuleBasedStateMachine):
     @invariant()
     def rows_are_the_fold_of_their_events(self) -> None:
         assert list(find_differences()) == []
+
+    def _exchanged(self) -> dict[str, PaymentResult]:
+        return {p.reference: p for p in self.gateway.captures if p.settlement is not None}
+
+    def _refunded(self) -> list[RefundResult]:
+        return [r for r in self.gateway.refunds.values() if r.state == RefundState.SUCCEEDED]
 
     def _posted(self, code: str, owner: str) -> int:
         return balance_of(scope=self.scope, code=code, currency="EUR", owner=owner).posted
