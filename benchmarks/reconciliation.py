@@ -5,8 +5,10 @@ What it costs to compare a gateway's report with the books, beside a plain Pytho
     python -m benchmarks.reconciliation --lines 1000000    a million lines, about three minutes
 
 The books are filled by SQL; then the report is taken in and compared by the product in a process
-of its own, and by a loop over a dictionary in another, both from the same file. One line in a
-thousand is wrong, and both must find exactly those.
+of its own, and by two loops in others, all from the same file. One line in a thousand is wrong, and
+all must find exactly those. The plain loop compares in a dictionary and leaves nothing behind. The
+loop that keeps does what the product does: each line is stored with the entry it was matched with,
+in batches by the ORM. It shares the product's tables and indexes.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -35,6 +37,7 @@ DAY = date(2026, 11, 18)
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 GROSS, FEE = 10_000, 320
 WRONG_EVERY = 1000
+KEPT_AT_ONCE = 2000
 
 SECONDS_PER_MILLION = 20.0
 CLIENT_MEGABYTES = 200.0
@@ -55,7 +58,7 @@ def main() -> None:
     if options.client:
         os.environ["DATABASE_URL"] = f"postgres:///{DATABASE}"
         django.setup()
-        said = _reconcile(Path(options.file)) if options.client == "ours" else _loop(options.file)
+        said = _CLIENTS[options.client](Path(options.file))
         said["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
         say(json.dumps(said))
         return
@@ -71,7 +74,9 @@ def main() -> None:
     )
     _say_ratio("client memory in MB", large["megabytes"], "at most", CLIENT_MEGABYTES)
     _say_ratio("cost of a line at ten times the lines", growth, "at most", GROWTH)
-    _say_ratio("faster than the loop", large["loop"] / large["ours"], "at least", FASTER_THAN_LOOP)
+    faster = large["keeping"] / large["ours"]
+    _say_ratio("faster than the loop that keeps", faster, "at least", FASTER_THAN_LOOP)
+    say(f"time of the loop that keeps nothing, in ours: {large['loop'] / large['ours']:.2f}")
 
 
 def say(line: str) -> None:
@@ -90,7 +95,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--server", default=os.environ.get("BENCH_SERVER_URL", "postgres:///"))
-    parser.add_argument("--client", choices=["ours", "loop"], help=argparse.SUPPRESS)
+    parser.add_argument("--client", choices=list(_CLIENTS), help=argparse.SUPPRESS)
     parser.add_argument("--file", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -101,17 +106,24 @@ def _measure(options: argparse.Namespace, lines: int) -> dict[str, float]:
         report = Path(folder) / "report.csv"
         _fill_books(url, lines)
         _write_report(report, lines)
+        # The loop that keeps goes first, on the empty table; its lines are not ours to find.
+        keeping = _run("keeping", report)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("TRUNCATE reconciliation_statementline")
         ours, loop = _run("ours", report), _run("loop", report)
     wrong = len(range(0, lines, WRONG_EVERY))
-    if (ours["wrong"], loop["wrong"]) != (wrong, wrong):
-        raise SystemExit(f"{wrong} lines are wrong; found: {ours['wrong']} and {loop['wrong']}")
+    found = [ours["wrong"], loop["wrong"], keeping["wrong"]]
+    if found != [wrong] * 3:
+        raise SystemExit(f"{wrong} lines are wrong; found: {found}")
     say(
         f"{lines:9,} lines: ours {ours['seconds']:6.2f} s (taking in {ours['import']:.2f} s),"
-        f" {ours['megabytes']:5.0f} MB; loop {loop['seconds']:6.2f} s, {loop['megabytes']:5.0f} MB"
+        f" {ours['megabytes']:5.0f} MB; loop {loop['seconds']:6.2f} s, {loop['megabytes']:5.0f} MB;"
+        f" loop that keeps {keeping['seconds']:6.2f} s, {keeping['megabytes']:5.0f} MB"
     )
     return {
         "ours": ours["seconds"],
         "loop": loop["seconds"],
+        "keeping": keeping["seconds"],
         "megabytes": ours["megabytes"],
     }
 
@@ -267,38 +279,81 @@ def _reconcile(path: Path) -> dict[str, Any]:
     return {"seconds": seconds, "import": taken_in, "wrong": wrong}
 
 
-def _loop(path: str) -> dict[str, Any]:
+def _loop(path: Path, keep: Callable[[dict[str, str], str], None] | None = None) -> dict[str, Any]:
     """Compare as one would write it first: read the books into a dictionary, then each row."""
     from django.db import connection
 
     start = time.perf_counter()
-    booked: dict[str, list[int]] = {}
+    booked: dict[str, tuple[str, int, int]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_BOOKED)
-        for reference, net, fee in cursor.fetchall():
-            booked[reference] = [int(net), int(fee)]
+        for reference, entry, net, fee in cursor.fetchall():
+            booked[reference] = (entry, int(net), int(fee))
     wrong = 0
-    with Path(path).open(newline="") as file:
+    with path.open(newline="") as file:
         for row in csv.DictReader(file):
             datetime.fromisoformat(row["created_utc"])
             gross, fee = Decimal(row["gross"]) * 100, Decimal(row["fee"]) * 100
             net = Decimal(row["net"]) * 100
-            standing = booked.pop(row["payment_intent_id"], None)
-            if standing is None or standing != [int(net), int(fee)] or gross - fee != net:
+            entry, *standing = booked.pop(row["payment_intent_id"], ("", 0, 0))
+            if standing != [int(net), int(fee)] or gross - fee != net:
                 wrong += 1
+            if keep:
+                keep(row, entry)
     return {"seconds": time.perf_counter() - start, "wrong": wrong + len(booked)}
 
 
+def _keeping_loop(path: Path) -> dict[str, Any]:
+    """Compare in the same loop, and store each line with its entry, a batch at a time."""
+    from django.db import transaction
+
+    from apps.reconciliation.models import StatementLine
+
+    start = time.perf_counter()
+    batch: list[StatementLine] = []
+
+    def keep(row: dict[str, str], entry: str) -> None:
+        batch.append(StatementLine(**_fields(row), number=0, entry_id=entry))
+        if len(batch) == KEPT_AT_ONCE:
+            StatementLine.objects.bulk_create(batch)
+            batch.clear()
+
+    with transaction.atomic():
+        said = _loop(path, keep)
+        StatementLine.objects.bulk_create(batch)
+    return said | {"seconds": time.perf_counter() - start}
+
+
+def _fields(row: dict[str, str]) -> dict[str, Any]:
+    at = datetime.fromisoformat(row["created_utc"]).replace(tzinfo=UTC)
+    return {
+        "merchant_id": MERCHANT, "livemode": False, "gateway": GATEWAY, "file_id": "sf_loop",
+        "reference": row["balance_transaction_id"], "kind": row["reporting_category"],
+        "object_reference": row["source_id"], "payment_reference": row["payment_intent_id"],
+        "our_reference": row["payment_metadata[attempt]"], "subject_id": "", "rule": "loop",
+        "payout_reference": row["automatic_payout_id"], "currency": row["currency"].upper(),
+        "gross": int(Decimal(row["gross"]) * 100), "fee": int(Decimal(row["fee"]) * 100),
+        "net": int(Decimal(row["net"]) * 100), "occurred_at": at, "day": at.date(),
+        "is_duplicate": False,
+    }  # fmt: skip
+
+
 _BOOKED = """
-SELECT attempt.gateway_reference,
+SELECT attempt.gateway_reference, key.entry_id,
        sum(posting.amount) FILTER (WHERE account.code = 'gateway_clearing'),
        sum(posting.amount) FILTER (WHERE account.code = 'gateway_fees')
   FROM payments_paymentattempt attempt
   JOIN ledger_entrykey key ON key.source_id = attempt.id AND key.kind = 'captured'
   JOIN ledger_posting posting ON posting.entry_id = key.entry_id
   JOIN ledger_account account ON account.id = posting.account_id
- GROUP BY attempt.id
+ GROUP BY attempt.id, key.entry_id
 """
+
+_CLIENTS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "ours": _reconcile,
+    "loop": _loop,
+    "keeping": _keeping_loop,
+}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from apps.reconciliation.states import DiscrepancyKind, DiscrepancyStatus, LineK
 K = DiscrepancyKind
 
 # Sorts and joins of a million lines stay in memory; the session is back to normal afterwards.
-ENLARGE_MEMORY = "SET LOCAL work_mem = '128MB'"
+ENLARGE_MEMORY = "SET LOCAL work_mem = '256MB'"
 
 CREATE_STAGE = """
 CREATE TEMPORARY TABLE staged_line (
@@ -25,6 +25,8 @@ CREATE TEMPORARY TABLE staged_line (
 """
 COPY_STAGE = "COPY staged_line FROM STDIN"
 ANALYZE_STAGE = "ANALYZE staged_line"
+# Of the lines only what joins and conditions ask about.
+ANALYZE_LINES = "ANALYZE reconciliation_statementline (entry_id, day, gateway, payout_reference)"
 
 _PAYMENT_KINDS = f"('{LineKind.CHARGE}', '{LineKind.CAPTURE_RELEASE}')"
 _REFUND_KINDS = f"('{LineKind.REFUND}', '{LineKind.REFUND_FAILURE}')"
@@ -145,21 +147,6 @@ SELECT id, kind, object_reference, payment_reference, our_reference
    AND entry_id = '' AND NOT is_duplicate
 """
 
-# What a run looks at: what the day reports, and what stands open.
-CREATE_SCOPE = f"""
-CREATE TEMPORARY TABLE compared_entry ON COMMIT DROP AS
-SELECT entry_id, max(subject_id) AS subject_id FROM (
-    SELECT entry_id, subject_id FROM reconciliation_statementline
-     WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
-       AND day = %(day)s AND entry_id <> ''
-     UNION ALL
-    SELECT entry_id, subject_id FROM reconciliation_discrepancy
-     WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
-       AND status = '{DiscrepancyStatus.OPEN}' AND entry_id <> ''
-       AND kind <> '{K.MISSING_IN_REPORT}') touched
- GROUP BY entry_id
-"""  # noqa: S608
-
 CREATE_FOUND = """
 CREATE TEMPORARY TABLE found (
     kind text, subject text, subject_id text, entry_id text, reference text, day date,
@@ -167,52 +154,65 @@ CREATE TEMPORARY TABLE found (
 ) ON COMMIT DROP
 """
 
-# The two sides of each entry. A fee that was told later is an entry of its own beside the first.
-CREATE_SIDES = f"""
-CREATE TEMPORARY TABLE side ON COMMIT DROP AS
-WITH part AS (
-    SELECT entry_id, entry_id AS part_id FROM compared_entry
+# What the gateway says of every entry that the run looks at: those which the day reports, and those
+# of open exceptions. All lines of an entry count, whatever their day.
+CREATE_REPORTED = f"""
+CREATE TEMPORARY TABLE reported ON COMMIT DROP AS
+SELECT entry_id, count(*) AS lines, sum(gross) AS gross, sum(fee) AS fee, sum(net) AS net,
+       max(currency) AS currency, min(currency) <> max(currency) AS is_mixed,
+       max(day) AS day, max(subject_id) AS subject_id, max(object_reference) AS reference
+  FROM reconciliation_statementline line
+ WHERE NOT is_duplicate AND entry_id IN (
+    SELECT entry_id FROM reconciliation_statementline
+     WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
+       AND day = %(day)s AND entry_id <> ''
      UNION ALL
-    SELECT compared.entry_id, key.entry_id
-      FROM compared_entry compared JOIN ledger_entrykey key
-        ON key.source_id = compared.subject_id AND key.kind = 'fee_charged'
-       AND key.source_type = CASE WHEN compared.subject_id LIKE 're\\_%%' THEN 'refund'
-                                  ELSE 'payment_attempt' END),
+    SELECT entry_id FROM reconciliation_discrepancy
+     WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
+       AND status = '{DiscrepancyStatus.OPEN}' AND entry_id <> ''
+       AND kind <> '{K.MISSING_IN_REPORT}')
+ GROUP BY entry_id
+"""  # noqa: S608
+# Grouped by the analysed table's column, whose number of values the planner knows.
+ANALYZE_REPORTED = "ANALYZE reported (entry_id)"
+
+# Entries whose two sides differ, and fees that the books do not know yet. One kind per entry: what
+# weighs most comes first. A fee that was told later is an entry of its own beside the first.
+CREATE_DIFFERENCES = f"""
+CREATE TEMPORARY TABLE difference ON COMMIT DROP AS
+WITH later AS (
+    SELECT reported.entry_id, -sum(posting.amount) AS net, sum(posting.amount) AS fee
+      FROM ledger_entrykey key JOIN reported ON reported.subject_id = key.source_id
+      JOIN ledger_posting posting ON posting.entry_id = key.entry_id
+      JOIN ledger_account account ON account.id = posting.account_id
+     WHERE key.kind = 'fee_charged' AND account.code = '{chart.GATEWAY_FEES}'
+       AND key.source_type = CASE WHEN reported.subject_id LIKE 're\\_%%' THEN 'refund'
+                                  ELSE 'payment_attempt' END
+     GROUP BY reported.entry_id),
 booked AS (
-    SELECT part.entry_id, max(account.currency) AS currency, sum(posting.amount)
+    SELECT reported.entry_id, max(account.currency) AS currency, sum(posting.amount)
              FILTER (WHERE account.code = '{chart.GATEWAY_CLEARING}') AS net,
            coalesce(sum(posting.amount)
              FILTER (WHERE account.code <> '{chart.GATEWAY_CLEARING}'), 0) AS fee
-      FROM part JOIN ledger_posting posting ON posting.entry_id = part.part_id
+      FROM reported JOIN ledger_posting posting ON posting.entry_id = reported.entry_id
       JOIN ledger_account account ON account.id = posting.account_id
      WHERE posting.layer = 'posted' AND account.owner = %(gateway)s
        AND account.code IN ('{chart.GATEWAY_CLEARING}', '{chart.GATEWAY_FEES}',
                             '{chart.DISPUTE_FEES}')
-     GROUP BY part.entry_id),
-reported AS (
-    SELECT entry_id, count(*) AS lines, sum(gross) AS gross, sum(fee) AS fee, sum(net) AS net,
-           max(currency) AS currency, min(currency) <> max(currency) AS is_mixed,
-           max(day) AS day, max(subject_id) AS subject_id, max(object_reference) AS reference
-      FROM reconciliation_statementline line
-     WHERE NOT is_duplicate AND entry_id IN (SELECT entry_id FROM compared_entry)
-     GROUP BY entry_id)
-SELECT reported.entry_id, reported.subject_id, reported.reference, reported.lines,
-       booked.currency, reported.is_mixed OR reported.currency <> booked.currency AS is_other_money,
-       booked.net + booked.fee AS booked_gross, booked.fee AS booked_fee, booked.net AS booked_net,
-       reported.gross, reported.fee, reported.net, reported.day,
-       -- What we book of a payout follows from the report, so it has no day of its own.
-       CASE WHEN entry.source_type IN ('settlement', 'settlement_failed') THEN reported.day
-            ELSE (entry.booked_at AT TIME ZONE %(zone)s)::date END AS booked_on
-  FROM reported JOIN booked ON booked.entry_id = reported.entry_id
-  JOIN ledger_journalentry entry ON entry.id = reported.entry_id
-"""  # noqa: S608
-
-# One kind per entry: what weighs most comes first. A fee which the books do not know yet is no
-# mismatch; it is booked (see LATE_FEES).
-FIND_DIFFERENCES = f"""
-INSERT INTO found
-SELECT kind, entry_id, subject_id, entry_id, reference, day, currency, booked_net, net
-  FROM (SELECT *, CASE
+     GROUP BY reported.entry_id),
+side AS (
+    SELECT reported.*, reported.is_mixed OR reported.currency <> booked.currency AS is_other_money,
+           booked.currency AS booked_currency, booked.net + booked.fee AS booked_gross,
+           booked.fee + coalesce(later.fee, 0) AS booked_fee,
+           booked.net + coalesce(later.net, 0) AS booked_net,
+           -- What we book of a payout follows from the report, so it has no day of its own.
+           CASE WHEN entry.source_type IN ('settlement', 'settlement_failed') THEN reported.day
+                ELSE (entry.booked_at AT TIME ZONE %(zone)s)::date END AS booked_on
+      FROM reported JOIN booked ON booked.entry_id = reported.entry_id
+      JOIN ledger_journalentry entry ON entry.id = reported.entry_id
+      LEFT JOIN later ON later.entry_id = reported.entry_id),
+judged AS (
+    SELECT *, CASE
             WHEN is_other_money THEN '{K.CURRENCY_MISMATCH}'
             WHEN gross <> booked_gross AND lines > 1 THEN '{K.SPLIT_MISMATCH}'
             WHEN abs(gross) > abs(booked_gross) THEN '{K.AMOUNT_OVER}'
@@ -220,15 +220,23 @@ SELECT kind, entry_id, subject_id, entry_id, reference, day, currency, booked_ne
             WHEN fee <> booked_fee AND booked_fee <> 0 THEN '{K.FEE_MISMATCH}'
             WHEN abs(day - booked_on) > {CUTOFF_TOLERANCE_DAYS}
               OR date_trunc('month', day) <> date_trunc('month', booked_on)
-            THEN '{K.DATE_CUTOFF}' END AS kind FROM side) judged
- WHERE kind IS NOT NULL
+            THEN '{K.DATE_CUTOFF}' END AS kind,
+           booked_fee = 0 AND fee > 0 AND gross = booked_gross AND NOT is_other_money
+              AND (subject_id LIKE 'att\\_%%' OR subject_id LIKE 're\\_%%') AS is_fee_new
+      FROM side)
+SELECT entry_id, subject_id, reference, day, booked_currency AS currency, booked_net, net, fee,
+       kind, is_fee_new
+  FROM judged WHERE kind IS NOT NULL OR is_fee_new
 """  # noqa: S608
 
-LATE_FEES = """
-SELECT subject_id, fee, currency FROM side
- WHERE booked_fee = 0 AND fee > 0 AND gross = booked_gross AND NOT is_other_money
-   AND (subject_id LIKE 'att\\_%%' OR subject_id LIKE 're\\_%%')
+FIND_DIFFERENCES = """
+INSERT INTO found
+SELECT kind, entry_id, subject_id, entry_id, reference, day, currency, booked_net, net
+  FROM difference WHERE kind IS NOT NULL
 """
+
+# A fee which the books do not know yet is no mismatch; it is booked.
+LATE_FEES = "SELECT subject_id, fee, currency FROM difference WHERE is_fee_new"
 
 # Lines that no entry of ours explains. Payouts to our own bank are settlements, not exceptions.
 FIND_UNKNOWN_LINES = f"""

@@ -46,7 +46,6 @@ MANY_LINES: Final = 10_000
 
 _FASTEST: Final = 1
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\r": "\\r", "\n": "\\n"})
-_NEEDS_ESCAPE: Final = frozenset("\\\t\r\n")
 T = TypeVar("T")
 
 
@@ -199,7 +198,7 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
             file.lines_duplicate, file.lines_known = cursor.fetchone()
         cursor.execute("DROP TABLE staged_line")
         if file.lines_new > MANY_LINES:
-            cursor.execute("ANALYZE reconciliation_statementline")
+            cursor.execute(matching.ANALYZE_LINES)
 
 
 def _copy(cursor: Any, lines: Iterable[ParsedLine]) -> int:
@@ -215,7 +214,7 @@ def _copy(cursor: Any, lines: Iterable[ParsedLine]) -> int:
 def _row(line: ParsedLine) -> str:
     number, *texts = line
     row = "\t".join(texts)
-    if row.count("\t") != len(texts) - 1 or not _NEEDS_ESCAPE.isdisjoint(row.replace("\t", "")):
+    if row.count("\t") != len(texts) - 1 or "\\" in row or "\n" in row or "\r" in row:
         row = "\t".join([text.translate(_ESCAPES) for text in texts])
     return f"{number}\t{row}\n"
 

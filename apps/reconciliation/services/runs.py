@@ -95,9 +95,9 @@ def _prepare(params: Params) -> None:
         matching.ENLARGE_MEMORY,
         matching.CREATE_UNMATCHED,
         matching.RESOLVE_AGAIN,
-        matching.CREATE_SCOPE,
-        "ANALYZE compared_entry",
-        matching.CREATE_SIDES,
+        matching.CREATE_REPORTED,
+        matching.ANALYZE_REPORTED,
+        matching.CREATE_DIFFERENCES,
         matching.CREATE_FOUND,
         matching.FIND_DIFFERENCES,
         matching.FIND_UNKNOWN_LINES,
@@ -213,7 +213,7 @@ def _completed(run: ReconciliationRun, *, origin: Origin) -> EventDraft:
 
 def _clean_up() -> None:
     """Drop the temporary tables, so that one transaction can hold several runs."""
-    _execute("DROP TABLE found, side, compared_entry, unmatched_line", [])
+    _execute("DROP TABLE found, difference, reported, unmatched_line", [])
 
 
 def _execute(sql: str, params: Params | list[Any]) -> None:

@@ -5,7 +5,6 @@ Amounts stand in debit and credit columns: gross in the payment's currency (GC),
 that of the settlement (NC). Source: docs.adyen.com/reporting/settlement-detail-report.
 """
 
-import csv
 from collections.abc import Iterator, Mapping
 from typing import Final, TextIO
 
@@ -77,7 +76,7 @@ def parse_adyen(text: TextIO) -> Iterator[ParsedLine | RowRefused]:
     :raises StatementUnreadable: the header lacks a column
     """
     feed = RowFeed(text)
-    rows = csv.reader(iter(feed))
+    rows = feed.rows()
     header = [name.strip() for name in next(rows, [])]
     columns_of(header, _NEEDED, format="Adyen")
     for row in rows:

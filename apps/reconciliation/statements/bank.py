@@ -1,6 +1,5 @@
 """Bank statements: camt.053 of ISO 20022, and CSV with four columns."""
 
-import csv
 from collections.abc import Iterator
 from typing import BinaryIO, Final, TextIO
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
@@ -32,7 +31,7 @@ def parse_bank_csv(text: TextIO) -> Iterator[ParsedBankLine | RowRefused]:
     :raises StatementUnreadable: the header lacks a column
     """
     feed = RowFeed(text)
-    rows = csv.reader(iter(feed))
+    rows = feed.rows()
     header = next(rows, [])
     places = columns_of(header, _CSV_COLUMNS, format="bank CSV")
     for row in rows:

@@ -4,7 +4,6 @@ Stripe's itemised report `balance_change_from_activity`, or any other with its c
 Source: docs.stripe.com/reports/report-types and docs.stripe.com/reports/reporting-categories.
 """
 
-import csv
 from collections.abc import Iterator
 from operator import itemgetter
 from typing import Final, TextIO
@@ -65,7 +64,7 @@ def parse_stripe(text: TextIO) -> Iterator[ParsedLine | RowRefused]:
     :raises StatementUnreadable: the header lacks a column
     """
     feed = RowFeed(text)
-    rows = csv.reader(iter(feed))
+    rows = feed.rows()
     header = next(rows, [])
     places = columns_of(header, _NEEDED, format="Stripe")
     width = len(header)
