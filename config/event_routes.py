@@ -26,6 +26,7 @@ HANDLERS: Mapping[str, Sequence[str]] = {
 QUEUES: Sequence[str] = (
     "apps.webhooks.services.deliveries.queue_deliveries",
     "apps.subscriptions.services.collection.queue_news",
+    "apps.checkout.services.sessions.queue_news",
     "apps.outbox.stream.queue_for_stream",
 )
 

@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from apps.api import openapi, operations
+from apps.checkout.api import sessions as checkout
+from apps.checkout.pages import payment_page, payment_status
 from apps.customers.api import views as customers
 from apps.disputes.api import disputes, files
 from apps.fraud.api import lists as value_lists
@@ -181,7 +183,16 @@ billing_urls: list[URLPattern | URLResolver] = [
     path("v1/test_helpers/test_clocks/<str:clock_id>/advance", clocks.ClockAdvance.as_view()),
 ]
 
+checkout_urls: list[URLPattern | URLResolver] = [
+    path("v1/checkout/sessions", checkout.SessionList.as_view()),
+    path("v1/checkout/sessions/<str:session_id>", checkout.SessionDetail.as_view()),
+    path("v1/checkout/sessions/<str:session_id>/line_items", checkout.SessionLineItems.as_view()),
+    path("v1/checkout/sessions/<str:session_id>/expire", checkout.SessionExpire.as_view()),
+]
+
 page_urls: list[URLPattern | URLResolver] = [
+    path("pay/<str:session_id>", payment_page),
+    path("pay/<str:session_id>/status", payment_status),
     path("invoices/<str:token>", invoice_page),
 ]
 
@@ -234,6 +245,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *customer_urls,
     *payment_urls,
     *billing_urls,
+    *checkout_urls,
     *page_urls,
     *seller_urls,
     *dispute_urls,

@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.payments",
     "apps.disputes",
     "apps.subscriptions",
+    "apps.checkout",
     "apps.reconciliation",
     "apps.reporting",
 ]
@@ -97,6 +98,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
 
 STATIC_URL = "/static/"
 STORAGES = {
@@ -278,6 +280,9 @@ FAILOVER_UNKNOWN = env.bool("FAILOVER_UNKNOWN", default=False)
 # The gateways that take the one-time tokens of the payer's page, when one tokeniser serves several.
 # Empty: such a token belongs to the first of GATEWAYS.
 TOKENISER_GATEWAYS = env.list("TOKENISER_GATEWAYS", default=[])
+# The page of that tokeniser with the card fields, which the hosted page shows in a frame. Its
+# origin is another one than ours, so that no card number reaches us.
+TOKENISER_URL = env.str("TOKENISER_URL", default="")
 # Who tells which payments there were, to try routing rules on: payments lie above gateways.
 ROUTED_PAYMENTS = "apps.payments.routed.list_routed_payments"
 

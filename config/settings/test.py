@@ -12,6 +12,7 @@ FIELD_ENCRYPTION_KEYS = ["test-field-key"]
 WHITENOISE_AUTOREFRESH = True
 # Each process judges its gateways alone: tests must not trip each other's.
 CIRCUITS_SHARED = False
+TOKENISER_URL = "https://fields.example/card"
 # A test may send more than a merchant; those about the limit switch it on.
 RATE_LIMIT_ENABLED = env.bool("RATE_LIMIT_ENABLED", default=False)
 # The log is written by a thread, whose rows no test would roll back.

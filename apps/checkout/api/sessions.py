@@ -1,0 +1,202 @@
+"""`/v1/checkout/sessions` and its actions."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.api.fields import (
+    AmountField,
+    CurrencyField,
+    EnumField,
+    IdField,
+    IntegerField,
+    ListField,
+    MetadataField,
+    TextField,
+    TimestampField,
+    merge_metadata,
+)
+from apps.api.lists import ListSchema, list_envelope, list_page
+from apps.api.schemas import RequestSchema
+from apps.api.views import ApiView, Json
+from apps.checkout.api.shapes import CHECKOUT_SESSION, CHECKOUT_SESSIONS, LINE_ITEMS
+from apps.checkout.display import LANGUAGES
+from apps.checkout.errors import LineItemsInvalid
+from apps.checkout.models import Session
+from apps.checkout.objects import render_line_item, render_session
+from apps.checkout.selectors import get_session
+from apps.checkout.services.sessions import Basket, LineItem, create_session, expire_session
+from apps.checkout.states import SessionMode, SessionStatus
+from apps.common.errors import InvalidParameter
+
+_MAX_QUANTITY = 1000
+_MAX_LINES = 100
+
+
+class ProductData(RequestSchema):
+    name = TextField(min_length=1, max_length=250)
+    description = TextField(required=False, max_length=500)
+
+
+class PriceData(RequestSchema):
+    currency = CurrencyField()
+    unit_amount = AmountField()
+    product_data = ProductData()
+
+
+class LineItemData(RequestSchema):
+    price = IdField("price", required=False)
+    price_data = PriceData(required=False)
+    quantity = IntegerField(required=False, default=1, min_value=1, max_value=_MAX_QUANTITY)
+
+
+class TransferData(RequestSchema):
+    destination = IdField("acct")
+
+
+class IntentData(RequestSchema):
+    """What the payment intent is made with."""
+
+    capture_method = EnumField(["automatic", "manual"], required=False)
+    description = TextField(required=False, max_length=1000)
+    metadata = MetadataField()
+    statement_descriptor = TextField(required=False, max_length=22)
+    application_fee_amount = AmountField(required=False, min_value=0)
+    transfer_data = TransferData(required=False)
+    transfer_group = TextField(required=False, max_length=255)
+
+
+class CreateSession(RequestSchema):
+    mode = EnumField(SessionMode.values)
+    line_items = ListField(LineItemData(), max_length=_MAX_LINES)
+    customer = IdField("cus", required=False)
+    customer_email = TextField(required=False, max_length=512)
+    client_reference_id = TextField(required=False, max_length=200)
+    success_url = TextField(required=False, max_length=2048)
+    cancel_url = TextField(required=False, max_length=2048)
+    expires_at = TimestampField(required=False)
+    locale = EnumField(["auto", *LANGUAGES], required=False)
+    metadata = MetadataField()
+    payment_intent_data = IntentData(required=False)
+    payment_method_types = ListField(EnumField(["card"]), required=False)
+    ui_mode = EnumField(["hosted"], required=False)
+
+
+class ListSessions(ListSchema):
+    customer = IdField("cus", required=False)
+    payment_intent = IdField("pi", required=False)
+    status = EnumField(SessionStatus.values, required=False)
+
+
+class SessionView(ApiView):
+    resource = "checkout_sessions"
+    expandable = frozenset({"customer", "payment_intent"})
+
+
+class SessionList(SessionView):
+    schemas = {"GET": ListSessions, "POST": CreateSession}
+    answers = {"GET": CHECKOUT_SESSIONS, "POST": CHECKOUT_SESSION}
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        rows = Session.objects.filter(
+            merchant_id=self.scope.merchant_id, livemode=self.scope.livemode
+        )
+        for name, column in _FILTERS.items():
+            if name in params:
+                rows = rows.filter(**{column: params[name]})
+        return list_page(rows, params, url="/v1/checkout/sessions", show=render_session)
+
+    def post(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        session = create_session(
+            scope=self.scope, basket=_basket(params), origin=self.origin, now=timezone.now()
+        )
+        return render_session(session)
+
+
+_FILTERS = {"customer": "customer_id", "payment_intent": "payment_intent_id", "status": "status"}
+
+
+class SessionDetail(SessionView):
+    answers = {"GET": CHECKOUT_SESSION}
+
+    def get(self, _request: HttpRequest, session_id: str) -> Json:
+        self.load()
+        return render_session(get_session(self.scope, session_id))
+
+
+class SessionLineItems(SessionView):
+    schemas = {"GET": ListSchema}
+    answers = {"GET": LINE_ITEMS}
+
+    def get(self, _request: HttpRequest, session_id: str) -> Json:
+        self.load()
+        session = get_session(self.scope, session_id)
+        return list_envelope(
+            [render_line_item(item, currency=session.currency) for item in session.line_items],
+            url=f"/v1/checkout/sessions/{session.id}/line_items",
+        )
+
+
+class SessionExpire(SessionView):
+    answers = {"POST": CHECKOUT_SESSION}
+    # What a payer has begun is ended at the gateway first.
+    transactional_answer = False
+
+    def post(self, _request: HttpRequest, session_id: str) -> Json:
+        self.load()
+        session = expire_session(
+            scope=self.scope, session_id=session_id, origin=self.origin, now=timezone.now()
+        )
+        return render_session(session)
+
+
+def _basket(params: dict[str, Any]) -> Basket:
+    fields = {
+        "customer_id": params.get("customer", ""),
+        "customer_email": params.get("customer_email", ""),
+        "client_reference_id": params.get("client_reference_id", ""),
+        "success_url": _address(params, "success_url"),
+        "cancel_url": _address(params, "cancel_url"),
+        "locale": params.get("locale", "").replace("auto", ""),
+        "metadata": merge_metadata({}, params.get("metadata")),
+    }
+    return Basket(
+        items=[_line(each, place) for place, each in enumerate(params["line_items"])],
+        fields=fields,
+        intent=_intent_columns(params.get("payment_intent_data", {})),
+        expires_at=params.get("expires_at"),
+    )
+
+
+def _line(given: dict[str, Any], place: int) -> LineItem:
+    if ("price" in given) == ("price_data" in given):
+        param = f"line_items[{place}]"
+        raise LineItemsInvalid(f"{param} needs either price or price_data.", param=param)
+    if "price" in given:
+        return LineItem(price_id=given["price"], quantity=given["quantity"])
+    data = given["price_data"]
+    return LineItem(
+        quantity=given["quantity"],
+        name=data["product_data"]["name"],
+        unit_amount=data["unit_amount"],
+        currency=data["currency"].upper(),
+    )
+
+
+def _intent_columns(data: dict[str, Any]) -> dict[str, Any]:
+    columns = {**data}
+    if "metadata" in columns:
+        columns["metadata"] = merge_metadata({}, columns["metadata"])
+    if "transfer_data" in columns:
+        columns["transfer_destination"] = columns.pop("transfer_data")["destination"]
+    return columns
+
+
+def _address(params: dict[str, Any], name: str) -> str:
+    url = str(params.get(name, ""))
+    if url and not url.startswith(("https://", "http://")):
+        raise InvalidParameter(f"{name} must be an http(s) address.", param=name)
+    return url

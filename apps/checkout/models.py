@@ -1,0 +1,124 @@
+"""The checkout session: one link under which one payer pays for one basket."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from apps.checkout.states import PaymentStatus, SessionMode, SessionStatus
+from apps.common.fsm import StatusField, transition
+from apps.common.ids import new_id
+from apps.common.origin import Scope
+from apps.outbox.history import EventSourced
+
+S = SessionStatus
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def lock(self, pk: str) -> "Session":
+        """Return the session with its row locked until the transaction ends."""
+        return self.select_for_update().get(pk=pk)
+
+
+class Session(EventSourced):
+    """
+    A hosted page for one basket; `amount_total` is minor units of `currency` (upper case).
+
+    The payment itself is a payment intent, and at any time there is one that can still be paid:
+    another takes its place only after the bank forbade a further try. `due_at` drives the sweep
+    and is no part of the history.
+    """
+
+    id = models.CharField(
+        primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "cs")
+    )
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    status = StatusField(default=S.OPEN, choices=S.choices)
+    mode = models.CharField(max_length=20, choices=SessionMode.choices)
+    payment_status = models.CharField(
+        max_length=20, choices=PaymentStatus.choices, default=PaymentStatus.UNPAID
+    )
+    amount_total = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    line_items = models.JSONField(default=list)
+    customer_id = models.CharField(max_length=40, blank=True)
+    customer_email = models.CharField(max_length=512, blank=True)
+    client_reference_id = models.CharField(max_length=200, blank=True)
+    payment_intent_id = models.CharField(max_length=40)
+    success_url = models.CharField(max_length=2048, blank=True)
+    cancel_url = models.CharField(max_length=2048, blank=True)
+    locale = models.CharField(max_length=10, blank=True)
+    metadata = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+
+    objects = models.Manager.from_queryset(SessionQuerySet)()
+
+    class Meta:
+        verbose_name = "checkout session"
+        constraints = [
+            models.CheckConstraint(name="session_amount_positive", condition=Q(amount_total__gt=0)),
+            models.CheckConstraint(
+                name="session_complete_means_paid",
+                condition=Q(status=S.COMPLETE, payment_status=PaymentStatus.PAID)
+                | ~Q(status=S.COMPLETE) & Q(payment_status=PaymentStatus.UNPAID),
+            ),
+            # Two sessions of one intent would tell two payers that they paid.
+            models.UniqueConstraint(name="session_of_its_intent", fields=["payment_intent_id"]),
+        ]
+        indexes = [
+            models.Index(name="session_list", fields=["merchant_id", "livemode", "id"]),
+            models.Index(name="session_due", fields=["due_at"], condition=Q(due_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.merchant_id, self.livemode)
+
+    def begin(self, **fields: Any) -> None:
+        """Take over what the session is made of."""
+        for name, value in fields.items():
+            if name not in self.BORN:
+                raise ValueError(f"{name} is not set by an event")
+            is_time = name == "expires_at"
+            setattr(self, name, datetime.fromisoformat(value) if is_time else value)
+
+    def replace_payment(self, *, payment_intent_id: str, **_facts: Any) -> None:
+        """Go on with another payment: the bank forbade a further try of the one before."""
+        self.payment_intent_id = payment_intent_id
+
+    @transition(status, source=[S.OPEN], target=S.COMPLETE)
+    def complete(self, *, at: str, **_facts: Any) -> None:
+        """The payment went through."""
+        self.payment_status = PaymentStatus.PAID
+        self.completed_at = datetime.fromisoformat(at)
+
+    @transition(status, source=[S.OPEN], target=S.EXPIRED)
+    def expire(self, **_facts: Any) -> None:
+        """Nobody paid in time, or the merchant took the link back."""
+
+    OUTSIDE_HISTORY = frozenset({"id", "merchant_id", "livemode", "created_at", "due_at"})
+
+    BORN: ClassVar[frozenset[str]] = frozenset(
+        {
+            "mode", "amount_total", "currency", "line_items", "customer_id", "customer_email",
+            "client_reference_id", "payment_intent_id", "success_url", "cancel_url", "locale",
+            "metadata", "expires_at",
+        }
+    )  # fmt: skip
+
+    ARROWS: ClassVar[dict[str, Callable[..., None]]] = {
+        "checkout.session.created": begin,
+        "checkout.session.payment_replaced": replace_payment,
+        "checkout.session.completed": complete,
+        "checkout.session.expired": expire,
+    }

@@ -1,0 +1,204 @@
+"""The hosted page: what a payer sees who follows the link of a session."""
+
+import re
+import secrets
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone, translation
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from apps.api.errors import RateLimited
+from apps.api.models import Merchant
+from apps.api.throttling import take_address_token
+from apps.checkout.display import choose_language, explain_decline, show_amount, show_moment
+from apps.checkout.errors import SessionNotOpen
+from apps.checkout.models import Session
+from apps.checkout.objects import page_url
+from apps.checkout.policies import Standing, page_state
+from apps.checkout.selectors import find_session
+from apps.checkout.services.payment import Submission, pay_session, try_number
+from apps.checkout.states import PageState
+from apps.common.addresses import client_address
+from apps.common.errors import DomainError
+from apps.common.ids import new_id
+from apps.common.origin import Origin
+from apps.payments.models import PaymentIntent
+from apps.payments.selectors import get_intent
+
+# What the card fields hand out. Anything else is refused: an id of a stored payment method in its
+# place would charge somebody else's card.
+_TOKEN = re.compile(r"tok_[A-Za-z0-9_]{1,200}\Z")
+_MAX_EMAIL_CHARS = 512
+
+# States in which the page asks for a card.
+_PAYABLE = {PageState.OPEN, PageState.DECLINED, PageState.UNAVAILABLE, PageState.VERIFICATION}
+_PAID = {PageState.SUCCEEDED, PageState.ALREADY_PAID}
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    # The form's POST needs its own origin named; nobody else learns the link.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+@csrf_protect
+@require_http_methods(["GET", "HEAD", "POST"])
+def payment_page(request: HttpRequest, session_id: str) -> HttpResponse:
+    """Show how the session stands, or take the payer's card."""
+    session = _session(session_id)
+    if request.method == "POST":
+        return _take_card(request, session)
+    return _show(request, session)
+
+
+@require_safe
+def payment_status(_request: HttpRequest, session_id: str) -> HttpResponse:
+    """Tell the waiting page which state it should show."""
+    session = _session(session_id)
+    response = JsonResponse({"state": _state(session, _intent(session))})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _session(session_id: str) -> Session:
+    session = find_session(session_id)
+    if session is None:
+        raise Http404
+    return session
+
+
+def _intent(session: Session) -> PaymentIntent:
+    return get_intent(session.scope, session.payment_intent_id)
+
+
+def _state(session: Session, intent: PaymentIntent) -> PageState:
+    standing = Standing(
+        session=session.status,
+        intent=intent.status,
+        error_type=(intent.last_payment_error or {}).get("type", ""),
+        expires_at=session.expires_at,
+        completed_at=session.completed_at,
+    )
+    return page_state(standing, timezone.now())
+
+
+def _take_card(request: HttpRequest, session: Session) -> HttpResponse:
+    try:
+        take_address_token(client_address(request))
+    except RateLimited:
+        return _show(request, session, status=HTTPStatus.TOO_MANY_REQUESTS)
+    token = request.POST.get("token", "")
+    email = request.POST.get("email", "").strip()
+    if not _TOKEN.match(token) or len(email) > _MAX_EMAIL_CHARS:
+        return _show(request, session, status=HTTPStatus.BAD_REQUEST)
+    try:
+        pay_session(
+            session=session,
+            submission=Submission(token=token, try_number=request.POST.get("try", ""), email=email),
+            origin=Origin(actor=f"payer:{session.id}", request_id=new_id("req")),
+            now=timezone.now(),
+        )
+    except SessionNotOpen:
+        # Another tab was faster.
+        state = PageState.ALREADY_PAID if session.completed_at else None
+        return _show(request, _session(session.id), state=state)
+    except DomainError:
+        return _show(request, _session(session.id), state=PageState.UNAVAILABLE)
+    return HttpResponseRedirect(page_url_path(session))
+
+
+def page_url_path(session: Session) -> str:
+    """Return the page's address on this very host."""
+    return urlsplit(page_url(session.id)).path
+
+
+def _show(
+    request: HttpRequest,
+    session: Session,
+    *,
+    state: PageState | None = None,
+    status: int = HTTPStatus.OK,
+) -> HttpResponse:
+    intent = _intent(session)
+    state = state or _state(session, intent)
+    nonce = secrets.token_urlsafe(16)
+    language = choose_language(session.locale, request)
+    with translation.override(language):
+        context = _context(session, intent, state, language=language, nonce=nonce)
+        response = render(request, f"checkout/{state}.html", context, status=status)
+    for name, value in _HEADERS.items():
+        response[name] = value
+    response["Content-Security-Policy"] = _policy(nonce)
+    response["Content-Language"] = language
+    return response
+
+
+def _context(
+    session: Session, intent: PaymentIntent, state: PageState, *, language: str, nonce: str
+) -> dict[str, Any]:
+    currency = session.currency
+
+    def money(amount: int) -> str:
+        return show_amount(amount, currency, language)
+
+    return {
+        "session": session,
+        "state": state,
+        "nonce": nonce,
+        "is_rtl": translation.get_language_bidi(),
+        "seller": Merchant.objects.only("name").get(pk=session.merchant_id).name,
+        "lines": [
+            {
+                "name": line["name"],
+                "quantity": line["quantity"],
+                "amount": money(line["unit_amount"] * line["quantity"]),
+            }
+            for line in session.line_items
+        ],
+        "total": money(session.amount_total),
+        "is_paid": state in _PAID,
+        "is_hold": intent.capture_method == "manual",
+        "descriptor": intent.statement_descriptor,
+        "expires": show_moment(session.expires_at, language),
+        "paid_at": show_moment(session.completed_at, language) if session.completed_at else "",
+        "receipt_email": intent.receipt_email,
+        "is_payable": state in _PAYABLE,
+        "reason": explain_decline(intent.last_payment_error or {}),
+        "bank_url": (intent.next_action or {}).get("url", ""),
+        "try_number": try_number(intent.id, intent.attempt_count),
+        "fields_url": _fields_url(language),
+        "fields_origin": _fields_origin(),
+        "success_url": session.success_url.replace("{CHECKOUT_SESSION_ID}", session.id),
+        "cancel_url": session.cancel_url,
+    }
+
+
+def _fields_url(language: str) -> str:
+    query = urlencode({"origin": _origin_of(settings.PUBLIC_BASE_URL), "lang": language})
+    return f"{settings.TOKENISER_URL}?{query}" if settings.TOKENISER_URL else ""
+
+
+def _fields_origin() -> str:
+    return _origin_of(settings.TOKENISER_URL) if settings.TOKENISER_URL else ""
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _policy(nonce: str) -> str:
+    """Return the policy of the page: its own script and style, and one frame of one origin."""
+    frames = _fields_origin() or "'none'"
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
+        f"img-src 'self' data:; connect-src 'self'; frame-src {frames}; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )

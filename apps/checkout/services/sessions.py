@@ -1,0 +1,271 @@
+"""Open and expire checkout sessions, and follow what becomes of their payments."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from apps.checkout.errors import LineItemsInvalid, SessionBeingPaid, SessionNotOpen
+from apps.checkout.models import Session
+from apps.checkout.objects import page_url
+from apps.checkout.policies import LIFETIME, LOOK_AGAIN, PAID, SHORTEST_LIFETIME
+from apps.checkout.selectors import get_session
+from apps.checkout.services.events import Moment
+from apps.checkout.states import SessionMode, SessionStatus
+from apps.common.errors import DomainError, InvalidParameter
+from apps.common.ids import new_id
+from apps.common.origin import CLOCK, Origin, Scope
+from apps.payments.errors import IntentNotCancelable, PaymentInProgress
+from apps.payments.models import PaymentIntent
+from apps.payments.selectors import get_intent
+from apps.payments.services.intents import cancel_intent, create_intent
+from apps.payments.states import IntentStatus
+from apps.subscriptions.selectors import get_prices
+
+logger = logging.getLogger(__name__)
+
+# How many sessions one sweep looks at.
+BATCH = 50
+
+_OVER = {IntentStatus.CANCELED, IntentStatus.EXPIRED}
+_REPLACED = "checkout.session.payment_replaced"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineItem:
+    """
+    What is sold: a price of the catalogue, or a name and `unit_amount` in minor units.
+
+    `currency` is upper case; both are empty when `price_id` names a price, which knows them.
+    """
+
+    quantity: int = 1
+    price_id: str = ""
+    name: str = ""
+    unit_amount: int = 0
+    currency: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Basket:
+    """What a session is opened with; `intent` are columns of the payment intent to come."""
+
+    items: Sequence[LineItem]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    intent: Mapping[str, Any] = field(default_factory=dict)
+    expires_at: datetime | None = None
+
+
+def create_session(*, scope: Scope, basket: Basket, origin: Origin, now: datetime) -> Session:
+    """
+    Open a hosted page for a basket, with the payment intent that it charges.
+
+    :raises LineItemsInvalid: no items, several currencies, or recurring prices
+    :raises AmountInvalid: the sum cannot be charged
+    :raises ResourceMissing: no such customer or price
+    :raises InvalidParameter: `expires_at` is too soon or too late
+    Source: docs/adr/0030-the-hosted-page-charges-one-intent.md
+    """
+    expires_at = _check_expiry(basket.expires_at, now)
+    lines, currency = _price(scope, basket.items)
+    session = Session(
+        id=new_id("cs"),
+        merchant_id=scope.merchant_id,
+        livemode=scope.livemode,
+        created_at=now,
+        due_at=expires_at,
+    )
+    born = {
+        **basket.fields,
+        "mode": str(SessionMode.PAYMENT),
+        "line_items": lines,
+        "currency": currency,
+        "amount_total": sum(line["unit_amount"] * line["quantity"] for line in lines),
+        "expires_at": expires_at.isoformat(),
+    }
+    with transaction.atomic():
+        intent = create_intent(
+            scope=scope,
+            fields={
+                "description": ", ".join(line["name"] for line in lines)[:1000],
+                **basket.intent,
+                "amount": born["amount_total"],
+                "currency": currency,
+                "customer_id": born.get("customer_id", ""),
+                "receipt_email": born.get("customer_email", ""),
+                "return_url": page_url(session.id),
+                "expires_at": expires_at,
+            },
+            origin=origin,
+            now=now,
+        )
+        born["payment_intent_id"] = intent.id
+        Moment(origin=origin, now=now).happen(session, "checkout.session.created", **born)
+        session.save(force_insert=True)
+    return session
+
+
+def _check_expiry(wanted: datetime | None, now: datetime) -> datetime:
+    expires_at = wanted or now + LIFETIME
+    if not now + SHORTEST_LIFETIME <= expires_at <= now + LIFETIME:
+        raise InvalidParameter(
+            "expires_at must be 30 minutes to 24 hours from now.", param="expires_at"
+        )
+    return expires_at
+
+
+def _price(scope: Scope, items: Sequence[LineItem]) -> tuple[list[dict[str, Any]], str]:
+    prices = get_prices(scope, [item.price_id for item in items if item.price_id])
+    lines, currencies = [], set()
+    for item in items:
+        name, amount, currency = item.name, item.unit_amount, item.currency
+        if item.price_id:
+            price = prices[item.price_id]
+            if price.interval_unit or price.unit_amount is None:
+                raise LineItemsInvalid(
+                    f"{price.id} is no price for one purchase.", param="line_items"
+                )
+            name, currency = price.product.name, price.currency
+            amount = int(price.unit_amount)
+            if amount != price.unit_amount:
+                raise LineItemsInvalid(f"{price.id} has parts of a minor unit.", param="line_items")
+        currencies.add(currency)
+        lines.append(
+            {
+                "id": new_id("li"),
+                "name": name,
+                "unit_amount": amount,
+                "quantity": item.quantity,
+                "price": item.price_id,
+            }
+        )
+    if len(currencies) != 1:
+        raise LineItemsInvalid("line_items need one currency.", param="line_items")
+    return lines, currencies.pop()
+
+
+def expire_session(*, scope: Scope, session_id: str, origin: Origin, now: datetime) -> Session:
+    """
+    Take the link back: nobody can pay by it any more.
+
+    :raises ResourceMissing: no such session
+    :raises SessionNotOpen: paid or expired
+    :raises SessionBeingPaid: a payment is on its way
+    :raises GatewayFailed: what the payer had begun could not be ended at the gateway
+    """
+    session = get_session(scope, session_id)
+    if session.status != SessionStatus.OPEN:
+        raise SessionNotOpen(session=session.id, status=session.status, step="expiring")
+    _end_payment(session, reason="requested_by_customer", origin=origin, now=now)
+    session = settle_session(session_id=session.id, origin=origin, now=now)
+    if session.status == SessionStatus.COMPLETE:
+        raise SessionNotOpen(session=session.id, status=session.status, step="expiring")
+    return session
+
+
+def _end_payment(session: Session, *, reason: str, origin: Origin, now: datetime) -> None:
+    """Cancel the session's intent, unless it is over already."""
+    try:
+        cancel_intent(
+            scope=session.scope,
+            intent_id=session.payment_intent_id,
+            reason=reason,
+            origin=origin,
+            now=now,
+        )
+    except PaymentInProgress as refusal:
+        raise SessionBeingPaid(session=session.id) from refusal
+    except IntentNotCancelable:
+        # Paid, canceled or expired meanwhile: settling tells which.
+        return
+
+
+def settle_session(*, session_id: str, origin: Origin = CLOCK, now: datetime) -> Session:
+    """
+    Let the session follow its payment: complete it when paid, expire it when nobody can pay.
+
+    Hearing it twice changes nothing.
+    """
+    with transaction.atomic():
+        session = Session.objects.lock(session_id)
+        if session.status != SessionStatus.OPEN:
+            return session
+        intent = get_intent(session.scope, session.payment_intent_id)
+        moment = Moment(origin=origin, now=now)
+        if intent.status in PAID:
+            session.due_at = None
+            moment.happen(session, "checkout.session.completed", at=now.isoformat())
+        elif intent.status in _OVER:
+            session.due_at = None
+            moment.happen(session, "checkout.session.expired")
+        else:
+            session.due_at = max(session.expires_at, now + LOOK_AGAIN)
+        session.save()
+    return session
+
+
+def renew_payment(*, session: Session, origin: Origin, now: datetime) -> PaymentIntent:
+    """
+    Return the intent to be paid: a new one when the bank forbade a further try of the old one.
+
+    A refused card may be put back and another one taken: that is another payment. The old intent
+    stays failed for good, so that there is never more than one that can be paid.
+
+    :raises SessionNotOpen: paid or expired
+    """
+    with transaction.atomic():
+        session = Session.objects.lock(session.id)
+        if session.status != SessionStatus.OPEN or now >= session.expires_at:
+            raise SessionNotOpen(session=session.id, status=session.status, step="paying")
+        intent = get_intent(session.scope, session.payment_intent_id)
+        if intent.status != IntentStatus.FAILED or intent.is_retryable:
+            return intent
+        fields = {name: getattr(intent, name) for name in PaymentIntent.MUTABLE}
+        renewed = create_intent(
+            scope=session.scope,
+            fields={**fields, "payment_method_id": ""},
+            origin=origin,
+            now=now,
+        )
+        Moment(origin=origin, now=now).happen(
+            session, _REPLACED, payment_intent_id=renewed.id, before=intent.id
+        )
+        session.save()
+    return renewed
+
+
+_RING = """
+UPDATE checkout_session SET due_at = statement_timestamp()
+  FROM outbox_event event
+ WHERE event.id = ANY(%s) AND event.object_id = checkout_session.payment_intent_id
+   AND checkout_session.status = 'open'
+   AND event.type IN ('payment_intent.succeeded', 'payment_intent.amount_capturable_updated',
+                      'payment_intent.canceled', 'payment_intent.expired')
+"""
+
+
+def queue_news(event_ids: list[str]) -> None:
+    """Ring for the sessions whose payment came to an end by these events (a queue of MAP 2)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RING, [event_ids])
+
+
+def settle_due_sessions(*, now: datetime) -> int:
+    """Follow the payments that had news, and end the sessions whose time is over."""
+    due = list(Session.objects.filter(due_at__lte=now).order_by("due_at")[:BATCH])
+    for session in due:
+        try:
+            _settle_due(session, now=now)
+        except DomainError as refusal:
+            logger.warning("%s is looked at again: %s", session.id, refusal)
+            Session.objects.filter(pk=session.id, due_at__lte=now).update(due_at=now + LOOK_AGAIN)
+    return len(due)
+
+
+def _settle_due(session: Session, *, now: datetime) -> None:
+    if now >= session.expires_at:
+        _end_payment(session, reason="expired", origin=CLOCK, now=now)
+    settle_session(session_id=session.id, now=now)

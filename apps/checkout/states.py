@@ -1,0 +1,38 @@
+"""Statuses of checkout sessions; the arrows between them are on the model."""
+
+from django.db.models import TextChoices
+
+
+class SessionStatus(TextChoices):
+    """Life of a checkout session, in Stripe's words."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
+
+
+class SessionMode(TextChoices):
+    """What the payer is asked for."""
+
+    PAYMENT = "payment"
+
+
+class PaymentStatus(TextChoices):
+    """Whether the money of a session is there, in Stripe's words."""
+
+    UNPAID = "unpaid"
+    PAID = "paid"
+
+
+class PageState(TextChoices):
+    """What the payer sees; each has a page of its own."""
+
+    OPEN = "open"
+    DECLINED = "declined"
+    UNAVAILABLE = "unavailable"
+    VERIFICATION = "verification"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    ALREADY_PAID = "already_paid"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
