@@ -171,9 +171,7 @@ RATE_LIMIT_WRITES_PER_SECOND = env.int("RATE_LIMIT_WRITES_PER_SECOND", default=1
 RATE_LIMIT_READS_PER_SECOND = env.int("RATE_LIMIT_READS_PER_SECOND", default=200)
 # Of one address, whatever its keys. Behind proxies TRUSTED_PROXY_COUNT must tell addresses apart.
 RATE_LIMIT_ADDRESS_PER_SECOND = env.int("RATE_LIMIT_ADDRESS_PER_SECOND", default=1000)
-RATE_LIMIT_CUSTOMER_WRITES_PER_SECOND = env.int(
-    "RATE_LIMIT_CUSTOMER_WRITES_PER_SECOND", default=20
-)
+RATE_LIMIT_CUSTOMER_WRITES_PER_SECOND = env.int("RATE_LIMIT_CUSTOMER_WRITES_PER_SECOND", default=20)
 RATE_LIMIT_ENABLED = env.bool("RATE_LIMIT_ENABLED", default=True)
 # For how long a process trusts what it knows of an API key; a revoked key works that long at most.
 API_KEY_CACHE_SECONDS = env.float("API_KEY_CACHE_SECONDS", default=5.0)
@@ -303,6 +301,16 @@ REFUND_RETURNS_PLATFORM_FEE = env.bool("REFUND_RETURNS_PLATFORM_FEE", default=Tr
 FRAUD_FAIL_MODE = env.str("FRAUD_FAIL_MODE", default="open")
 # Names cards, addresses and e-mails in counters and records, which hold none of them in clear.
 FRAUD_HASH_KEY = env.str("FRAUD_HASH_KEY", default="") or SECRET_KEY
+
+# --- Demo -----------------------------------------------------------------------------------
+# Who makes the history that `seed_demo --payments` fills the database with, in this order.
+DEMO_PARTS = [
+    "apps.payments.demo.seed_payments",
+    "apps.disputes.demo.seed_disputes",
+    "apps.payouts.demo.seed_sellers",
+    "apps.payments.demo_requests.seed_refund_requests",
+    "apps.webhooks.demo.seed_webhooks",
+]
 
 # --- Reconciliation -------------------------------------------------------------------------
 # In which time zone a gateway account's days begin and end.

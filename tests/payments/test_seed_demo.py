@@ -1,18 +1,28 @@
 """The demo's keys and log-ins survive a second start, and are made anew when they must."""
 
 import json
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models import Count, Sum
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.api.models import ApiKey, Merchant
-from apps.backoffice.models import User
+from apps.backoffice.models import Approval, User
 from apps.backoffice.services.people import roles
+from apps.common.demo import Demo
+from apps.common.origin import Scope
+from apps.customers.models import Customer
+from apps.outbox.models import Message
+from apps.payments.models import PaymentAttempt, PaymentIntent
 
 pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def seed(path: Path) -> dict[str, Any]:
@@ -60,3 +70,49 @@ def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "credentials.json").write_text("{")
 
     assert seed(tmp_path / "credentials.json")["secret_key"].startswith("sk_test_")
+
+
+def make_history(path: Path, *, payments: int = 120) -> None:
+    call_command("seed_demo", credentials=path, payments=payments, days=60, verbosity=0)
+
+
+def figures() -> dict[str, Any]:
+    rows = PaymentIntent.objects.values_list("status", "currency").annotate(
+        Count("id"), Sum("amount_received"), Sum("amount_refunded")
+    )
+    return {f"{status} {currency}": tuple(sums) for status, currency, *sums in rows}
+
+
+def test_the_demo_s_history_folds_to_its_rows_and_its_books_balance(tmp_path: Path) -> None:
+    make_history(tmp_path / "credentials.json")
+
+    call_command("rebuild", verify=True, stdout=StringIO())
+    call_command("ledger_verify", stdout=StringIO())
+    assert PaymentIntent.objects.count() == 120
+    assert PaymentAttempt.objects.filter(kept=True).count() > 90
+    assert Customer.objects.count() == 9
+    assert Approval.objects.filter(status="pending").count() >= 1
+    assert Message.objects.filter(dead_at=None, object_id__startswith="pi_").count() <= 10
+
+
+def test_the_same_seed_makes_the_same_figures_and_a_second_run_adds_nothing(
+    tmp_path: Path,
+) -> None:
+    make_history(tmp_path / "credentials.json")
+    first = figures()
+    make_history(tmp_path / "credentials.json")
+
+    assert figures() == first
+    assert sum(row[0] for row in first.values()) == 120
+
+
+def test_another_seed_makes_another_shop() -> None:
+    demos = [
+        Demo(scope=Scope("mer_x", livemode=False), days=1, payments=1, seed=seed, now=NOW)
+        for seed in (7, 7, 8)
+    ]
+
+    drawn = [demo.dice("payments").random() for demo in demos]
+
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert demos[0].dice("disputes").random() != drawn[0]

@@ -186,7 +186,7 @@ def record_refund(
         step = Step(intent, origin=origin, now=now)
         status_before = refund.status
         if isinstance(outcome, RefundResult):
-            _settle_refund_result(step, refund, outcome)
+            settle_refund_result(step, refund, outcome)
         else:
             _settle_refund_setback(step, refund, outcome)
         refund.save()
@@ -197,7 +197,8 @@ def record_refund(
     return refund
 
 
-def _settle_refund_result(step: Step, refund: Refund, result: RefundResult) -> None:
+def settle_refund_result(step: Step, refund: Refund, result: RefundResult) -> None:
+    """Take what the gateway says about a refund into the step; its row is the caller's to write."""
     refund.gateway_reference = result.reference or refund.gateway_reference
     is_over = refund.status in {RefundStatus.FAILED, RefundStatus.CANCELED}
     if result.state == RefundState.SUCCEEDED and refund.status == RefundStatus.PENDING:

@@ -124,8 +124,19 @@ class Step:
         claim = None
         if reply is not None:
             claim = reply.begin(recovery_point) if recovery_point else reply.finish(self.intent)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT payments_write_step(%s::jsonb)", [json.dumps(self.content(claim=claim))]
+            )
+            outcome = json.loads(cursor.fetchone()[0])
+        if reply is not None and claim is not None and outcome.get("written") is not False:
+            reply.settle(outcome.get("standing"))
+        return bool(outcome["written"])
+
+    def content(self, *, claim: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return what `payments_write_step` writes."""
         order = self._follow_order()
-        step = {
+        return {
             "expected_version": self._expected_version,
             "claim": claim,
             "intent": to_row(self.intent),
@@ -138,12 +149,6 @@ class Step:
             "events": [draft.row() for draft in self._events],
             "entries": [entry.row() for entry in self._entries],
         }
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT payments_write_step(%s::jsonb)", [json.dumps(step)])
-            outcome = json.loads(cursor.fetchone()[0])
-        if reply is not None and claim is not None and outcome.get("written") is not False:
-            reply.settle(outcome.get("standing"))
-        return bool(outcome["written"])
 
     def _assessment_rows(self) -> dict[str, Any] | None:
         if self._assessment is None:

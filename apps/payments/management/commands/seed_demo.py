@@ -7,14 +7,20 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from apps.api.authentication import digest_of
 from apps.api.models import ApiKey, ApiKeyKind, Merchant
 from apps.api.services import create_api_key, create_merchant
 from apps.backoffice.models import User
 from apps.backoffice.services.people import create_staff, roles, setup_roles
+from apps.common.demo import Demo
+from apps.common.origin import Scope
+from apps.customers.models import Customer
+from apps.payments.demo import HISTORY_MARK
 
 MERCHANT_NAME = "Demo shop"
 # Not a role of the table: a superuser, whom the four-eyes rules bind all the same.
@@ -25,18 +31,29 @@ _PASSWORD_BYTES = 15
 
 
 class Command(BaseCommand):
-    help = "Create the demo's merchant, API keys and log-ins; a second run changes nothing."
+    help = "Create the demo's merchant, keys, log-ins and history; a second run changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
         parser.add_argument(
             "--credentials",
             type=Path,
-            required=True,
+            default=settings.LOCAL_DIR / "credentials.json",
             help="JSON file that keeps keys and log-ins: the database has only their digests",
         )
+        parser.add_argument("--days", type=int, default=60, help="how far back the history goes")
+        parser.add_argument("--payments", type=int, default=0, help="how many payments it has")
+        parser.add_argument("--seed", type=int, default=7, help="the same seed, the same figures")
 
-    def handle(self, *_args: Any, credentials: Path, **_options: Any) -> None:
+    def handle(
+        self,
+        *_args: Any,
+        credentials: Path,
+        days: int,
+        payments: int,
+        seed: int,
+        **_options: Any,
+    ) -> None:
         """Keep what the file and the database agree on, make the rest anew."""
         kept = _read(credentials)
         merchant = _find_or_create_merchant()
@@ -49,6 +66,22 @@ class Command(BaseCommand):
         }
         _write(credentials, made)
         self.stdout.write(f"{merchant.name}: {merchant.id}")
+        if payments:
+            scope = Scope(merchant.id, livemode=False)
+            self._make_history(
+                Demo(scope=scope, days=days, payments=payments, seed=seed, now=timezone.now())
+            )
+
+    def _make_history(self, demo: Demo) -> None:
+        """Let each app add its part (DEMO_PARTS), unless an earlier run has done so."""
+        if Customer.objects.filter(
+            merchant_id=demo.scope.merchant_id, metadata__has_key=HISTORY_MARK
+        ).exists():
+            self.stdout.write("The history is there already.")
+            return
+        for path in settings.DEMO_PARTS:
+            import_string(path)(demo)
+            self.stdout.write(f"{path}: done")
 
 
 def _find_or_create_merchant() -> Merchant:
