@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from simulator.adyen.idempotency import IdempotencyKeys
-from simulator.adyen.records import Payment, StoredMethod
+from simulator.adyen.records import AdyenDispute, Payment, StoredMethod
 from simulator.books import Refund
 from simulator.webhooks import Notice
 from simulator.world import World
@@ -47,6 +47,7 @@ class Account:
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[str, Refund] = {}
         self.stored: dict[str, StoredMethod] = {}
+        self.disputes: dict[str, AdyenDispute] = {}
 
     def new_reference(self) -> str:
         """Return a PSP reference: 16 capitals and digits."""
@@ -99,7 +100,12 @@ class Account:
     def clear(self) -> None:
         """Forget everything."""
         self.keys.clear()
-        stores: tuple[dict[str, Any], ...] = (self.payments, self.refunds, self.stored)
+        stores: tuple[dict[str, Any], ...] = (
+            self.payments,
+            self.refunds,
+            self.stored,
+            self.disputes,
+        )
         for store in stores:
             store.clear()
 

@@ -7,6 +7,7 @@ The books change with the request, so that the witness is never behind; the merc
 from typing import Any
 
 from simulator.adyen.account import Account, Cause, Item
+from simulator.adyen.disputes import Disputes
 from simulator.adyen.errors import AdyenError
 from simulator.adyen.fields import Fields, amount, required, text
 from simulator.adyen.records import Payment, ResultCode
@@ -19,8 +20,9 @@ _WRONG_STATE = "Transaction hasn't been authorised or was finished before"
 class Modifications:
     """What follows an authorisation."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, disputes: Disputes) -> None:
         self._account = account
+        self._disputes = disputes
 
     def capture(
         self, reference: str, fields: Fields, cause: Cause, *, amount_off: int
@@ -38,6 +40,7 @@ class Modifications:
             try:
                 # The fault may not take more than is held, so it takes less.
                 self._account.world.books.capture(charge, amount=max(value - amount_off, 1))
+                self._disputes.watch(payment)
                 reason = ""
             except CaptureTooLarge:
                 reason = _INSUFFICIENT

@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from simulator.adyen.account import PSP, Account, Cause, Item
+from simulator.adyen.disputes import Disputes
 from simulator.adyen.errors import AdyenError
 from simulator.adyen.fields import Fields, amount, part, required, text
 from simulator.adyen.methods import Methods, token_of
@@ -26,9 +27,10 @@ _CHALLENGING = {Authentication.UNLESS_SET_UP, Authentication.ALWAYS}
 class Payments:
     """The payments of one merchant account."""
 
-    def __init__(self, account: Account, methods: Methods) -> None:
+    def __init__(self, account: Account, methods: Methods, disputes: Disputes) -> None:
         self._account = account
         self._methods = methods
+        self._disputes = disputes
 
     def create(self, fields: Fields, cause: Cause, *, amount_off: int) -> Payment:
         """
@@ -49,17 +51,14 @@ class Payments:
             return_url=text(fields, "returnUrl"),
             metadata=dict(part(fields, "metadata")),
             stored=stored,
+            token=token_of(part(fields, "paymentMethod")),
         )
+        if fields.get("storePaymentMethod") is True:
+            payment.shopper_to_keep_for = required(fields, "shopperReference")
         if payment.bank and currency != "eur":
             raise AdyenError("Unsupported currency specified", code="138")
         self._account.payments[payment.psp_reference] = payment
         self._decide(payment, fields, cause)
-        if fields.get("storePaymentMethod") is True and payment.charge and not payment.refusal:
-            payment.stored = self._methods.keep(
-                instrument,
-                shopper=required(fields, "shopperReference"),
-                token=token_of(part(fields, "paymentMethod")),
-            )
         return payment
 
     def tell_result(self, fields: Fields) -> Payment:
@@ -221,6 +220,7 @@ class Payments:
             world.agenda.after(lifetime, lambda: self.expire(payment))
         else:
             world.books.capture(charge, amount=charge.amount)
+            self._disputes.watch(payment)
         self.notify_authorisation(payment, cause)
 
     def _refuse(self, payment: Payment, refusal: Refusal, decline: Decline, cause: Cause) -> None:
@@ -245,4 +245,8 @@ class Payments:
         )
         self._account.world.books.enter(charge)
         payment.charge = charge
+        if payment.shopper_to_keep_for and status != ChargeStatus.FAILED:
+            payment.stored = self._methods.keep(
+                payment.instrument, shopper=payment.shopper_to_keep_for, token=payment.token
+            )
         return charge

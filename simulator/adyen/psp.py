@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from simulator.adyen.account import PSP, Account, Cause
+from simulator.adyen.disputes import Disputes
 from simulator.adyen.errors import (
     AdyenError,
     not_found,
@@ -26,7 +27,7 @@ from simulator.adyen.methods import Methods, show_stored, token_of
 from simulator.adyen.modifications import Modifications
 from simulator.adyen.objects import show_payment
 from simulator.adyen.payments import Payments
-from simulator.adyen.records import Payment
+from simulator.adyen.records import AdyenDispute, Payment
 from simulator.calls import Subject
 from simulator.psp import Answer, Message, Sabotage
 from simulator.three_ds import ChallengeOutcome
@@ -35,6 +36,9 @@ from simulator.world import World
 
 DEFAULT_KEY = "adyen_test_simulator"
 PATH = "/v72/"
+DISPUTES_PATH = "/ca/services/DisputeService/v30/"
+REPORTS_PATH = "/reports/download/MerchantAccount/"
+_REPORT = re.compile(r"[^/]+/dispute_report_(\d{4}_\d\d_\d\d)\.csv")
 
 _SIGNED_FIELDS = ("pspReference", "originalReference", "merchantAccountCode", "merchantReference")
 
@@ -62,14 +66,15 @@ class Adyen:
     """One merchant account at Adyen."""
 
     name = PSP
-    paths = (PATH,)
+    paths = (PATH, DISPUTES_PATH, REPORTS_PATH)
 
     def __init__(self, world: World, keys: Iterable[str]) -> None:
         self._keys = frozenset(keys)
         self._account = Account(world)
         self._methods = Methods(self._account)
-        self._payments = Payments(self._account, self._methods)
-        self._modifications = Modifications(self._account)
+        self._disputes = Disputes(self._account)
+        self._payments = Payments(self._account, self._methods, self._disputes)
+        self._modifications = Modifications(self._account, self._disputes)
         self._routes = self._list_routes()
         self._moves = self._list_moves()
 
@@ -83,6 +88,8 @@ class Adyen:
         try:
             if message.headers.get("x-api-key") not in self._keys:
                 raise unauthorized()
+            if message.path.startswith(REPORTS_PATH):
+                return self._answer_report(message, cause)
             route, object_id = self._find_route(message)
             work = Work(
                 id=object_id,
@@ -92,7 +99,8 @@ class Adyen:
                 amount_off=1 if sabotage.charges_wrong_amount else 0,
             )
             if message.method == "POST":
-                required(work.fields, "merchantAccount")
+                is_dispute = message.path.startswith(DISPUTES_PATH)
+                required(work.fields, "merchantAccountCode" if is_dispute else "merchantAccount")
             key = message.headers.get("idempotency-key", "")
             if message.method != "POST" or not key:
                 return await _execute(route, work, sabotage)
@@ -148,6 +156,7 @@ class Adyen:
     def clear(self) -> None:
         """Forget all objects."""
         self._account.clear()
+        self._disputes.clear()
 
     async def _execute_once(
         self, key: str, route: Route, work: Work, message: Message, sabotage: Sabotage
@@ -166,8 +175,14 @@ class Adyen:
         keys.keep(key, status=answer.status, body=answer.body)
         return answer
 
+    def _answer_report(self, message: Message, cause: Cause) -> Answer:
+        named = _REPORT.fullmatch(message.path.removeprefix(REPORTS_PATH))
+        if message.method != "GET" or named is None:
+            raise not_found(message.path)
+        return _answer(HTTPStatus.OK, self._disputes.report(named[1]), cause)
+
     def _find_route(self, message: Message) -> tuple[Route, str]:
-        path = message.path.removeprefix(PATH)
+        path = message.path.removeprefix(PATH).removeprefix(DISPUTES_PATH)
         for route in self._routes:
             found = route.path.fullmatch(path)
             if found and route.method == message.method:
@@ -217,6 +232,20 @@ class Adyen:
             ),
             _route("GET", "storedPaymentMethods", self._list_stored),
             _route("DELETE", "storedPaymentMethods/ID", self._delete_stored, status=204),
+            _route(
+                "POST",
+                "retrieveApplicableDefenseReasons",
+                lambda work: self._disputes.list_defences(work.fields),
+            ),
+            _route(
+                "POST", "supplyDefenseDocument", lambda work: self._disputes.supply(work.fields)
+            ),
+            _route(
+                "POST",
+                "defendDispute",
+                lambda work: self._disputes.defend(work.fields, work.cause),
+            ),
+            _route("POST", "acceptDispute", lambda work: self._disputes.accept(work.fields)),
         ]
 
     def _list_moves(self) -> dict[str, Callable[[Payment, Mapping[str, str]], None]]:
@@ -238,7 +267,41 @@ class Adyen:
                 payment, ChallengeOutcome.CANCEL
             ),
             "fail_refund": self._fail_refunds,
+            "warn_of_fraud": lambda payment, _: self._disputes.warn(payment),
+            "dispute": self._open_dispute,
+            **{name: self._move_dispute(move) for name, move in self._dispute_moves().items()},
         }
+
+    def _dispute_moves(self) -> dict[str, Callable[[AdyenDispute], None]]:
+        disputes = self._disputes
+        return {
+            "dispute_escalate": disputes.escalate,
+            "dispute_win": disputes.win,
+            "dispute_lose": disputes.lose,
+            "dispute_close": disputes.close_inquiry,
+            "dispute_prevent": disputes.prevent,
+            "dispute_report_lost": disputes.report_lost,
+            "dispute_appeal": disputes.appeal,
+        }
+
+    def _open_dispute(self, payment: Payment, options: Mapping[str, str]) -> None:
+        amount = options.get("amount")
+        self._disputes.open(
+            payment,
+            reason=options.get("reason", "fraudulent"),
+            is_inquiry=options.get("stage") == "inquiry",
+            amount=int(amount) if amount else None,
+        )
+
+    def _move_dispute(
+        self, move: Callable[[AdyenDispute], None]
+    ) -> Callable[[Payment, Mapping[str, str]], None]:
+        def act(payment: Payment, options: Mapping[str, str]) -> None:
+            for dispute in self._disputes.of(payment):
+                if options.get("dispute") in {None, dispute.id}:
+                    move(dispute)
+
+        return act
 
     def _pay(self, work: Work) -> dict[str, Any]:
         return self._show(

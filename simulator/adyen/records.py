@@ -1,11 +1,11 @@
 """Adyen's objects as the simulator keeps them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from simulator.adyen.refusals import Refusal
-from simulator.books import Charge
+from simulator.books import Charge, Dispute
 from simulator.instruments import BankAccount, Card, Instrument
 
 
@@ -43,6 +43,9 @@ class Payment:
     is_manual: bool
     return_url: str
     metadata: Mapping[str, str]
+    # Whose and from what to keep the instrument, once the bank has agreed.
+    shopper_to_keep_for: str = ""
+    token: str = ""
     stored: StoredMethod | None = None
     result: ResultCode = ResultCode.RECEIVED
     refusal: Refusal | None = None
@@ -63,3 +66,14 @@ class Payment:
     def references(self) -> tuple[str, ...]:
         """Return the platform's ids, its intent's first."""
         return tuple(filter(None, (self.order_reference, self.reference)))
+
+
+@dataclass(kw_only=True, slots=True)
+class AdyenDispute(Dispute):
+    """`status` is Adyen's own word; `is_inquiry` while the bank only asks."""
+
+    payment: Payment
+    is_inquiry: bool
+    is_second_round: bool = False
+    is_settled_by_rule: bool = False
+    documents: list[bytes] = field(default_factory=list)

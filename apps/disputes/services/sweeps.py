@@ -50,7 +50,8 @@ def sweep_disputes(*, now: datetime) -> int:
 
 def check_dispute(*, dispute_id: str, now: datetime) -> None:
     """
-    Send evidence that could not be sent yet, read the dispute, then remind or let it expire.
+    Send evidence that could not be sent yet, read the dispute, carry out the merchant's standing
+    orders, then remind or let it expire.
 
     A gateway that cannot be asked stops neither the reminder nor the end.
     """
@@ -79,13 +80,18 @@ def remind(*, dispute_id: str, now: datetime) -> bool:
 
 
 def find_missed_disputes(*, now: datetime) -> int:
-    """Record disputes of which no webhook told; return how many those were."""
+    """Record what no webhook told about disputes; return how many of them were new."""
     return sum(_find_missed(name, now=now) for name in gateway_names())
 
 
 def _find_missed(gateway: str, *, now: datetime) -> int:
     release_connection()
     try:
+    """
+    Record what the gateway lists; what we know already changes nothing.
+
+    Known disputes are recorded, too: one that is over is not polled any more, and may come back.
+    """
         told = list(get_gateway(gateway).list_disputes(since=now - LOOK_BACK))
     except GatewayError as error:
         logger.warning("disputes of %s: %s: %s", gateway, type(error).__name__, error)
@@ -93,13 +99,12 @@ def _find_missed(gateway: str, *, now: datetime) -> int:
     references = [each.reference for each in told]
     rows = Dispute.objects.filter(gateway=gateway, gateway_reference__in=references)
     known = set(rows.values_list("gateway_reference", flat=True))
-    missed = [each for each in told if each.reference not in known]
-    for result in missed:
+    for result in told:
         try:
             record_dispute(gateway=gateway, result=result, origin=CLOCK, now=now)
         except UnknownObject as reason:
             logger.warning("%s: %s", gateway, reason)
-    return len(missed)
+    return len(set(references) - known)
 
 
 def _unsent(dispute_id: str) -> list[str]:

@@ -5,16 +5,29 @@ Adyen answers captures, cancels and refunds with "received" and tells the outcom
 so every answer and every notification goes into the journal, and a state is read from there.
 """
 
+import base64
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from apps.gateways.adyen.client import AdyenCalls
+from apps.gateways.adyen.disputes import (
+    ACCEPTED,
+    DEFENDED,
+    DISPUTE_CODES,
+    answered,
+    fold_dispute,
+    fold_fraud_warning,
+    read_defence,
+    read_report,
+)
 from apps.gateways.adyen.facts import (
     Unreadable,
     capture_mode,
     read_answer,
     read_cancel_answer,
+    read_details_answer,
     read_refund_answer,
 )
 from apps.gateways.adyen.fold import (
@@ -23,15 +36,17 @@ from apps.gateways.adyen.fold import (
     fold_refund,
     is_refund_fact,
 )
-from apps.gateways.adyen.journal import Journal, collect_facts
+from apps.gateways.adyen.journal import Fact, Journal, collect_facts
 from apps.gateways.adyen.methods import read_stored, read_stored_list, split_token
 from apps.gateways.adyen.webhooks import read_notification
 from apps.gateways.base import (
     DisputeEvidence,
     DisputeResult,
+    DisputeState,
     FraudWarning,
     GatewayAccount,
     GatewayEvent,
+    NetworkCard,
     PaymentRequest,
     PaymentResult,
     PaymentState,
@@ -45,6 +60,9 @@ from apps.gateways.errors import GatewayRejected, GatewayUnknown
 
 # Adyen's answer when nothing carries the reference.
 _NO_SUCH_PAYMENT = "167"
+
+# Another answer of the same payer is another request; its key has to fit into 64 characters.
+_KEY_DIGITS = 24
 
 _Read = TypeVar("_Read")
 
@@ -75,6 +93,28 @@ class AdyenGateway:
         fact = _read(lambda: read_answer(answer, request, now=self._clock()))
         self._journal.note([fact])
         return self._payment(request.attempt_id)
+
+    def finish_payment(self, reference: str, *, answer: Mapping[str, str]) -> PaymentResult:
+        """
+        Hand on what the payer brought back; without it Adyen never asks the bank for the money.
+
+        Source: Adyen's page "Redirect 3D Secure 2 authentication"
+        """
+        known = self._payment(reference)
+        brought = answer.get("redirectResult", "")
+        if known.state != PaymentState.REQUIRES_ACTION or not brought:
+            return known
+        digest = hashlib.sha256(brought.encode()).hexdigest()[:_KEY_DIGITS]
+        try:
+            told = self._calls.finish(
+                {"details": {"redirectResult": brought}}, key=f"{known.attempt_id}_{digest}"
+            )
+        except GatewayRejected:
+            # Forged, used before, or the payer did not answer the bank: nothing has changed.
+            return self._payment(reference)
+        fact = _read(lambda: read_details_answer(told, known, now=self._clock()))
+        self._journal.note([fact])
+        return self._payment(known.attempt_id)
 
     def retrieve_payment(self, reference: str) -> PaymentResult:
         """Return what Adyen has told so far."""
@@ -187,29 +227,60 @@ class AdyenGateway:
         return None
 
     def retrieve_dispute(self, reference: str) -> DisputeResult:
-        """There are no disputes here: they are answered in Adyen's own pages."""
-        raise GatewayRejected(_no_dispute(reference), code="not_supported")
+        """Return what Adyen has told so far; `list_disputes` finds what it told in vain."""
+        return fold_dispute(self._dispute_facts(reference))
 
     def list_disputes(self, *, since: datetime) -> Iterator[DisputeResult]:
-        """There are no disputes here."""
-        del since
-        return iter(())
+        """
+        Read the daily reports since then, keep what no notification told, and return the disputes.
+
+        Adyen lists events, so a dispute shows up here whenever something happened to it.
+        """
+        facts: list[Fact] = []
+        day, today = since.astimezone(UTC).date(), self._clock().astimezone(UTC).date()
+        while day <= today:
+            facts += self._read_report(day)
+            day += timedelta(days=1)
+        self._journal.note(facts)
+        for reference in dict.fromkeys(fact.reference for fact in reversed(facts)):
+            yield self.retrieve_dispute(reference)
 
     def submit_evidence(
         self, reference: str, *, evidence: DisputeEvidence, key: str
     ) -> DisputeResult:
-        """There are no disputes here."""
-        del evidence, key
-        raise GatewayRejected(_no_dispute(reference), code="not_supported")
+        """Hand the packet in as the document of the first defence that Adyen offers, and defend."""
+        known = self.retrieve_dispute(reference)
+        if known.state != DisputeState.NEEDS_RESPONSE:
+            return known
+        offered = self._calls.list_defences(reference, key=f"{key}:list")
+        defence, document = _read(lambda: read_defence(offered))
+        supplied = {
+            "defenseDocuments": [
+                {
+                    "content": base64.b64encode(evidence.packet).decode(),
+                    "contentType": "application/pdf",
+                    "defenseDocumentTypeCode": document,
+                }
+            ]
+        }
+        self._calls.supply_document(reference, supplied, key=f"{key}:file")
+        self._calls.defend(reference, {"defenseReasonCode": defence}, key=key)
+        self._journal.note([answered(DEFENDED, known, now=self._clock())])
+        return self.retrieve_dispute(reference)
 
     def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
-        """There are no disputes here."""
-        del key
-        raise GatewayRejected(_no_dispute(reference), code="not_supported")
+        """Give the dispute up; Adyen sends no notification of that."""
+        known = self.retrieve_dispute(reference)
+        self._calls.accept_dispute(reference, key=key)
+        self._journal.note([answered(ACCEPTED, known, now=self._clock())])
+        return self.retrieve_dispute(reference)
 
     def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
-        """There are no disputes here."""
-        raise GatewayRejected(_no_dispute(reference), code="not_supported")
+        """Return what the notification of fraud said."""
+        facts = [each for each in self._journal.find({reference}) if each.reference == reference]
+        if not facts:
+            raise GatewayRejected("nothing was told about such a warning")
+        return fold_fraud_warning(facts[0])
 
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
@@ -230,6 +301,10 @@ class AdyenGateway:
         Whose it is stands in our vault; the shopper's reference stays what it was stored under.
         """
         del customer_reference, key
+        return self.retrieve_method(token)
+
+    def retrieve_method(self, token: str) -> StoredMethod:
+        """Look through what is kept for the shopper."""
         shopper, _ = split_token(token)
         kept = _read(lambda: read_stored_list(self._calls.list_stored(shopper)))
         for method in kept:
@@ -271,6 +346,17 @@ class AdyenGateway:
         """Close the connections that are kept open."""
         self._calls.close()
 
+    def _dispute_facts(self, reference: str) -> list[Fact]:
+        facts = [each for each in self._journal.find({reference}) if each.reference == reference]
+        if not any(each.code in DISPUTE_CODES for each in facts):
+            raise GatewayRejected("nothing was told about such a dispute")
+        return facts
+
+    def _read_report(self, day: date) -> list[Fact]:
+        text = self._calls.dispute_report(day)
+        facts = _read(lambda: read_report(text))
+        return [fact for fact in facts if fact.code in DISPUTE_CODES]
+
     def _payment(self, reference: str) -> PaymentResult:
         facts = collect_facts(self._journal, reference)
         if not facts:
@@ -303,6 +389,8 @@ def _payment_params(request: PaymentRequest) -> dict[str, Any]:
 
 
 def _method_params(request: PaymentRequest) -> dict[str, Any]:
+    if request.network_card is not None:
+        return _network_params(request, request.network_card)
     if "/" in request.token:
         shopper, stored = split_token(request.token)
         type_ = "scheme" if request.method_type == "card" else "sepadirectdebit"
@@ -316,6 +404,23 @@ def _method_params(request: PaymentRequest) -> dict[str, Any]:
         # What was encrypted for one use is kept, so that the payer need not type it again.
         "shopperReference": request.customer_reference or request.attempt_id,
         "storePaymentMethod": True,
+        "recurringProcessingModel": "UnscheduledCardOnFile",
+    }
+
+
+def _network_params(request: PaymentRequest, card: NetworkCard) -> dict[str, Any]:
+    return {
+        "paymentMethod": {
+            "type": "networkToken",
+            "number": card.number,
+            "expiryMonth": f"{card.exp_month:02d}",
+            "expiryYear": str(card.exp_year),
+        },
+        "mpiData": {
+            "tokenAuthenticationVerificationValue": card.cryptogram,
+            "eci": card.eci,
+        },
+        "shopperReference": request.customer_reference or request.attempt_id,
         "recurringProcessingModel": "UnscheduledCardOnFile",
     }
 
@@ -338,10 +443,6 @@ def _read(read: Callable[[], _Read]) -> _Read:
         return read()
     except Unreadable as defect:
         raise GatewayUnknown(f"the answer makes no sense: {defect}") from defect
-
-
-def _no_dispute(reference: str) -> str:
-    return f"refused here: disputes are answered in Adyen's own pages, not {reference}"
 
 
 def _no_payout(reference: str) -> str:

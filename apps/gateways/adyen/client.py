@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
+from datetime import date
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from Adyen import AdyenClient
 from Adyen.exceptions import AdyenError
 from Adyen.services.checkout import AdyenCheckoutApi
+from Adyen.services.disputes import AdyenDisputesApi
 
 from apps.gateways.base import GatewayAccount
 from apps.gateways.errors import (
@@ -23,6 +25,10 @@ from apps.gateways.transport import HttpTransport
 # The shape of Adyen's answers that `facts` reads.
 ADYEN_VERSION = "v72"
 TEST_API_BASE = "https://checkout-test.adyen.com"
+TEST_DISPUTES_BASE = "https://ca-test.adyen.com"
+LIVE_DISPUTES_BASE = "https://ca-live.adyen.com"
+DISPUTES_PATH = "/ca/services/DisputeService/v30"
+REPORTS_PATH = "/reports/download/MerchantAccount/"
 
 # The SDK's debug lines would quote whole requests, with tokens and names.
 logging.getLogger("Adyen").setLevel(logging.WARNING)
@@ -49,6 +55,14 @@ class AdyenCalls:
         self._payments = checkout.payments_api
         self._modifications = checkout.modifications_api
         self._recurring = checkout.recurring_api
+        disputes_base = _disputes_base(account.api_base)
+        self._disputes_transport = HttpTransport(disputes_base, timeouts=account.timeouts)
+        disputes_client = AdyenClient(xapikey=account.api_key, platform="test")
+        disputes_client.http_client = _SdkTransport(self._disputes_transport)
+        disputes_client.http_init = True
+        self._disputes = AdyenDisputesApi(disputes_client).disputes_api
+        self._disputes.baseUrl = f"{disputes_base}{DISPUTES_PATH}"
+        self._api_key = account.api_key
         for api in (self._payments, self._modifications, self._recurring):
             api.baseUrl = f"{api_base}/{ADYEN_VERSION}"
 
@@ -59,6 +73,14 @@ class AdyenCalls:
         :raises GatewayError: see `apps.gateways.errors`
         """
         return self._post(self._payments.payments, params, key=key)
+
+    def finish(self, params: Object, *, key: str) -> Object:
+        """
+        Tell what the payer brought back from the bank's page; a bank's no is an answer.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        return self._post(self._payments.payments_details, params, key=key)
 
     def capture(self, reference: str, params: Object, *, key: str) -> Object:
         """
@@ -127,19 +149,95 @@ class AdyenCalls:
             )
         )
 
+    def list_defences(self, dispute: str, *, key: str) -> Object:
+        """
+        Read in which ways a dispute can be defended.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        return self._post_dispute(
+            self._disputes.retrieve_applicable_defense_reasons, dispute, {}, key=key
+        )
+
+    def supply_document(self, dispute: str, params: Object, *, key: str) -> Object:
+        """
+        Hand in a document of a defence.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        return self._post_dispute(self._disputes.supply_defense_document, dispute, params, key=key)
+
+    def defend(self, dispute: str, params: Object, *, key: str) -> Object:
+        """
+        Send a defence to the bank.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        return self._post_dispute(self._disputes.defend_dispute, dispute, params, key=key)
+
+    def accept_dispute(self, dispute: str, *, key: str) -> Object:
+        """
+        Give a dispute up.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        return self._post_dispute(self._disputes.accept_dispute, dispute, {}, key=key)
+
+    def dispute_report(self, day: date) -> str:
+        """
+        Read the report of a day's dispute events in UTC, "" when there is none.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        name = f"dispute_report_{day:%Y_%m_%d}.csv"
+        answer = self._disputes_transport.send(
+            "GET",
+            f"{REPORTS_PATH}{self._account}/{name}",
+            headers={"X-API-Key": self._api_key},
+            body=None,
+        )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return ""
+        if answer.status != HTTPStatus.OK:
+            raise GatewayUnknown(f"adyen answered {answer.status} to a report")
+        return answer.body.decode("utf-8", "replace")
+
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._transport.close()
+        self._disputes_transport.close()
 
     @property
     def _account(self) -> str:
         return quote(self._merchant, safe="")
+
+    def _post_dispute(
+        self, call: Callable[..., Any], dispute: str, params: Object, *, key: str
+    ) -> Object:
+        request = {
+            "disputePspReference": dispute,
+            "merchantAccountCode": self._merchant,
+            **params,
+        }
+        answer = _call(lambda: call(request, idempotency_key=key))
+        result = answer.get("disputeServiceResult")
+        if not isinstance(result, Mapping) or result.get("success") is not True:
+            raise GatewayRejected("adyen took no answer to the dispute", code="dispute_refused")
+        return answer
 
     def _post(self, call: Callable[..., Any], params: Object, *path: str, key: str) -> Object:
         if not key or len(key) > _MAX_KEY_CHARS:
             raise GatewayRejected("refused here: a call that changes something needs a fitting key")
         request = {"merchantAccount": self._merchant, **params}
         return _call(lambda: call(request, *path, idempotency_key=key))
+
+
+def _disputes_base(api_base: str) -> str:
+    """Return where disputes are answered: a host of its own, but in development."""
+    if not api_base:
+        return TEST_DISPUTES_BASE
+    is_live = (urlsplit(api_base).hostname or "").endswith(".adyenpayments.com")
+    return LIVE_DISPUTES_BASE if is_live else api_base
 
 
 def _call(call: Callable[[], Any]) -> Object:

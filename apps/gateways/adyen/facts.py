@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.gateways.adyen.journal import Fact
-from apps.gateways.base import PaymentRequest, RefundRequest
+from apps.gateways.base import PaymentRequest, PaymentResult, RefundRequest
 
 Object = Mapping[str, Any]
 
@@ -27,12 +27,17 @@ _DETAILS = frozenset(
         "bankSummary",
         "cardIssuingCountry",
         "cardSummary",
+        "chargebackReasonCode",
+        "chargebackSchemeCode",
         "cvcResult",
+        "defensePeriodEndsAt",
+        "disputeStatus",
         "expiryDate",
         "fundingSource",
         "iban",
         "issuerBank",
         "paymentMethod",
+        "rapidDisputeResolution",
         "refusalReasonRaw",
         "merchantAdviceCode",
         "threeDAuthenticated",
@@ -56,7 +61,7 @@ def read_answer(answer: Object, request: PaymentRequest, *, now: datetime) -> Fa
     reference = text_of(answer, "pspReference")
     if text_of(answer, "merchantReference") not in {"", request.attempt_id}:
         raise Unreadable(f"it is not about {request.attempt_id}")
-    amount, currency = _amount_of(answer, request)
+    amount, currency = _amount_of(answer, request.amount, request.currency)
     action = answer.get("action")
     details = {
         **_details_of(answer),
@@ -76,6 +81,30 @@ def read_answer(answer: Object, request: PaymentRequest, *, now: datetime) -> Fa
         occurred_at=now,
         reason=text_of(answer, "refusalReason"),
         details=details,
+    )
+
+
+def read_details_answer(answer: Object, known: PaymentResult, *, now: datetime) -> Fact:
+    """
+    Return what became of a payment whose payer came back from the bank's page.
+
+    :raises Unreadable: a field is missing, of another type, or about another payment
+    """
+    if text_of(answer, "merchantReference") not in {"", known.attempt_id}:
+        raise Unreadable(f"it is not about {known.attempt_id}")
+    reference = text_of(answer, "pspReference")
+    amount, currency = _amount_of(answer, known.amount, known.currency)
+    return Fact(
+        code=f"{ANSWER}{_required(answer, 'resultCode')}",
+        success=True,
+        reference=reference or known.attempt_id,
+        payment_reference=reference,
+        merchant_reference=known.attempt_id,
+        amount=amount,
+        currency=currency,
+        occurred_at=now,
+        reason=text_of(answer, "refusalReason"),
+        details=_details_of(answer),
     )
 
 
@@ -158,11 +187,11 @@ def _details_of(thing: Object) -> dict[str, str]:
     return {name: value for name, value in given.items() if name in _DETAILS and value}
 
 
-def _amount_of(answer: Object, request: PaymentRequest) -> tuple[int, str]:
+def _amount_of(answer: Object, asked: int, currency: str) -> tuple[int, str]:
     """Return the amount in the answer, which some results leave out: then ours stands."""
     amount = answer.get("amount")
     if not isinstance(amount, Mapping):
-        return request.amount, request.currency.upper()
+        return asked, currency.upper()
     return _number(amount, "value"), _required(amount, "currency").upper()
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from apps.gateways.adyen.disputes import DISPUTE_CODES
 from apps.gateways.adyen.facts import Unreadable, read_item, text_of
 from apps.gateways.adyen.fold import REFUND_CODES
 from apps.gateways.adyen.journal import Fact
@@ -39,15 +40,7 @@ _PAYMENT_CODES = frozenset(
 _KINDS = {
     **dict.fromkeys(_PAYMENT_CODES, EventKind.PAYMENT),
     **dict.fromkeys(REFUND_CODES, EventKind.REFUND),
-    "CHARGEBACK": EventKind.DISPUTE,
-    "CHARGEBACK_REVERSED": EventKind.DISPUTE,
-    "DISPUTE_DEFENSE_PERIOD_ENDED": EventKind.DISPUTE,
-    "INFORMATION_SUPPLIED": EventKind.DISPUTE,
-    "NOTIFICATION_OF_CHARGEBACK": EventKind.DISPUTE,
-    "PREARBITRATION_LOST": EventKind.DISPUTE,
-    "PREARBITRATION_WON": EventKind.DISPUTE,
-    "REQUEST_FOR_INFORMATION": EventKind.DISPUTE,
-    "SECOND_CHARGEBACK": EventKind.DISPUTE,
+    **dict.fromkeys(DISPUTE_CODES, EventKind.DISPUTE),
     "NOTIFICATION_OF_FRAUD": EventKind.FRAUD_WARNING,
 }
 
