@@ -21,8 +21,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from prometheus_client import Counter
 
-from apps.api.card_data import has_card_number
 from apps.api.parsers import NotInteger, Params
+from apps.common.card_numbers import has_card_number
 from apps.common.redaction import REDACTED, redact
 
 logger = logging.getLogger(__name__)

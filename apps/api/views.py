@@ -52,6 +52,7 @@ from apps.api.throttling import (
 from apps.common.addresses import client_address
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
+from apps.common.logs import begin_work
 from apps.common.origin import Origin, Scope
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,7 @@ class ApiView(APIView):
         self.args, self.kwargs = args, kwargs
         self._started = time.perf_counter()
         self.request_id = new_id("req")
+        begin_work(request_id=self.request_id)
         self.claim = None
         self.dialect = Dialect.OWN
         self._answer: tuple[int, str] | None = None

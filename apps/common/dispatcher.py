@@ -19,6 +19,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from apps.common.logs import begin_work
 from apps.common.schedule import Lane, Service, Sweep
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Dispatcher:
         run = import_string(sweep.run)
         pauses = Pauses()
         while not self._stop.is_set():
-            done = await self._in_thread(lambda: run(now=timezone.now()))
+            done = await self._in_thread(partial(_sweep, sweep.run, run))
             if done is None:
                 await self._pause(pauses.after_trouble())
                 continue
@@ -100,7 +101,8 @@ class Dispatcher:
                 continue
             pauses.reset()
             for job in jobs:
-                task = asyncio.create_task(self._in_thread(partial(_do, work, job)))
+                do = partial(_do, lane.work, work, job)
+                task = asyncio.create_task(self._in_thread(do))
                 running.add(task)
                 task.add_done_callback(running.discard)
             if not jobs:
@@ -147,7 +149,13 @@ class Pauses:
         return random.uniform(pause / 2, pause)  # noqa: S311 - no secret
 
 
-def _do(work: Callable[..., None], job: Any) -> None:
+def _sweep(name: str, run: Callable[..., int]) -> int:
+    begin_work(job=name)
+    return run(now=timezone.now())
+
+
+def _do(name: str, work: Callable[..., None], job: Any) -> None:
+    begin_work(job=name)
     work(job, now=timezone.now())
 
 

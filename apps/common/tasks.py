@@ -8,6 +8,8 @@ from celery import shared_task
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from apps.common.logs import begin_work
+
 # One task stays far below CELERY_TASK_TIME_LIMIT, and the next one continues.
 MAX_ROUNDS = 100
 
@@ -15,6 +17,7 @@ MAX_ROUNDS = 100
 @shared_task
 def run_sweep(path: str) -> None:
     """Call the sweep until it finds nothing."""
+    begin_work(job=path)
     run = import_string(path)
     for _ in range(MAX_ROUNDS):
         if not run(now=timezone.now()):
@@ -24,6 +27,7 @@ def run_sweep(path: str) -> None:
 @shared_task
 def run_lane(claim_path: str, work_path: str) -> None:
     """Do the jobs of a lane one after another, until there are none."""
+    begin_work(job=work_path)
     claim, work = import_string(claim_path), import_string(work_path)
     for _ in range(MAX_ROUNDS):
         jobs = claim(1)

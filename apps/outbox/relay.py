@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from apps.common.logs import about
 from apps.outbox import metrics
 from apps.outbox.models import Event, Message
 from apps.outbox.policies import MAX_ATTEMPTS, is_last_attempt, wait_after
@@ -107,8 +108,9 @@ def handle(message: Claimed, *, now: datetime) -> None:
         with transaction.atomic():
             _pass_on([message.event_id])
         event = Event.objects.get(pk=message.event_id)
-        for react in handlers_of(message.type):
-            react(event, now=now)
+        with about(event=event.id, object=event.object_id, request_id=event.request_id):
+            for react in handlers_of(message.type):
+                react(event, now=now)
     except Exception as error:  # one bad event must not stop the relay
         logger.exception("a handler of %s failed", message.type)
         _put_back(message, error)

@@ -6,6 +6,8 @@ from urllib.parse import unquote
 
 import environ
 
+from apps.common.logs import logging_config
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 LOCAL_DIR = BASE_DIR / ".local"
 
@@ -230,6 +232,9 @@ vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="billing@example.com")
 
 # --- Operations -----------------------------------------------------------------------------
+# LOG_FORMAT=json is for machines, text for people.
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = logging_config(form=env.str("LOG_FORMAT", default="text"), level=LOG_LEVEL)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # Dispatcher, worker and beat serve no HTTP of their own: each answers Prometheus on this port.
 METRICS_PORT = env.int("METRICS_PORT", default=0)

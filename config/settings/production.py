@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.common.logs import logging_config
 from config.settings.base import *  # noqa: F403
 from config.settings.base import (
     ALLOWED_HOSTS,
@@ -16,6 +17,7 @@ from config.settings.base import (
     FIELD_ENCRYPTION_KEYS,
     GATEWAYS,
     LIVE_MODE,
+    LOG_LEVEL,
     METRICS_TOKEN,
     PUBLIC_BASE_URL,
     REDIS_URL,
@@ -43,6 +45,7 @@ CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_NAME = "__Host-sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken"
 WHITENOISE_USE_FINDERS = False
+LOGGING = logging_config(form=env.str("LOG_FORMAT", default="json"), level=LOG_LEVEL)
 
 
 def _weak(key: str) -> bool:

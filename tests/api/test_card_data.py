@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.api.card_data import RawCardData, has_card_number, is_card_number, refuse_card_data
+from apps.api.card_data import RawCardData, refuse_card_data
+from apps.common.card_numbers import has_card_number, is_card_number
 from tests.conftest import ApiClient
 
 VISA = "4242424242424242"

@@ -1,12 +1,13 @@
 """Run an attempt at its gateway, outside any transaction, and hand the outcome to `record`."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import F
 
+from apps.common.logs import about
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
 from apps.gateways.base import PaymentRequest, PaymentResult, PaymentState
@@ -21,10 +22,11 @@ from apps.gateways.rates import note_outcome
 from apps.gateways.registry import get_gateway
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.policies import FENCE_LOOK, INLINE_BUDGET, LEASE, REPLAY_WINDOW
+from apps.payments.returns import return_address
 from apps.payments.selectors import get_attempt, get_attempt_and_intent
 from apps.payments.services.record import Outcome, record
 from apps.payments.services.step import Reply
-from apps.payments.states import Operation
+from apps.payments.states import AttemptStatus, Operation
 from apps.vault.selectors import ChargeableMethod, get_chargeable_method
 
 logger = logging.getLogger(__name__)
@@ -127,7 +129,7 @@ def build_request(
         and not attempt.waits_for,
         off_session=intent.off_session,
         customer_reference=method.customer_references.get(attempt.gateway, ""),
-        return_url=intent.return_url,
+        return_url=return_address(attempt.id),
         description=intent.description,
         statement_descriptor=intent.statement_descriptor,
         request_three_d_secure=attempt.request_three_d_secure,
@@ -228,17 +230,18 @@ def _call(
 ) -> Outcome:
     """Run one gateway operation with no transaction and no connection held."""
     release_connection()
-    try:
-        return call_gateway(
-            operation,
-            gateway=attempt.gateway,
-            operation=attempt.operation,
-            clock=clock,
-            time_left=time_left,
-        )
-    except GatewayError as error:
-        logger.warning("gateway call failed: %s: %s", type(error).__name__, error)
-        return error
+    with about(payment=attempt.intent_id, attempt=attempt.id, gateway=attempt.gateway):
+        try:
+            return call_gateway(
+                operation,
+                gateway=attempt.gateway,
+                operation=attempt.operation,
+                clock=clock,
+                time_left=time_left,
+            )
+        except GatewayError as error:
+            logger.warning("gateway call failed: %s: %s", type(error).__name__, error)
+            return error
 
 
 def run_operation(
@@ -262,6 +265,33 @@ def run_operation(
     intent, _ = record(
         intent=intent, attempt=attempt, outcome=outcome, origin=origin, now=now, reply=reply
     )
+    return intent
+
+
+def finish_attempt(
+    *, attempt_id: str, answer: Mapping[str, str], origin: Origin, now: datetime
+) -> PaymentIntent:
+    """
+    Go on with a payment whose payer comes back from the bank's page.
+
+    `answer` is handed to the gateway, whose word alone counts. A gateway that is away now is asked
+    again by the sweep.
+
+    :raises ResourceMissing: no such attempt
+    :raises ConcurrentChange: the outcome could not be written for others' changes
+    """
+    attempt, intent = get_attempt_and_intent(attempt_id)
+    if attempt.status != AttemptStatus.REQUIRES_ACTION:
+        return intent
+    gateway, reference = get_gateway(attempt.gateway), attempt.gateway_reference
+    outcome = _call(
+        lambda: gateway.finish_payment(reference, answer=answer),
+        attempt=attempt,
+        clock=running_clock(now),
+    )
+    if not isinstance(outcome, PaymentResult):
+        return intent
+    intent, _ = record(intent=intent, attempt=attempt, outcome=outcome, origin=origin, now=now)
     return intent
 
 
