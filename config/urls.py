@@ -20,7 +20,7 @@ from apps.reconciliation.api import views as reconciliation
 from apps.reporting.api import views as reporting
 from apps.subscriptions.api import catalog, clocks, invoices, subscriptions
 from apps.subscriptions.api import figures as billing_figures
-from apps.subscriptions.pages import invoice_page
+from apps.subscriptions.pages import card_page, invoice_page, invoice_pdf
 from apps.vault.api import views as methods
 from apps.webhooks.api import deliveries, endpoints
 from apps.webhooks.views import receive_gateway_webhook
@@ -194,6 +194,8 @@ page_urls: list[URLPattern | URLResolver] = [
     path("pay/<str:session_id>", payment_page),
     path("pay/<str:session_id>/status", payment_status),
     path("invoices/<str:token>", invoice_page),
+    path("invoices/<str:token>/pdf", invoice_pdf),
+    path("invoices/card/<str:link>", card_page),
 ]
 
 reconciliation_urls: list[URLPattern | URLResolver] = [

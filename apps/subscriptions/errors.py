@@ -148,3 +148,9 @@ class MeterEventDuplicate(DomainError):
     code: ClassVar[str] = "meter_event_duplicate"
     status: ClassVar[int] = 400
     template: ClassVar[str] = "The identifier {identifier} was used for another meter event."
+
+
+class CardLinkInvalid(DomainError):
+    code: ClassVar[str] = "card_link_invalid"
+    status: ClassVar[int] = 410
+    template: ClassVar[str] = "This link has expired. The next mail has a new one."

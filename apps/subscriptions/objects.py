@@ -362,6 +362,11 @@ def _taxes(amount: int, taxable: int, percent: Decimal | None) -> list[Json]:
     ]
 
 
+def page_url(invoice: Invoice) -> str:
+    """Return the address of the invoice's hosted page."""
+    return f"{settings.PUBLIC_BASE_URL}/invoices/{invoice.access_token}"
+
+
 # Stripe shows the first ten lines; the rest are at the invoice's own `lines` address.
 MAX_LINES_SHOWN = 10
 
@@ -371,7 +376,7 @@ def render_invoice(
 ) -> Json:
     """Return the invoice as `invoice`, with its lines."""
     is_final = invoice.status != InvoiceStatus.DRAFT
-    page = f"{settings.PUBLIC_BASE_URL}/invoices/{invoice.access_token}"
+    page = page_url(invoice)
     return {
         "id": invoice.id,
         "object": "invoice",
@@ -411,7 +416,7 @@ def render_invoice(
         "footer": None,
         "from_invoice": None,
         "hosted_invoice_url": page if is_final else None,
-        "invoice_pdf": None,
+        "invoice_pdf": f"{page}/pdf" if is_final else None,
         "issuer": {"type": "self"},
         "last_finalization_error": None,
         "last_payment_error": invoice.last_error,

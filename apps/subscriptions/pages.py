@@ -1,24 +1,166 @@
-"""The hosted invoice page: what a customer sees who follows the link of an invoice."""
+"""What customers see who follow a link of ours: an invoice, its PDF, a place for another card."""
 
+import re
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.utils import timezone, translation
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_http_methods, require_safe
 
-from apps.common.money import to_major
+from apps.api.errors import RateLimited
+from apps.api.models import Merchant
+from apps.api.throttling import take_address_token
+from apps.common.addresses import client_address
+from apps.common.errors import DomainError
+from apps.common.ids import new_id
+from apps.common.origin import Origin
+from apps.subscriptions.errors import CardLinkInvalid, InvoicePaymentInProgress
 from apps.subscriptions.models import Invoice
+from apps.subscriptions.objects import page_url
+from apps.subscriptions.papers import language_of, make_pdf, show_amount, show_date
 from apps.subscriptions.selectors import list_lines
+from apps.subscriptions.services.cards import find_invoice, replace_card
 from apps.subscriptions.states import InvoiceStatus
+from apps.subscriptions.words import CARD_WORDS, WORDS
 
-# Nothing but this page's own style; it has no script.
-_CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'"
-)
+# What the card fields hand out. Anything else is refused: an id of a stored payment method in its
+# place would charge somebody else's card.
+_TOKEN = re.compile(r"tok_[A-Za-z0-9_]{1,200}\Z")
+_TRY = re.compile(r"[0-9a-f]{32}\Z")
+
+_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
 
 
 @require_safe
 def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show a final invoice to whoever has its link, which nobody can guess."""
+    invoice = _final_invoice(token)
+    currency, language = invoice.currency, language_of(invoice.customer)
+
+    def amount(minor: int) -> str:
+        return show_amount(minor, currency, language)
+
+    context = {
+        "invoice": invoice,
+        "words": WORDS[language],
+        "seller": _seller(invoice),
+        "issued": show_date(invoice.finalized_at or invoice.created_at, language),
+        "lines": [
+            {"text": line.description, "amount": amount(line.amount)}
+            for line in list_lines(invoice)
+        ],
+        "discount": amount(-invoice.discount_amount),
+        "tax": amount(invoice.tax_amount),
+        "balance": amount(-invoice.balance_applied),
+        "total": amount(invoice.total),
+        "remaining": amount(invoice.amount_remaining),
+        "pdf_url": f"{urlsplit(page_url(invoice)).path}/pdf",
+    }
+    return _show(request, "invoices/page.html", context, language)
+
+
+@require_safe
+def invoice_pdf(_request: HttpRequest, token: str) -> HttpResponse:
+    """Return a final invoice as a file."""
+    invoice = _final_invoice(token)
+    content = make_pdf(invoice, language_of(invoice.customer))
+    response = HttpResponse(content, content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="{invoice.number}.pdf"'
+    for name, value in _HEADERS.items():
+        response[name] = value
+    return response
+
+
+@csrf_protect
+@require_http_methods(["GET", "HEAD", "POST"])
+def card_page(request: HttpRequest, link: str) -> HttpResponse:
+    """Let the customer of an unpaid invoice leave another card, which is charged at once."""
+    try:
+        invoice = find_invoice(link)
+    except CardLinkInvalid as refusal:
+        context = {"state": "expired", "language": "en", "words": CARD_WORDS["en"]}
+        return _show(request, "invoices/card.html", context, "en", status=refusal.status)
+    if invoice.status != InvoiceStatus.OPEN:
+        return _show_card(request, invoice, "settled")
+    if request.method == "POST":
+        return _take_card(request, invoice)
+    return _show_card(request, invoice, "open")
+
+
+def _take_card(request: HttpRequest, invoice: Invoice) -> HttpResponse:
+    token, try_number = request.POST.get("token", ""), request.POST.get("try", "")
+    if not (_TOKEN.match(token) and _TRY.match(try_number)):
+        return _show_card(request, invoice, "open", status=HTTPStatus.BAD_REQUEST)
+    try:
+        take_address_token(client_address(request))
+        replace_card(
+            invoice=invoice,
+            token=token,
+            try_number=try_number,
+            origin=Origin(actor=f"payer:{invoice.customer_id}", request_id=new_id("req")),
+            now=timezone.now(),
+        )
+    except RateLimited:
+        return _show_card(request, invoice, "open", status=HTTPStatus.TOO_MANY_REQUESTS)
+    except InvoicePaymentInProgress:
+        return _show_card(request, invoice, "processing")
+    except DomainError:
+        return _show_card(request, invoice, "declined", status=HTTPStatus.PAYMENT_REQUIRED)
+    return _show_card(request, invoice, "paid")
+
+
+def _show_card(
+    request: HttpRequest, invoice: Invoice, state: str, *, status: int = HTTPStatus.OK
+) -> HttpResponse:
+    language = language_of(invoice.customer)
+    words = CARD_WORDS[language]
+    context = {
+        "state": state,
+        "language": language,
+        "words": words,
+        "told": words.get(state, ""),
+        "seller": _seller(invoice),
+        "number": invoice.number,
+        "amount": show_amount(invoice.amount_remaining, invoice.currency, language),
+        "invoice_url": urlsplit(page_url(invoice)).path,
+        "fields_url": _fields_url(language),
+        "fields_origin": _fields_origin(),
+        "try_number": secrets.token_hex(16),
+    }
+    return _show(request, "invoices/card.html", context, language, status=status)
+
+
+def _show(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, object],
+    language: str,
+    *,
+    status: int = HTTPStatus.OK,
+) -> HttpResponse:
+    nonce = secrets.token_urlsafe(16)
+    with translation.override(language):
+        response = render(request, template, {**context, "nonce": nonce}, status=status)
+    for name, value in _HEADERS.items():
+        response[name] = value
+    response["Content-Language"] = language
+    # The page's own style and script, and one frame of one origin: the card fields.
+    frames = _fields_origin() or "'none'"
+    response["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}';"
+        f" frame-src {frames}; img-src data:; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
+    )
+    return response
+
+
+def _final_invoice(token: str) -> Invoice:
     invoice = (
         Invoice.objects.select_related("customer")
         .filter(access_token=token)
@@ -27,21 +169,25 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
     )
     if invoice is None:
         raise Http404
-    currency = invoice.currency
-    context = {
-        "invoice": invoice,
-        "currency": currency,
-        "lines": [
-            {"text": line.description, "amount": to_major(line.amount, currency)}
-            for line in list_lines(invoice)
-        ],
-        "discount": to_major(invoice.discount_amount, currency),
-        "tax": to_major(invoice.tax_amount, currency),
-        "total": to_major(invoice.total, currency),
-        "remaining": to_major(invoice.amount_remaining, currency),
-    }
-    response = render(request, "invoices/page.html", context)
-    response["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
-    response["Cache-Control"] = "no-store"
-    response["Referrer-Policy"] = "no-referrer"
-    return response
+    return invoice
+
+
+def _seller(invoice: Invoice) -> str:
+    names = Merchant.objects.filter(pk=invoice.merchant_id).values_list("name", flat=True)
+    return names.first() or ""
+
+
+def _fields_url(language: str) -> str:
+    if not settings.TOKENISER_URL:
+        return ""
+    query = urlencode({"origin": _origin_of(settings.PUBLIC_BASE_URL), "lang": language})
+    return f"{settings.TOKENISER_URL}?{query}"
+
+
+def _fields_origin() -> str:
+    return _origin_of(settings.TOKENISER_URL) if settings.TOKENISER_URL else ""
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

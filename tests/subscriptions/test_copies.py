@@ -102,8 +102,8 @@ def test_the_draft_of_a_copy_differs_from_the_invoice_as_its_pattern_does(
         assert (created.type, finalized.type) == ("invoice.created", "invoice.finalized")
         changed = {key for key in created.object if created.object[key] != finalized.object[key]}
         assert changed == {
-            "effective_at", "ending_balance", "hosted_invoice_url", "number", "status",
-            "status_transitions",
+            "effective_at", "ending_balance", "hosted_invoice_url", "invoice_pdf", "number",
+            "status", "status_transitions",
         }  # fmt: skip
         assert (created.object["number"], created.object["hosted_invoice_url"]) == (None, None)
         assert (created.data["changes"]["number"], created.object["status"]) == (None, "draft")

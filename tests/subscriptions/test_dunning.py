@@ -351,9 +351,21 @@ def test_each_step_is_told_by_mail_with_a_link(gateway: FakeGateway) -> None:
 
     [message] = mail.outbox
     assert message.to == ["ada@example.com"]
-    assert message.subject == "Your payment of 10.00 EUR failed"
+    assert message.subject == "Your payment of €10.00 failed"
     assert f"/invoices/{invoice.access_token}" in message.body
+    assert "/invoices/card/" in message.body
     assert "We will try again on" in message.body
+
+
+def test_mails_speak_the_customers_language_where_we_can(gateway: FakeGateway) -> None:
+    invoice = unpaid_renewal(gateway)
+    Customer.objects.filter(pk=invoice.customer_id).update(preferred_locales=["fr-FR", "de-AT"])
+
+    drain(now=RENEWAL)
+
+    [message] = mail.outbox
+    assert message.subject == "Ihre Zahlung über 10,00\u00a0€ ist fehlgeschlagen"
+    assert "Am 1. Februar 2025 versuchen wir es noch einmal." in message.body
 
 
 def test_the_queue_gives_each_invoice_to_one_worker(gateway: FakeGateway) -> None:

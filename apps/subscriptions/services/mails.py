@@ -1,11 +1,12 @@
 """
-E-mails to customers, from templates in templates/emails, in the customer's language.
+E-mails to customers, from templates in templates/emails, one folder per language that we speak.
 
 Sent outside of any transaction by the handlers of events. A mail that was sent may be sent again
 when its handler dies right after; its Message-ID comes from the event, so that mail programs show
 it once.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,11 +14,13 @@ from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from apps.common.money import to_major
 from apps.common.transactions import assert_no_transaction
 from apps.customers.models import Customer
 from apps.subscriptions.models import Invoice, Subscription
+from apps.subscriptions.objects import page_url
+from apps.subscriptions.papers import language_of, show_amount
 from apps.subscriptions.selectors import dunning_policy_of, dunning_terms_of
+from apps.subscriptions.services.cards import card_url
 from apps.subscriptions.states import InvoiceStatus
 
 # One template per step; previewed in the back-office with the same function that sends them.
@@ -42,8 +45,9 @@ def send_dunning_mail(*, invoice_id: str, event_id: str, event_type: str) -> boo
     policy = dunning_policy_of(invoice)
     if invoice.status == InvoiceStatus.PAID or (policy is not None and not policy.send_emails):
         return False
-    context = {**mail_facts(invoice), "retries_left": _retries_left(invoice)}
-    return _send(TEMPLATES[event_type], invoice.customer, context, event_id)
+    language = language_of(invoice.customer)
+    context = {**mail_facts(invoice, language), "retries_left": _retries_left(invoice)}
+    return _send(TEMPLATES[event_type], invoice.customer, language, context, event_id)
 
 
 def send_trial_mail(*, subscription_id: str, event_id: str) -> bool:
@@ -51,17 +55,19 @@ def send_trial_mail(*, subscription_id: str, event_id: str) -> bool:
     subscription = Subscription.objects.select_related("customer").get(pk=subscription_id)
     context = {"trial_end": subscription.trial_end, "customer_name": subscription.customer.name}
     template = TEMPLATES["customer.subscription.trial_will_end"]
-    return _send(template, subscription.customer, context, event_id)
+    language = language_of(subscription.customer)
+    return _send(template, subscription.customer, language, context, event_id)
 
 
-def mail_facts(invoice: Invoice) -> dict[str, Any]:
+def mail_facts(invoice: Invoice, language: str) -> dict[str, Any]:
     """Return what the templates say about an invoice."""
     return {
         "customer_name": invoice.customer.name,
         "number": invoice.number,
-        "amount": f"{to_major(invoice.amount_remaining, invoice.currency)} {invoice.currency}",
+        "amount": show_amount(invoice.amount_remaining, invoice.currency, language),
         "next_attempt": invoice.next_payment_attempt,
-        "link": f"{settings.PUBLIC_BASE_URL}/invoices/{invoice.access_token}",
+        "link": page_url(invoice),
+        "card_link": card_url(invoice),
     }
 
 
@@ -69,11 +75,13 @@ def _retries_left(invoice: Invoice) -> int:
     return max(0, len(dunning_terms_of(invoice).retry_days) - invoice.dunning_slot)
 
 
-def _send(template: str, customer: Customer, context: dict[str, Any], event_id: str) -> bool:
+def _send(
+    template: str, customer: Customer, language: str, context: dict[str, Any], event_id: str
+) -> bool:
     assert_no_transaction()
     if not customer.email:
         return False
-    subject, body = render_mail(template, customer, context)
+    subject, body = render_mail(template, language, context)
     host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
     message = EmailMessage(
         subject, body, to=[customer.email], headers={"Message-ID": f"<{event_id}@{host}>"}
@@ -81,18 +89,27 @@ def _send(template: str, customer: Customer, context: dict[str, Any], event_id: 
     return message.send() == 1
 
 
-def render_mail(template: str, customer: Customer, context: dict[str, Any]) -> tuple[str, str]:
-    """Return subject and text in the first language of the customer's that we speak."""
-    with translation.override(_language(customer)):
-        text = render_to_string(f"emails/subscriptions/{template}.txt", context)
+def render_mail(template: str, language: str, context: dict[str, Any]) -> tuple[str, str]:
+    """Return subject and text in one of our languages."""
+    with translation.override(language):
+        text = render_to_string(f"emails/subscriptions/{language}/{template}.txt", context)
     subject, _, body = text.partition("\n")
     return subject.removeprefix("Subject: "), body.lstrip("\n")
 
 
-def _language(customer: Customer) -> str:
-    for locale in customer.preferred_locales:
-        try:
-            return translation.get_supported_language_variant(locale)
-        except LookupError:
-            continue
-    return settings.LANGUAGE_CODE
+def preview_mails(language: str, *, now: datetime) -> list[tuple[str, str, str]]:
+    """Return template, subject and text of every mail as a made-up customer would get it."""
+    context = {
+        "customer_name": "Ada Lovelace",
+        "number": "INV-000042",
+        "amount": show_amount(4900, "EUR", language),
+        "next_attempt": now + timedelta(days=2),
+        "retries_left": 2,
+        "trial_end": now + timedelta(days=3),
+        "link": f"{settings.PUBLIC_BASE_URL}/invoices/…",
+        "card_link": f"{settings.PUBLIC_BASE_URL}/invoices/card/…",
+    }
+    return [
+        (template, *render_mail(template, language, context))
+        for template in dict.fromkeys(TEMPLATES.values())
+    ]
