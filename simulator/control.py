@@ -12,7 +12,7 @@ from simulator.books import Exchange
 from simulator.faults import InvalidFault
 from simulator.psp import Psp
 from simulator.settings import Settings
-from simulator.settlements import STRIPE, UnknownPlant
+from simulator.settlements import PSPS, UnknownPlant
 from simulator.state import State
 from simulator.webhooks import Endpoint
 
@@ -243,9 +243,10 @@ class Control:
 
     async def show_settlement(self, request: web.Request) -> web.Response:
         """Answer with a PSP's report of a day in UTC."""
-        if request.match_info["psp"] != STRIPE:
-            raise web.HTTPNotFound(text=f"only {STRIPE} reports yet")
-        report = self._state.settlements.stripe_report(request.match_info["date"])
+        psp, day = request.match_info["psp"], request.match_info["date"]
+        if psp not in PSPS:
+            raise web.HTTPNotFound(text=f"psp is one of {', '.join(PSPS)}")
+        report = self._state.settlements.report(psp, day)
         return web.Response(text=report, content_type="text/csv")
 
     async def show_bank(self, request: web.Request) -> web.Response:

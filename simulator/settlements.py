@@ -1,37 +1,24 @@
 """
 What the PSPs report of a day, and what the bank shows of it; with discrepancies planted on request.
 
-The reports follow from the common books. The platform's payouts to sellers leave from the same
-account; `close` is the PSP's own payout to the merchant's bank, of all that was not paid out yet.
+The reports follow from the common books; each PSP writes them in its own form. The platform's
+payouts to sellers leave from the same account; `close` is the PSP's own payout to the merchant's
+bank, of all that was not paid out yet.
 """
 
-import csv
-import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
-from simulator.books import WHOLE, Movement
+from simulator.adyen.reports import write_settlement_report
+from simulator.books import Movement
+from simulator.report_lines import ReportLine, day_of, major
+from simulator.stripe.reports import write_balance_report
 from simulator.world import World
 
 STRIPE = "stripe"
-COLUMNS = (
-    "balance_transaction_id", "created_utc", "available_on_utc", "currency", "gross", "fee", "net",
-    "reporting_category", "source_id", "description", "automatic_payout_id", "charge_id",
-    "payment_intent_id", "payment_metadata[attempt]", "payment_metadata[intent]",
-    "refund_metadata[refund]",
-)  # fmt: skip
-_CATEGORIES = {
-    "charge": "charge",
-    "refund": "refund",
-    "refund_failure": "refund_failure",
-    "payout": "payout",
-    "payout_failure": "payout_reversal",
-}
-
-Row = dict[str, str]
+ADYEN = "adyen"
+PSPS = (STRIPE, ADYEN)
 
 
 class UnknownPlant(Exception):
@@ -57,7 +44,7 @@ class Settlements:
     world: World
     payouts: list[ClosedPayout] = field(default_factory=list)
     plants: dict[str, str] = field(default_factory=dict)
-    strangers: list[tuple[str, int]] = field(default_factory=list)
+    strangers: list[ReportLine] = field(default_factory=list)
 
     def plant(self, *, psp: str, kind: str, reference: str = "") -> str:
         """
@@ -67,12 +54,12 @@ class Settlements:
 
         :raises UnknownPlant: no such kind or no such payment
         """
-        if psp != STRIPE or kind not in PLANTS:
-            raise UnknownPlant(f"kind is one of {', '.join(PLANTS)}; psp is {STRIPE}")
+        if psp not in PSPS or kind not in PLANTS:
+            raise UnknownPlant(f"kind is one of {', '.join(PLANTS)}; psp is one of {PSPS}")
         if kind == "missing_in_ledger":
-            stranger = self.world.ids.new("txn")
-            self.strangers.append((stranger, int(self.world.clock.now())))
-            return stranger
+            stranger = self._stranger(psp)
+            self.strangers.append(stranger)
+            return stranger.id
         books = self.world.books
         charges = books.charges_of(reference) if reference else list(books.charges.values())
         for charge in charges:
@@ -94,7 +81,8 @@ class Settlements:
         if amount <= 0:
             return None
         payout = ClosedPayout(
-            id=self.world.ids.new("po"),
+            # Adyen counts its payouts; they are batches there.
+            id=str(self._batch(psp)) if psp == ADYEN else self.world.ids.new("po"),
             psp=psp,
             currency=currency,
             amount=amount,
@@ -104,24 +92,26 @@ class Settlements:
         self.payouts.append(payout)
         return payout
 
-    def stripe_report(self, day: str) -> str:
-        """Return the itemised report of a day in UTC, in Stripe's columns."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
+    def report(self, psp: str, day: str) -> str:
+        """Return the PSP's report of a day in UTC, in its own columns."""
+        lines = self.lines(psp, day)
+        if psp == ADYEN:
+            return write_settlement_report(lines, merchant_account="SimulatedECOM")
+        return write_balance_report(lines)
+
+    def lines(self, psp: str, day: str) -> Iterator[ReportLine]:
+        """Return what the PSP reports of a day in UTC, right or wrong."""
         for movement in self.world.books.movements.values():
-            if movement.psp == STRIPE and _day(movement.created) == day:
-                writer.writerows(self._rows(movement))
-        for stranger, created in self.strangers:
-            if _day(created) == day:
-                writer.writerow(_money(stranger, "charge", "ch_stranger", 1000, 59, "eur", created))
+            if movement.psp == psp and day_of(movement.created) == day:
+                line = self._line(movement)
+                plant = self.plants.get(movement.id)
+                yield from PLANTS[plant](line) if plant else [line]
+        for stranger in self.strangers:
+            if stranger.psp == psp and day_of(stranger.created) == day:
+                yield stranger
         for payout in self.payouts:
-            if payout.psp == STRIPE and _day(payout.created) == day:
-                gross, at = -payout.amount, payout.created
-                writer.writerow(
-                    _money(f"txn_{payout.id}", "payout", payout.id, gross, 0, payout.currency, at)
-                )
-        return text.getvalue()
+            if payout.psp == psp and day_of(payout.created) == day:
+                yield _payout_line(payout)
 
     def bank_statement(self, day: str) -> str:
         """Return the day's credits on the merchant's bank account as camt.053."""
@@ -129,12 +119,12 @@ class Settlements:
             _ENTRY.format(
                 number=number,
                 currency=payout.currency.upper(),
-                amount=_major(payout.amount, payout.currency),
+                amount=major(payout.amount, payout.currency),
                 day=day,
                 reference=escape(payout.id),
             )
             for number, payout in enumerate(self.payouts, start=1)
-            if _day(payout.created) == day
+            if day_of(payout.created) == day
         ]
         return _STATEMENT.format(day=day, entries="".join(entries))
 
@@ -144,105 +134,79 @@ class Settlements:
         self.plants.clear()
         self.strangers.clear()
 
-    def _rows(self, movement: Movement) -> list[Row]:
-        row = _money(
-            movement.id,
-            _category(movement),
-            movement.source,
-            movement.amount,
-            movement.fee,
-            movement.currency,
-            movement.created,
-        )
-        row |= self._belongings(movement)
-        plant = self.plants.get(movement.id, "")
-        return PLANTS[plant](row, movement) if plant else [row]
-
-    def _belongings(self, movement: Movement) -> Row:
-        """Return what names the payment, refund and payout of a movement."""
+    def _line(self, movement: Movement) -> ReportLine:
         books = self.world.books
         refund = books.refunds.get(movement.source)
-        charge = refund.charge if refund else books.charges.get(movement.source)
-        named: Row = {
-            "automatic_payout_id": next(
-                (each.id for each in self.payouts if movement.id in each.movements), ""
-            ),
-            "refund_metadata[refund]": refund.reference if refund else "",
-        }
-        if charge is not None:
-            named |= {
-                "charge_id": charge.id,
-                "payment_intent_id": charge.payment,
-                "payment_metadata[attempt]": charge.attempt,
-                "payment_metadata[intent]": charge.reference,
-            }
-        return named
+        about = refund or books.disputes.get(movement.source)
+        charge = about.charge if about else books.charges.get(movement.source)
+        return ReportLine(
+            id=movement.id,
+            psp=movement.psp,
+            kind=movement.kind,
+            source=movement.source,
+            gross=movement.amount,
+            fee=movement.fee,
+            currency=movement.currency,
+            created=movement.created,
+            charge=charge,
+            refund=refund,
+            payout=self._payout_of(movement),
+        )
+
+    def _payout_of(self, movement: Movement) -> str:
+        ids = (each.id for each in self.payouts if movement.id in each.movements)
+        # A batch has its number while it is still open.
+        open_batch = str(self._batch(ADYEN)) if movement.psp == ADYEN else ""
+        return next(ids, open_batch)
+
+    def _batch(self, psp: str) -> int:
+        return 1 + sum(payout.psp == psp for payout in self.payouts)
+
+    def _stranger(self, psp: str) -> ReportLine:
+        return ReportLine(
+            id=self.world.ids.new("txn"),
+            psp=psp,
+            kind="charge",
+            source="ch_stranger",
+            gross=1000,
+            fee=59,
+            currency="eur",
+            created=int(self.world.clock.now()),
+            payout=str(self._batch(psp)) if psp == ADYEN else "",
+        )
 
 
-def _category(movement: Movement) -> str:
-    if movement.kind == "adjustment":
-        return "dispute" if movement.amount < 0 else "dispute_reversal"
-    return _CATEGORIES.get(movement.kind, "other_adjustment")
-
-
-def _money(
-    reference: str, category: str, source: str, gross: int, fee: int, currency: str, created: int
-) -> Row:
-    moment = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return {
-        "balance_transaction_id": reference,
-        "created_utc": moment,
-        "available_on_utc": moment,
-        "currency": currency,
-        "gross": _major(gross, currency),
-        "fee": _major(fee, currency),
-        "net": _major(gross - fee, currency),
-        "reporting_category": category,
-        "source_id": source,
-    }
-
-
-def _changed(row: Row, movement: Movement, *, gross: int = 0, fee: int = 0) -> list[Row]:
-    wrong_gross, wrong_fee = movement.amount + gross, movement.fee + fee
-    return [
-        row
-        | {
-            "gross": _major(wrong_gross, movement.currency),
-            "fee": _major(wrong_fee, movement.currency),
-            "net": _major(wrong_gross - wrong_fee, movement.currency),
-        }
-    ]
-
-
-def _in_parts(row: Row, movement: Movement) -> list[Row]:
-    first = _changed(row, movement, gross=-movement.amount // 2)[0]
-    rest = _money(
-        f"{movement.id}_2", "charge", movement.source, 1, 0, movement.currency, movement.created
+def _payout_line(payout: ClosedPayout) -> ReportLine:
+    return ReportLine(
+        id=f"txn_{payout.id}",
+        psp=payout.psp,
+        kind="payout",
+        source=payout.id,
+        gross=-payout.amount,
+        fee=0,
+        currency=payout.currency,
+        created=payout.created,
+        payout=payout.id if payout.psp == ADYEN else "",
     )
-    names = ("charge_id", "payment_intent_id", "payment_metadata[attempt]")
-    return [first, rest | {name: row[name] for name in names}]
+
+
+def _in_parts(line: ReportLine) -> list[ReportLine]:
+    first = replace(line, gross=line.gross - line.gross // 2)
+    return [first, replace(line, id=f"{line.id}_2", gross=1, fee=0)]
 
 
 # What a report can get wrong, by the name which the exception should have.
-PLANTS: Mapping[str, Callable[[Row, Movement], list[Row]]] = {
-    "missing_in_ledger": lambda row, _movement: [row],
-    "missing_in_report": lambda _row, _movement: [],
-    "amount_over": lambda row, movement: _changed(row, movement, gross=100),
-    "amount_under": lambda row, movement: _changed(row, movement, gross=-100),
-    "fee_mismatch": lambda row, movement: _changed(row, movement, fee=1),
-    "currency_mismatch": lambda row, _movement: [row | {"currency": "chf"}],
-    "duplicate_line": lambda row, _movement: [row, row],
+PLANTS: Mapping[str, Callable[[ReportLine], list[ReportLine]]] = {
+    "missing_in_ledger": lambda line: [line],
+    "missing_in_report": lambda _line: [],
+    "amount_over": lambda line: [replace(line, gross=line.gross + 100)],
+    "amount_under": lambda line: [replace(line, gross=line.gross - 100)],
+    "fee_mismatch": lambda line: [replace(line, fee=line.fee + 1)],
+    "currency_mismatch": lambda line: [replace(line, currency="chf")],
+    "duplicate_line": lambda line: [line, line],
     "split_mismatch": _in_parts,
-    "malformed_row": lambda row, _movement: [row | {"gross": "n/a"}],
+    "malformed_row": lambda line: [replace(line, is_broken=True)],
 }
-
-
-def _day(created: int) -> str:
-    return datetime.fromtimestamp(created, UTC).date().isoformat()
-
-
-def _major(amount: int, currency: str) -> str:
-    return str(amount) if currency in WHOLE else str(Decimal(amount).scaleb(-2))
 
 
 _STATEMENT = """<?xml version="1.0" encoding="UTF-8"?>

@@ -1,0 +1,70 @@
+"""Adyen's settlement detail report."""
+
+import csv
+import io
+from collections.abc import Iterable
+
+from simulator.report_lines import ReportLine, major
+
+COLUMNS = (
+    "Company Account", "Merchant Account", "Psp Reference", "Merchant Reference", "Payment Method",
+    "Creation Date", "TimeZone", "Type", "Modification Reference", "Gross Currency",
+    "Gross Debit (GC)", "Gross Credit (GC)", "Exchange Rate", "Net Currency", "Net Debit (NC)",
+    "Net Credit (NC)", "Commission (NC)", "Batch Number", "Modification Merchant Reference",
+)  # fmt: skip
+_TYPES = {
+    "charge": "Settled",
+    "refund": "Refunded",
+    "refund_failure": "RefundedReversed",
+    "payout": "MerchantPayout",
+}
+
+
+def write_settlement_report(lines: Iterable[ReportLine], *, merchant_account: str) -> str:
+    """Return the lines as CSV in Adyen's columns."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        _row(line) | {"Company Account": "Simulated", "Merchant Account": merchant_account}
+        for line in lines
+    )
+    return text.getvalue()
+
+
+def _row(line: ReportLine) -> dict[str, str]:
+    currency = line.currency.upper()
+    is_payout = line.kind == "payout"
+    row = {
+        "Creation Date": line.moment,
+        "TimeZone": "UTC",
+        "Type": _type(line),
+        # A capture is a modification of its own; refunds and disputes are known by theirs.
+        "Modification Reference": line.id if line.kind == "charge" else line.source,
+        "Net Currency": currency,
+        "Net Debit (NC)": _side(-line.net, line),
+        "Net Credit (NC)": _side(line.net, line),
+        "Commission (NC)": major(line.fee, line.currency) if line.fee else "",
+        "Batch Number": line.payout,
+        "Modification Merchant Reference": line.refund.reference if line.refund else "",
+    }
+    if not is_payout:
+        row |= {
+            "Psp Reference": line.charge.payment if line.charge else line.source,
+            "Merchant Reference": line.charge.attempt if line.charge else "",
+            "Gross Currency": currency,
+            "Gross Debit (GC)": _side(-line.gross, line),
+            "Gross Credit (GC)": "n/a" if line.is_broken else _side(line.gross, line),
+        }
+    return row
+
+
+def _side(amount: int, line: ReportLine) -> str:
+    """Return the amount in the column of its sign; the other one stays empty."""
+    return major(amount, line.currency) if amount > 0 else ""
+
+
+def _type(line: ReportLine) -> str:
+    if line.is_dispute:
+        return "Chargeback" if line.gross < 0 else "ChargebackReversed"
+    return _TYPES.get(line.kind, "MiscCosts")
