@@ -15,6 +15,7 @@ from apps.gateways.api import rules as routing
 from apps.ledger.api import balance, ledger
 from apps.outbox.api import events
 from apps.payments.api import charges, intents, orders, refunds, transfers
+from apps.payments.pages import payer_return
 from apps.payouts.api import accounts, payouts
 from apps.reconciliation.api import views as reconciliation
 from apps.reporting.api import views as reporting
@@ -192,6 +193,7 @@ checkout_urls: list[URLPattern | URLResolver] = [
 
 page_urls: list[URLPattern | URLResolver] = [
     path("pay/<str:session_id>", payment_page),
+    path("return/<str:token>", payer_return),
     path("pay/<str:session_id>/status", payment_status),
     path("invoices/<str:token>", invoice_page),
     path("invoices/<str:token>/pdf", invoice_pdf),

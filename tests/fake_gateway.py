@@ -128,6 +128,9 @@ class FakeGateway:
     def find_payment(self, attempt_id: str) -> PaymentResult | None:
         return self._do("find", attempt_id, lambda: self.payments.get(f"pi_fake_{attempt_id}"))
 
+    def finish_payment(self, reference: str, *, answer: Mapping[str, str]) -> PaymentResult:
+        return self._do("finish", reference, lambda: self._get(reference))
+
     def fence_payment(self, attempt_id: str, *, key: str) -> PaymentResult | None:
         found = self.find_payment(attempt_id)
         if found is None:

@@ -20,10 +20,11 @@ from apps.checkout.display import choose_language, explain_decline, show_amount,
 from apps.checkout.errors import SessionNotOpen
 from apps.checkout.models import Session
 from apps.checkout.objects import page_url
-from apps.checkout.policies import Standing, page_state
+from apps.checkout.policies import PAID, Standing, page_state
 from apps.checkout.selectors import find_session
 from apps.checkout.services.payment import Submission, pay_session, try_number
-from apps.checkout.states import PageState
+from apps.checkout.services.sessions import settle_session
+from apps.checkout.states import PageState, SessionStatus
 from apps.common.addresses import client_address
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
@@ -127,6 +128,9 @@ def _show(
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     intent = _intent(session)
+    if session.status == SessionStatus.OPEN and intent.status in PAID:
+        # The payer came back from the bank before the news did.
+        session = settle_session(session_id=session.id, now=timezone.now())
     state = state or _state(session, intent)
     nonce = secrets.token_urlsafe(16)
     language = choose_language(session.locale, request)

@@ -390,6 +390,13 @@ class Gateway(Protocol):
     ) -> PaymentResult:
         """Take `amount` of what is held; the rest is released."""
 
+    def finish_payment(self, reference: str, *, answer: Mapping[str, str]) -> PaymentResult:
+        """
+        Return how a payment stands whose payer comes back from the bank's page.
+
+        `answer` is what the payer's browser brought along. It is passed on, never believed.
+        """
+
     def void_payment(self, reference: str, *, key: str) -> PaymentResult:
         """Release what is held, or stop a payment that has not moved money yet."""
 

@@ -172,6 +172,52 @@ def test_a_mistyped_card_is_told_at_its_field_and_not_sent(
     assert intent_of(session).attempt_count == 0
 
 
+@pytest.mark.parametrize("first", ["stripe", "adyen"])
+def test_a_payer_passes_the_banks_check(
+    base: str,
+    visit: Visit,
+    session: Session,
+    simulator: RunningSimulator,
+    settings: Any,
+    first: str,
+) -> None:
+    use_both_gateways(settings, simulator, first=first)
+    page = visit.page()
+    page.goto(f"{base}/pay/{session.id}")
+    fill_card(page, WITH_CHALLENGE)
+    press(page)
+
+    expect(page.get_by_role("heading", name="Test bank")).to_be_visible(timeout=10_000)
+    page.click("text=Approve")
+
+    expect_state(page, "succeeded")
+    assert charges(simulator, session) == [("succeeded", 4900)]
+    session.refresh_from_db()
+    assert session.status == "complete"
+
+
+@pytest.mark.parametrize("first", ["stripe", "adyen"])
+def test_a_payer_who_fails_the_banks_check_is_not_charged(
+    base: str,
+    visit: Visit,
+    session: Session,
+    simulator: RunningSimulator,
+    settings: Any,
+    first: str,
+) -> None:
+    use_both_gateways(settings, simulator, first=first)
+    page = visit.page()
+    page.goto(f"{base}/pay/{session.id}")
+    fill_card(page, WITH_CHALLENGE)
+    press(page)
+
+    page.click("text=Fail authentication")
+
+    expect_state(page, "declined")
+    expect(page.locator("#summary")).to_contain_text("could not confirm that it is you")
+    assert charges(simulator, session) == []
+
+
 def test_ac_96_a_payer_who_leaves_the_bank_comes_back_and_goes_on(
     base: str, visit: Visit, session: Session, simulator: RunningSimulator
 ) -> None:
@@ -267,6 +313,7 @@ def test_every_language_width_and_light(
     page.goto(f"{base}/pay/{session.id}")
     expect(page.frame_locator("iframe").locator("#number")).to_be_visible()
     expect(page.locator("#pay button")).to_contain_text(button)
+    expect(page.frame_locator("iframe").locator("#cvc")).to_be_in_viewport()
     overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert overflow <= 0
     assert_accessible(page)

@@ -8,8 +8,11 @@ import contextlib
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 from django.utils import timezone
 
@@ -448,6 +451,51 @@ def test_a_failed_challenge_is_a_decline_that_asks_for_authentication(
     assert (result.state, result.amount_captured) == (PaymentState.DECLINED, 0)
     assert result.decline is not None
     assert result.decline.error_class is DeclineClass.AUTHENTICATION_REQUIRED
+
+
+def answer_the_bank(waiting: PaymentResult, outcome: str) -> dict[str, str]:
+    """Press a button of the bank's page; return what the browser takes back to the shop."""
+    answer = httpx.post(waiting.action_url, data={"outcome": outcome}, trust_env=False)
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "taken"),
+    [
+        ("approve", PaymentState.CAPTURED, 1050),
+        ("fail", PaymentState.DECLINED, 0),
+        ("cancel", PaymentState.DECLINED, 0),
+    ],
+)
+def test_what_the_payer_brings_back_finishes_the_payment(
+    gateway: Gateway, sim: RunningSimulator, rig: Rig, outcome: str, state: str, taken: int
+) -> None:
+    request = request_for(rig.challenged_card)
+    waiting = gateway.create_payment(request)
+    brought = answer_the_bank(waiting, outcome)
+
+    first = gateway.finish_payment(waiting.reference, answer=brought)
+    again = gateway.finish_payment(waiting.reference, answer=brought)
+
+    assert (first.state, first.amount_captured, first.attempt_id) == (
+        state,
+        taken,
+        request.attempt_id,
+    )
+    assert again.state == state
+    assert sum(charge["captured"] for charge in sim.charges(request.intent_id)) == (taken > 0)
+
+
+@pytest.mark.parametrize("brought", [{}, {"redirectResult": "forged"}, {"outcome": "approve"}])
+def test_what_the_payer_claims_is_not_believed(
+    gateway: Gateway, rig: Rig, brought: dict[str, str]
+) -> None:
+    waiting = gateway.create_payment(request_for(rig.challenged_card))
+
+    result = gateway.finish_payment(waiting.reference, answer=brought)
+
+    assert (result.state, result.amount_captured) == (PaymentState.REQUIRES_ACTION, 0)
 
 
 def test_an_authentication_without_a_challenge_is_told(gateway: Gateway, rig: Rig) -> None:

@@ -37,6 +37,12 @@ class CardForm {
     this.request = "";
     form.addEventListener("submit", (event) => this.submit(event));
     addEventListener("message", (event) => this.hear(event));
+    // Fields that were faster than this script told their height to nobody.
+    this.ask({ type: "hello" });
+  }
+
+  ask(message) {
+    this.frame.contentWindow.postMessage(message, this.origin);
   }
 
   submit(event) {
@@ -47,7 +53,7 @@ class CardForm {
     this.button.setAttribute("aria-disabled", "true");
     this.progress.textContent = this.form.dataset.busy;
     this.timer = setTimeout(() => this.stop(this.form.dataset.silent), FIELDS_ANSWER_WITHIN_MS);
-    this.frame.contentWindow.postMessage({ type: "exchange", request: this.request }, this.origin);
+    this.ask({ type: "exchange", request: this.request });
   }
 
   hear(event) {
@@ -88,7 +94,7 @@ const bank = document.getElementById("bank");
 if (bank) goToBankOnce(bank);
 else sessionStorage.removeItem(ON_THE_WAY);
 const form = document.getElementById("pay");
-if (form) new CardForm(form);
+if (form && form.querySelector("iframe")) new CardForm(form);
 const summary = document.getElementById("summary");
 if (summary) summary.focus();
 if (document.querySelector("[data-poll]")) watchForNews();
