@@ -7,7 +7,8 @@ from apps.api import openapi, operations
 from apps.checkout.api import sessions as checkout
 from apps.checkout.pages import payment_page, payment_status
 from apps.customers.api import views as customers
-from apps.disputes.api import disputes, files
+from apps.disputes.api import disputes, files, usage
+from apps.disputes.api import policy as dispute_policy
 from apps.fraud.api import lists as value_lists
 from apps.fraud.api import reviews, rules
 from apps.gateways.api import gateways
@@ -96,6 +97,11 @@ dispute_urls: list[URLPattern | URLResolver] = [
     path("v1/disputes", disputes.DisputeList.as_view()),
     path("v1/disputes/<str:dispute_id>", disputes.DisputeDetail.as_view()),
     path("v1/disputes/<str:dispute_id>/close", disputes.DisputeClose.as_view()),
+    path("v1/dispute_policy", dispute_policy.PolicyDetail.as_view()),
+    path("v1/usage_evidence", usage.UsageList.as_view()),
+    path("v1/files", files.FileList.as_view()),
+    path("v1/files/<str:file_id>", files.FileDetail.as_view()),
+    path("v1/files/<str:file_id>/contents", files.FileContents.as_view()),
 ]
 
 ledger_urls: list[URLPattern | URLResolver] = [

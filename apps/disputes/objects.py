@@ -7,7 +7,13 @@ from typing import Any
 from django.conf import settings
 
 from apps.disputes.content import JPEG, PDF, PNG
-from apps.disputes.models import Dispute, DisputeFunds, StoredFile
+from apps.disputes.models import (
+    Dispute,
+    DisputeFunds,
+    DisputePolicy,
+    StoredFile,
+    UsageEvidence,
+)
 from apps.disputes.policies import answer_by
 from apps.disputes.states import DisputeStage, FundsKind
 
@@ -80,6 +86,34 @@ def render_file(file: StoredFile) -> dict[str, Any]:
         "title": None,
         "type": _FILE_TYPES[file.content_type],
         "url": f"{settings.PUBLIC_BASE_URL}/v1/files/{file.id}/contents",
+    }
+
+
+def render_usage(usage: UsageEvidence) -> dict[str, Any]:
+    """Return what a customer did as `usage_evidence`."""
+    return {
+        "id": usage.id,
+        "object": "usage_evidence",
+        "action": usage.action,
+        "created": int(usage.created_at.timestamp()),
+        "customer": usage.customer_id,
+        "device": usage.device or None,
+        "ip_address": usage.ip_address or None,
+        "livemode": usage.livemode,
+        "occurred_at": int(usage.occurred_at.timestamp()),
+    }
+
+
+def render_policy(policy: DisputePolicy) -> dict[str, Any]:
+    """Return the merchant's standing orders as `dispute_policy`."""
+    return {
+        "object": "dispute_policy",
+        "accept_below": {code.lower(): limit for code, limit in policy.accept_below.items()},
+        "cancellation_terms": policy.cancellation_terms or None,
+        "refund_inquiries_below": {
+            code.lower(): limit for code, limit in policy.refund_inquiries_below.items()
+        },
+        "refund_terms": policy.refund_terms or None,
     }
 
 

@@ -1,6 +1,6 @@
 """Decisions about disputes that need no database; time is passed in."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -140,6 +140,11 @@ def booked_part(amount: int, *, captured: int) -> int:
     What is above came from the exchange rate of the dispute's day.
     """
     return min(amount, captured)
+
+
+def is_below(limits: Mapping[str, int], *, amount: int, currency: str) -> bool:
+    """Return whether an amount lies below the limit of its currency, if there is one."""
+    return amount < limits.get(currency, 0)
 
 
 def _rank(stage: DisputeStage) -> int:

@@ -1,10 +1,14 @@
 """Reads of disputes, and what they hold of a payment."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from typing import cast
 
+from django.conf import settings
 from django.db.models import Count
+from django.utils.module_loading import import_string
 
 from apps.common.errors import ResourceMissing
 from apps.common.ids import first_id
@@ -19,7 +23,15 @@ from apps.disputes.compelling import (
     in_words,
     is_eligible,
 )
-from apps.disputes.models import Dispute, DisputeCase, FraudReport, StoredFile, Submission
+from apps.disputes.models import (
+    Dispute,
+    DisputeCase,
+    DisputePolicy,
+    FraudReport,
+    StoredFile,
+    Submission,
+    UsageEvidence,
+)
 from apps.disputes.states import GIVEN_UP, OPEN_CHARGEBACKS, DisputeStatus
 from apps.payments.holds import Held
 from apps.payments.models import PaymentAttempt, PaymentIntent
@@ -27,6 +39,9 @@ from apps.payments.states import AttemptStatus
 
 # Two charges of the same amount by the same card this close together look like one charged twice.
 DUPLICATE_WINDOW = timedelta(hours=48)
+
+# Banks read no longer lists of what a customer did.
+USAGE_MAX = 50
 
 # So many earlier payments of a card are looked at.
 PAST_PAYMENTS_MAX = 200
@@ -58,6 +73,13 @@ def get_dispute(scope: Scope, dispute_id: str) -> Dispute:
 def find_case(dispute: Dispute) -> DisputeCase | None:
     """Return what people do about the dispute, None when nobody has begun."""
     return DisputeCase.objects.filter(dispute=dispute).select_related("assignee").first()
+
+
+def find_policy(scope: Scope) -> DisputePolicy | None:
+    """Return the merchant's standing orders, None without any."""
+    return DisputePolicy.objects.filter(
+        merchant_id=scope.merchant_id, livemode=scope.livemode
+    ).first()
 
 
 def find_submission(dispute: Dispute) -> Submission | None:
@@ -143,6 +165,8 @@ def suggest_evidence(dispute: Dispute) -> dict[str, str]:
         "customer_purchase_ip": intent.metadata.get("ip_address", ""),
         "billing_address": _address_in_words(customer.address) if customer else "",
         "service_date": f"{attempt.created_at:%Y-%m-%d}",
+        "access_activity_log": _usage_in_words(dispute),
+        **_terms_in_words(dispute, attempt),
         "duplicate_charge_id": other.charge_id if other else "",
         "uncategorized_text": "\n".join(
             text
@@ -153,6 +177,7 @@ def suggest_evidence(dispute: Dispute) -> dict[str, str]:
             if text
         ),
     }
+    texts |= _billing_source()(attempt.intent_id)
     return {name: text for name, text in texts.items() if text}
 
 
@@ -186,6 +211,60 @@ def find_compelling_payments(dispute: Dispute) -> CompellingEvidence | None:
     return find_compelling(
         _past_payment(attempt, is_disputed=True),
         [_past_payment(each, is_disputed=each.pk in disputed) for each in found],
+    )
+
+
+def _usage_in_words(dispute: Dispute) -> str:
+    """Return the latest that the customer did in the service before the dispute, oldest first."""
+    if not dispute.customer_id:
+        return ""
+    rows = UsageEvidence.objects.filter(
+        merchant_id=dispute.merchant_id,
+        livemode=dispute.livemode,
+        customer_id=dispute.customer_id,
+        occurred_at__lte=dispute.opened_at,
+    ).order_by("-occurred_at")[:USAGE_MAX]
+    return "\n".join(
+        " · ".join(
+            text
+            for text in (
+                f"{row.occurred_at:%Y-%m-%d %H:%M} UTC",
+                row.action,
+                row.ip_address,
+                row.device,
+            )
+            if text
+        )
+        for row in reversed(rows)
+    )
+
+
+def _terms_in_words(dispute: Dispute, attempt: PaymentAttempt) -> dict[str, str]:
+    """Return the terms as the checkout showed them on the day of the payment."""
+    history = DisputePolicy.history.filter(
+        merchant_id=dispute.merchant_id,
+        livemode=dispute.livemode,
+        history_date__lte=attempt.created_at,
+    )
+    shown = history.order_by("-history_date").first()
+    if shown is None:
+        return {}
+    intro = f"Shown at checkout, in force since {shown.history_date:%Y-%m-%d}:\n"
+    return {
+        name: intro + text
+        for name, text in (
+            ("cancellation_policy_disclosure", shown.cancellation_terms),
+            ("refund_policy_disclosure", shown.refund_terms),
+        )
+        if text
+    }
+
+
+@cache
+def _billing_source() -> Callable[[str], Mapping[str, str]]:
+    """Return who tells what was billed: billing lies beside disputes."""
+    return cast(
+        "Callable[[str], Mapping[str, str]]", import_string(settings.DISPUTE_BILLING_EVIDENCE)
     )
 
 

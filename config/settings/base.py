@@ -358,6 +358,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
+# Who tells disputes what a payment was billed for: billing lies beside disputes.
+DISPUTE_BILLING_EVIDENCE = "apps.subscriptions.evidence.describe_billing"
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},

@@ -6,8 +6,10 @@ from django.utils import timezone
 from apps.api.fields import BooleanField, IdField, MetadataField, TextField, merge_metadata
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.origin import Scope
+from apps.disputes.api.shapes import DISPUTE
 from apps.disputes.models import Dispute
 from apps.disputes.objects import render_dispute
 from apps.disputes.selectors import find_case, get_dispute
@@ -82,6 +84,7 @@ class DisputeView(ApiView):
 
 class DisputeList(DisputeView):
     schemas = {"GET": ListDisputes}
+    answers = {"GET": ListOf(DISPUTE)}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -98,6 +101,7 @@ class DisputeList(DisputeView):
 
 class DisputeDetail(DisputeView):
     schemas = {"POST": UpdateDispute}
+    answers = {"GET": DISPUTE, "POST": DISPUTE}
     # Submitting talks to the gateway.
     transactional_answer = False
 
@@ -127,6 +131,8 @@ class DisputeDetail(DisputeView):
 
 
 class DisputeClose(DisputeView):
+    answers = {"POST": DISPUTE}
+
     transactional_answer = False
 
     def post(self, _request: HttpRequest, dispute_id: str) -> Json:

@@ -6,7 +6,9 @@ from django.utils import timezone
 from apps.api.fields import EnumField, FileField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
+from apps.disputes.api.shapes import FILE
 from apps.disputes.content import MAX_BYTES
 from apps.disputes.models import StoredFile
 from apps.disputes.objects import render_file
@@ -33,6 +35,7 @@ class FileView(ApiView):
 
 class FileList(FileView):
     schemas = {"GET": ListFiles, "POST": UploadFile}
+    answers = {"GET": ListOf(FILE), "POST": FILE}
     max_body_bytes = _MAX_BODY_BYTES
 
     def get(self, _request: HttpRequest) -> Json:
@@ -57,6 +60,8 @@ class FileList(FileView):
 
 
 class FileDetail(FileView):
+    answers = {"GET": FILE}
+
     def get(self, _request: HttpRequest, file_id: str) -> Json:
         self.load()
         return render_file(get_file(self.scope, file_id))

@@ -3,5 +3,16 @@
 from apps.disputes.models.cases import DisputeCase, Submission
 from apps.disputes.models.disputes import Dispute, DisputeFunds, FraudReport
 from apps.disputes.models.files import StoredFile
+from apps.disputes.models.policies import DisputePolicy
+from apps.disputes.models.usage import UsageEvidence
 
-__all__ = ["Dispute", "DisputeCase", "DisputeFunds", "FraudReport", "StoredFile", "Submission"]
+__all__ = [
+    "Dispute",
+    "DisputeCase",
+    "DisputeFunds",
+    "DisputePolicy",
+    "FraudReport",
+    "StoredFile",
+    "Submission",
+    "UsageEvidence",
+]

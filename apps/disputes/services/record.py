@@ -50,6 +50,7 @@ def record_dispute(
             .filter(gateway=gateway, gateway_reference=result.reference)
             .first()
         )
+        is_new = dispute is None
         if dispute is None:
             dispute = _open(attempt, intent, result, gateway=gateway, moment=moment)
         elif is_stale(_standing(dispute), result):
@@ -57,10 +58,17 @@ def record_dispute(
         entries = book_funds(dispute, result, moment)
         _follow(dispute, result, moment, accepted=accepted)
         entries += settle_loss(dispute, attempt, intent, moment)
-        dispute.next_check_at = next_check(now, due_at=dispute.due_at) if dispute.is_open else None
+        dispute.next_check_at = _next_check(dispute, is_new=is_new, now=now)
         dispute.save()
         post_entries(entries)
     return dispute
+
+
+def _next_check(dispute: Dispute, *, is_new: bool, now: datetime) -> datetime | None:
+    """Return when the clock looks at it: a new one at once, for the merchant's standing orders."""
+    if not dispute.is_open:
+        return None
+    return now if is_new else next_check(now, due_at=dispute.due_at)
 
 
 def _open(

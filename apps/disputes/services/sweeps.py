@@ -13,6 +13,7 @@ from apps.disputes.services.endings import expire_dispute
 from apps.disputes.services.events import Moment
 from apps.disputes.services.evidence import send_submission
 from apps.disputes.services.record import record_dispute
+from apps.disputes.services.standing_orders import carry_out_policy
 from apps.disputes.states import ANSWERABLE, DisputeStatus
 from apps.gateways.errors import GatewayError
 from apps.gateways.registry import gateway_names, get_gateway
@@ -50,14 +51,15 @@ def sweep_disputes(*, now: datetime) -> int:
 
 def check_dispute(*, dispute_id: str, now: datetime) -> None:
     """
-    Send evidence that could not be sent yet, read the dispute, carry out the merchant's standing
-    orders, then remind or let it expire.
+    Send evidence that waits, read the dispute, then remind of it or let it expire.
 
-    A gateway that cannot be asked stops neither the reminder nor the end.
+    One that nobody works on is first of all subject to the merchant's standing orders. A gateway
+    that cannot be asked stops neither the reminder nor the end.
     """
     for submission_id in _unsent(dispute_id):
         send_submission(submission_id=submission_id, now=now)
     _read_again(dispute_id, now=now)
+    carry_out_policy(dispute_id=dispute_id, now=now)
     dispute = Dispute.objects.get(pk=dispute_id)
     if dispute.status == DisputeStatus.NEEDS_RESPONSE and is_expired(dispute.due_at, now=now):
         expire_dispute(dispute_id=dispute_id, now=now)
@@ -85,13 +87,13 @@ def find_missed_disputes(*, now: datetime) -> int:
 
 
 def _find_missed(gateway: str, *, now: datetime) -> int:
-    release_connection()
-    try:
     """
     Record what the gateway lists; what we know already changes nothing.
 
     Known disputes are recorded, too: one that is over is not polled any more, and may come back.
     """
+    release_connection()
+    try:
         told = list(get_gateway(gateway).list_disputes(since=now - LOOK_BACK))
     except GatewayError as error:
         logger.warning("disputes of %s: %s: %s", gateway, type(error).__name__, error)

@@ -1,0 +1,104 @@
+"""A merchant's standing orders: kept with every version, carried out when a dispute comes in."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.common.errors import DomainError
+from apps.common.origin import Origin, Scope
+from apps.disputes.models import Dispute, DisputePolicy
+from apps.disputes.policies import is_below
+from apps.disputes.selectors import find_case, find_policy
+from apps.disputes.services.endings import accept_dispute
+from apps.disputes.states import DisputeStatus
+from apps.payments.models import Refund
+from apps.payments.services.refunds import request_refund, run_refund
+from apps.payments.states import RefundStatus
+
+logger = logging.getLogger(__name__)
+
+# Who acts when nobody does.
+POLICY = Origin(actor="policy:disputes")
+
+
+def change_policy(
+    *,
+    scope: Scope,
+    accept_below: Mapping[str, int] | None = None,
+    refund_inquiries_below: Mapping[str, int] | None = None,
+    cancellation_terms: str | None = None,
+    refund_terms: str | None = None,
+    origin: Origin,
+) -> DisputePolicy:
+    """
+    Change what is given; the rest stays. Amounts are minor units by currency.
+
+    Open disputes that nobody works on follow it from their next look on.
+    """
+    given = {
+        "accept_below": None if accept_below is None else dict(accept_below),
+        "refund_inquiries_below": (
+            None if refund_inquiries_below is None else dict(refund_inquiries_below)
+        ),
+        "cancellation_terms": cancellation_terms,
+        "refund_terms": refund_terms,
+    }
+    with transaction.atomic():
+        policy, _ = DisputePolicy.objects.select_for_update().get_or_create(
+            merchant_id=scope.merchant_id, livemode=scope.livemode
+        )
+        for name, value in given.items():
+            if value is not None:
+                setattr(policy, name, value)
+        policy.changed_by = origin.actor
+        policy.save()
+    return policy
+
+
+def carry_out_policy(*, dispute_id: str, now: datetime) -> bool:
+    """
+    Give up a small chargeback, or refund a small inquiry, when the merchant wants that.
+
+    A dispute that somebody works on is theirs. Return whether something was done.
+    """
+    dispute = Dispute.objects.get(pk=dispute_id)
+    policy = find_policy(dispute.scope)
+    if policy is None or dispute.round > 1 or find_case(dispute) is not None:
+        return False
+    try:
+        if dispute.status == DisputeStatus.NEEDS_RESPONSE:
+            return _accept(dispute, policy, now=now)
+        if dispute.status == DisputeStatus.WARNING_NEEDS_RESPONSE:
+            return _refund(dispute, policy, now=now)
+    except DomainError as refusal:
+        logger.warning("standing orders for %s: %s", dispute_id, refusal.message)
+    return False
+
+
+def _accept(dispute: Dispute, policy: DisputePolicy, *, now: datetime) -> bool:
+    if not is_below(policy.accept_below, amount=dispute.amount, currency=dispute.currency):
+        return False
+    accept_dispute(scope=dispute.scope, dispute_id=dispute.id, origin=POLICY, now=now)
+    return True
+
+
+def _refund(dispute: Dispute, policy: DisputePolicy, *, now: datetime) -> bool:
+    limits = policy.refund_inquiries_below
+    live = Refund.objects.filter(attempt_id=dispute.attempt_id).exclude(
+        status__in=[RefundStatus.FAILED, RefundStatus.CANCELED]
+    )
+    is_wanted = is_below(limits, amount=dispute.amount, currency=dispute.currency)
+    if not is_wanted or live.exists():
+        return False
+    refund = request_refund(
+        scope=dispute.scope,
+        intent_id=dispute.intent_id,
+        amount=None,
+        reason="requested_by_customer",
+        origin=POLICY,
+        now=now,
+    )
+    run_refund(refund_id=refund.id, now=now)
+    return True

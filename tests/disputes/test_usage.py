@@ -1,0 +1,107 @@
+"""What customers did in the merchant's service, and what billing knows, become evidence."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from apps.customers.models import Customer
+from apps.disputes.models import Dispute, UsageEvidence
+from apps.disputes.selectors import suggest_evidence
+from apps.disputes.services.standing_orders import change_policy
+from apps.disputes.services.usage import record_usage
+from tests.conftest import ApiClient
+from tests.disputes.stories import PERSON, tell
+from tests.factories.payments import SCOPE, confirmed_intent
+from tests.fake_gateway import FakeGateway
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def customer(db: None) -> Customer:
+    return Customer.objects.create(
+        merchant_id=SCOPE.merchant_id, livemode=False, name="Ada", created_at=timezone.now()
+    )
+
+
+def use(customer: Customer, action: str, *, days_ago: int = 0) -> UsageEvidence:
+    """Let the service tell what the customer did."""
+    now = timezone.now()
+    return record_usage(
+        scope=SCOPE,
+        customer_id=customer.id,
+        action=action,
+        occurred_at=now - timedelta(days=days_ago),
+        ip_address="203.0.113.7",
+        device="",
+        now=now,
+    )
+
+
+def disputed(gateway: FakeGateway, customer: Customer) -> Dispute:
+    """Return a dispute of the customer's payment."""
+    confirmed_intent(customer_id=customer.id)
+    payment = list(gateway.payments.values())[-1]
+    return tell(gateway.open_dispute(payment, now=timezone.now() + timedelta(seconds=1)))
+
+
+def test_what_the_customer_did_before_the_dispute_is_the_activity_log(
+    gateway: FakeGateway, customer: Customer
+) -> None:
+    use(customer, "Exported a report")
+    use(customer, "Logged in", days_ago=2)
+    dispute = disputed(gateway, customer)
+    UsageEvidence.objects.create(
+        merchant_id=SCOPE.merchant_id,
+        livemode=False,
+        customer_id=customer.id,
+        action="Came back",
+        occurred_at=dispute.opened_at + timedelta(days=1),
+        created_at=dispute.opened_at,
+    )
+
+    log = suggest_evidence(dispute)["access_activity_log"].splitlines()
+
+    assert [line.split(" · ")[1] for line in log] == ["Logged in", "Exported a report"]
+    assert log[0].endswith("203.0.113.7")
+
+
+def test_what_was_told_cannot_be_changed(customer: Customer) -> None:
+    usage = use(customer, "Logged in")
+
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        UsageEvidence.objects.filter(pk=usage.pk).update(action="Nothing")
+
+
+def test_nothing_is_told_to_have_happened_in_the_future(customer: Customer) -> None:
+    usage = use(customer, "Logged in", days_ago=-3)
+
+    assert usage.occurred_at == usage.created_at
+
+
+def test_the_terms_of_the_day_of_the_payment_are_quoted(
+    gateway: FakeGateway, customer: Customer
+) -> None:
+    change_policy(scope=SCOPE, refund_terms="30 days.", origin=PERSON)
+    dispute = disputed(gateway, customer)
+    change_policy(scope=SCOPE, refund_terms="No refunds.", origin=PERSON)
+
+    shown = suggest_evidence(dispute)
+
+    assert shown["refund_policy_disclosure"].endswith("30 days.")
+    assert "cancellation_policy_disclosure" not in shown
+
+
+def test_usage_is_pushed_by_the_api(api: ApiClient) -> None:
+    owner: Any = api.post("/v1/customers", {"name": "Ada"}).json()
+
+    kept = api.post("/v1/usage_evidence", {"customer": owner["id"], "action": "Logged in"}).json()
+    listed = api.get("/v1/usage_evidence", {"customer": owner["id"]}).json()
+    refused = api.post("/v1/usage_evidence", {"customer": "cus_" + "0" * 26, "action": "Logged in"})
+
+    assert (kept["object"], kept["action"]) == ("usage_evidence", "Logged in")
+    assert listed["data"] == [kept]
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "resource_missing")
