@@ -39,7 +39,7 @@ docs:  ## write the documents that are drawn from code anew
 
 lock:  ## pin requirements/*.in with hashes
 	@bin/bootstrap dev
-	for set in bootstrap base embedded kafka dev; do \
+	for set in bootstrap base embedded kafka observability dev; do \
 		$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
 			requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
 	done

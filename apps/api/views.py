@@ -54,6 +54,7 @@ from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
 from apps.common.logs import begin_work
 from apps.common.origin import Origin, Scope
+from apps.common.tracing import span
 
 logger = logging.getLogger(__name__)
 
@@ -125,11 +126,12 @@ class ApiView(APIView):
         self._allowance: Allowance | None = None
         self._expand: list[str] = []
         self._kept_params: Params | None = None
-        try:
-            handler = self._admit(request)
-            status, body, headers = self._execute(handler)
-        except Exception as error:  # noqa: BLE001 - the last resort: everything has an answer
-            status, body, headers = self._refuse(error)
+        with span(f"{request.method} {type(self).__name__}", request_id=self.request_id):
+            try:
+                handler = self._admit(request)
+                status, body, headers = self._execute(handler)
+            except Exception as error:  # noqa: BLE001 - the last resort: everything has an answer
+                status, body, headers = self._refuse(error)
         response = self._respond(status, body, headers)
         self._log(status, body, headers)
         return response

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from apps.common.logs import begin_work
+from apps.common.tracing import span
 
 # One task stays far below CELERY_TASK_TIME_LIMIT, and the next one continues.
 MAX_ROUNDS = 100
@@ -19,9 +20,10 @@ def run_sweep(path: str) -> None:
     """Call the sweep until it finds nothing."""
     begin_work(job=path)
     run = import_string(path)
-    for _ in range(MAX_ROUNDS):
-        if not run(now=timezone.now()):
-            break
+    with span(path):
+        for _ in range(MAX_ROUNDS):
+            if not run(now=timezone.now()):
+                break
 
 
 @shared_task

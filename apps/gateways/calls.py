@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 
 from django.conf import settings
 
+from apps.common.tracing import span
 from apps.gateways.circuit import CircuitBoard, CircuitBreaker, ProcessBoard
 from apps.gateways.circuit_redis import RedisBoard, SharedMemory
 from apps.gateways.errors import GatewayNotSent, GatewayUnknown
@@ -40,7 +41,7 @@ def call_gateway(
     :raises CircuitOpen: the gateway rests
     :raises GatewayError: as the adapter raises it
     """
-    with timed_call(gateway, operation):
+    with timed_call(gateway, operation), span(f"gateway {operation}", processor=gateway):
         breaker = circuit_breaker()
         leave = breaker.admit(gateway=gateway, operation=operation, now=clock())
         failed = False

@@ -18,6 +18,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from apps.common.logs import about
+from apps.common.tracing import span
 from apps.outbox import metrics
 from apps.outbox.models import Event, Message
 from apps.outbox.policies import MAX_ATTEMPTS, is_last_attempt, wait_after
@@ -108,7 +109,11 @@ def handle(message: Claimed, *, now: datetime) -> None:
         with transaction.atomic():
             _pass_on([message.event_id])
         event = Event.objects.get(pk=message.event_id)
-        with about(event=event.id, object=event.object_id, request_id=event.request_id):
+        request_id = event.request_id
+        with (
+            about(event=event.id, object=event.object_id, request_id=request_id),
+            span(f"handle {event.type}", request_id=request_id, event=event.id),
+        ):
             for react in handlers_of(message.type):
                 react(event, now=now)
     except Exception as error:  # one bad event must not stop the relay

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import environ
 
 from apps.common.logs import logging_config
+from apps.common.sentry import report_errors
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 LOCAL_DIR = BASE_DIR / ".local"
@@ -235,6 +236,11 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="billing@example.com"
 # LOG_FORMAT=json is for machines, text for people.
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(form=env.str("LOG_FORMAT", default="text"), level=LOG_LEVEL)
+# Traces go to this address of an OpenTelemetry collector, errors to Sentry; both need
+# requirements/observability.txt. Empty: neither is loaded.
+TRACES_ENDPOINT = env.str("TRACES_ENDPOINT", default="")
+if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
+    report_errors(SENTRY_DSN, environment=env.str("SENTRY_ENVIRONMENT", default="production"))
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # Dispatcher, worker and beat serve no HTTP of their own: each answers Prometheus on this port.
 METRICS_PORT = env.int("METRICS_PORT", default=0)
