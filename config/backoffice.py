@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
-from apps.backoffice.kit.dashboard import Card, Figures
+from apps.backoffice.kit.dashboard import Card, Charts, Figures
 
 # Group -> (title, icon, name of the list, permission, path of the number beside it).
 SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
@@ -209,7 +209,15 @@ CARDS: Sequence[Card] = (
 )
 
 FIGURES: Sequence[Figures] = (
-    Figures(read="apps.payments.figures.read_today", permission="payments.view_paymentintent"),
+    Figures(read="apps.reporting.figures.read_today", permission="payments.view_paymentintent"),
+)
+
+CHARTS: Sequence[Charts] = (
+    Charts(read="apps.reporting.figures.volume_chart", permission="payments.view_paymentintent"),
+    Charts(read="apps.reporting.figures.approval_chart", permission="payments.view_paymentintent"),
+    Charts(read="apps.reporting.figures.dispute_chart", permission="disputes.view_dispute"),
+    Charts(read="apps.reporting.figures.forecast_chart", permission="ledger.view_account"),
+    Charts(read="apps.reporting.figures.health_chart", permission="outbox.view_message"),
 )
 
 # Reports that can be exported: name -> path of `(query: str, *, user: User) -> Sheet`.

@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from unfold.sites import UnfoldAdminSite
 
+from apps.backoffice.kit.dashboard import Chart, Figure, View
+
 
 class BackofficeSite(UnfoldAdminSite):
     """Nobody gets anywhere without a second factor."""
@@ -55,7 +57,15 @@ class BackofficeSite(UnfoldAdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """Show the work that waits and today's figures, each to those who may see it."""
-        context = {"cards": _cards(request), "figures": _figures(request), **(extra_context or {})}
+        now = timezone.now()
+        view: View = import_string(settings.BACKOFFICE_VIEW)(request.GET, now=now)
+        context = {
+            "cards": _cards(request),
+            "figures": _figures(request, view),
+            "charts": _charts(request, view),
+            "view": view,
+            **(extra_context or {}),
+        }
         response: TemplateResponse = super().index(request, context)
         return response
 
@@ -73,13 +83,20 @@ def _cards(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(request: HttpRequest) -> list[Any]:
-    now = timezone.now()
+def _figures(request: HttpRequest, view: View) -> list[Figure]:
     return [
         figure
         for source in import_string(settings.BACKOFFICE_FIGURES)
         if _may(request, source.permission)
-        for figure in import_string(source.read)(now=now)
+        for figure in import_string(source.read)(view)
+    ]
+
+
+def _charts(request: HttpRequest, view: View) -> list[Chart]:
+    return [
+        import_string(source.read)(view)
+        for source in import_string(settings.BACKOFFICE_CHARTS)
+        if _may(request, source.permission)
     ]
 
 

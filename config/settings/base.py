@@ -321,6 +321,7 @@ DEMO_PARTS = [
     "apps.payouts.demo.seed_sellers",
     "apps.payments.demo_requests.seed_refund_requests",
     "apps.webhooks.demo.seed_webhooks",
+    "apps.reporting.demo.seed_figures",
 ]
 
 # --- Reconciliation -------------------------------------------------------------------------
@@ -393,6 +394,9 @@ BACKOFFICE_REFUND_LIMITS = "config.roles.REFUND_LIMITS"
 BACKOFFICE_REPORTS = "config.backoffice.REPORTS"
 BACKOFFICE_CARDS = "config.backoffice.CARDS"
 BACKOFFICE_FIGURES = "config.backoffice.FIGURES"
+BACKOFFICE_CHARTS = "config.backoffice.CHARTS"
+# Says whose figures the first page shows, and how old they are.
+BACKOFFICE_VIEW = "apps.reporting.figures.open_view"
 BACKOFFICE_PAGES = "config.backoffice.PAGES"
 UNFOLD = {
     "SITE_TITLE": "Payments",

@@ -1,6 +1,12 @@
 """What the first page shows; config/backoffice.py lists it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from apps.backoffice.kit.display import Tone
+from apps.common.origin import Scope
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,9 +26,25 @@ class Card:
     query: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """
+    Whose figures a dashboard shows, in which currency, and when.
+
+    `choices` are the other views: label, query of the address, and whether it is this one. `old_at`
+    is of when the figures are, if they are too old to be taken for now's.
+    """
+
+    scope: Scope
+    currency: str
+    now: datetime
+    choices: Sequence[tuple[str, str, bool]] = ()
+    old_at: datetime | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """One of today's numbers, ready to be read; `hint` says what it is made of."""
+    """One number, ready to be read; `hint` says what it is made of or how it moved."""
 
     label: str
     value: str
@@ -30,8 +52,92 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """
+    One column of a chart: what it is of, how high it is, and its number in words.
+
+    `low` and `high` are the ends of the band around a guess; an `is_open` period is not over yet.
+    """
+
+    label: str
+    height: int
+    text: str
+    low: int = 0
+    high: int = 0
+    tone: Tone = Tone.NEUTRAL
+    is_open: bool = False
+
+
+# The drawing's own measures; the page scales it.
+BAR_STEP: Final = 24
+BAR_WIDTH: Final = 16
+CHART_HEIGHT: Final = 120
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chart:
+    """
+    Bars with their table; `limit` is a line not to be crossed, in the bars' own unit.
+
+    Drawn by the server, so that it needs no script, and said in a table, so that it needs no eyes.
+    """
+
+    title: str
+    hint: str
+    columns: tuple[str, str]
+    bars: Sequence[Bar]
+    limit: int = 0
+    limit_text: str = ""
+    most: int = 0
+
+    @property
+    def width(self) -> int:
+        """Return how wide the drawing is."""
+        return max(len(self.bars), 1) * BAR_STEP
+
+    @property
+    def shapes(self) -> list[dict[str, object]]:
+        """Return each bar with its place in the drawing."""
+        return [
+            {
+                "bar": bar,
+                "x": place * BAR_STEP + (BAR_STEP - BAR_WIDTH) // 2,
+                "middle": place * BAR_STEP + BAR_STEP // 2,
+                "width": BAR_WIDTH,
+                "y": CHART_HEIGHT - self._scaled(bar.height),
+                "height": self._scaled(bar.height),
+                "high_y": CHART_HEIGHT - self._scaled(bar.high),
+                "low_y": CHART_HEIGHT - self._scaled(bar.low),
+            }
+            for place, bar in enumerate(self.bars)
+        ]
+
+    @property
+    def limit_y(self) -> int:
+        """Return where the line stands."""
+        return CHART_HEIGHT - self._scaled(self.limit)
+
+    @property
+    def view_box(self) -> str:
+        """Return the drawing's measures as SVG wants them."""
+        return f"0 0 {self.width} {CHART_HEIGHT}"
+
+    def _scaled(self, value: int) -> int:
+        top = self.most or max([self.limit, *(max(bar.height, bar.high) for bar in self.bars), 1])
+        return max(0, min(value, top)) * (CHART_HEIGHT - 2) // top
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """Where figures come from: `read` is the path of `(*, now: datetime) -> list[Figure]`."""
+    """Where figures come from: `read` is the path of `(view: View) -> list[Figure]`."""
+
+    read: str
+    permission: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Charts:
+    """Where a chart comes from: `read` is the path of `(view: View) -> Chart | None`."""
 
     read: str
     permission: str
