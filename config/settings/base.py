@@ -346,6 +346,8 @@ RECONCILIATION_APPROVAL_LIMIT = Decimal(env.str("RECONCILIATION_APPROVAL_LIMIT",
 # --- Disputes -------------------------------------------------------------------------------
 # Who tells payments what disputes hold of a charge: payments lie below disputes.
 PAYMENT_HOLDS = "apps.disputes.selectors.find_held"
+# Who tells disputes what a payment was billed for: billing lies beside disputes.
+DISPUTE_BILLING_EVIDENCE = "apps.subscriptions.evidence.describe_billing"
 
 # --- Vault ----------------------------------------------------------------------------------
 # Newest first: the first key encrypts, all of them decrypt.
@@ -365,8 +367,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
-# Who tells disputes what a payment was billed for: billing lies beside disputes.
-DISPUTE_BILLING_EVIDENCE = "apps.subscriptions.evidence.describe_billing"
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
