@@ -35,6 +35,7 @@ QUEUES: Sequence[str] = (
 INBOUND: Mapping[str, str] = {
     "dispute": "apps.disputes.handlers.on_gateway_dispute",
     "fraud_warning": "apps.disputes.handlers.on_gateway_fraud_warning",
+    "method": "apps.vault.handlers.on_gateway_method",
     "payment": "apps.payments.handlers.on_gateway_payment",
     "payout": "apps.payouts.handlers.on_gateway_payout",
     "refund": "apps.payments.handlers.on_gateway_refund",

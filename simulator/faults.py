@@ -7,7 +7,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-PSPS = ("stripe", "adyen")
+PSPS = ("stripe", "adyen", "tokens")
 
 
 class FaultKind(StrEnum):

@@ -15,6 +15,10 @@ class Ids:
         """Return a new id, `prefix_...`."""
         return f"{prefix}_{self.random_text(_ID_CHARS)}"
 
+    def random_digits(self, digits: int) -> str:
+        """Return random digits."""
+        return "".join(self._chance.choices(string.digits, k=digits))
+
     def random_text(self, chars: int) -> str:
         """Return random letters and digits."""
         return "".join(self._chance.choices(_ALPHABET, k=chars))

@@ -5,6 +5,7 @@ They belong to no PSP: each PSP has its own names for them (`tokens.py`), so one
 behaves the same wherever it is charged.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -56,6 +57,8 @@ class Card:
     brand: str = "visa"
     last4: str = "4242"
     fingerprint: str = "f7RqK2mXw9LdT4aV"
+    exp_month: int = 12
+    exp_year: int = 2034
     decline: Decline | None = None
     can_be_saved: bool = True
     authentication: Authentication = Authentication.NEVER
@@ -64,6 +67,20 @@ class Card:
     address_check: str | None = None
     dispute: DisputeReason | None = None
     has_fraud_warning: bool = False
+
+
+# A renewed card is valid for this much longer.
+_RENEWAL_YEARS = 3
+
+
+def renewed(card: Card, options: Mapping[str, str]) -> Card:
+    """Return the card that the bank sends when the old one ends, as `options` describe it."""
+    return replace(
+        card,
+        last4=options.get("last4", card.last4),
+        exp_year=int(options.get("exp_year", card.exp_year + _RENEWAL_YEARS)),
+        exp_month=int(options.get("exp_month", card.exp_month)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from simulator.clock import Clock
 from simulator.faults import Faults
 from simulator.front import Front
 from simulator.ids import Ids
+from simulator.network_tokens import NetworkTokens, TokenService
 from simulator.psp import Psp
 from simulator.settings import Settings
 from simulator.settlements import Settlements
@@ -59,12 +60,14 @@ class State:
             agenda=Agenda(clock),
             books=Books(clock, ids, settings),
             challenges=Challenges(ids, options.base_url),
+            network_tokens=NetworkTokens(ids),
             webhooks=webhooks,
         )
         self.settlements = Settlements(self.world)
         psps: list[Psp] = [
             Stripe(self.world, options.stripe_keys),
             Adyen(self.world, options.adyen_keys),
+            TokenService(self.world.network_tokens, clock=clock, ids=ids, webhooks=webhooks),
         ]
         self.psps = {psp.name: psp for psp in psps}
         signers.update({psp.name: psp.sign for psp in self.psps.values()})

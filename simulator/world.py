@@ -6,6 +6,7 @@ from simulator.agenda import Agenda
 from simulator.books import Books
 from simulator.clock import Clock
 from simulator.ids import Ids
+from simulator.network_tokens import NetworkTokens
 from simulator.settings import Settings
 from simulator.three_ds import Challenges
 from simulator.webhooks import Webhooks
@@ -19,4 +20,5 @@ class World:
     agenda: Agenda
     books: Books
     challenges: Challenges
+    network_tokens: NetworkTokens
     webhooks: Webhooks

@@ -95,6 +95,7 @@ class FakeGateway:
     packets: dict[str, bytes] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     on_call: Callable[[], None] | None = None
+    card: MethodDetails = VISA
 
     def create_payment(self, request: PaymentRequest) -> PaymentResult:
         return self._do("create", request.attempt_id, lambda: self._create(request))
@@ -243,6 +244,10 @@ class FakeGateway:
 
     def attach_method(self, token: str, *, customer_reference: str, key: str) -> StoredMethod:
         return self._do("attach", key, lambda: StoredMethod(token=token, details=VISA))
+
+    def retrieve_method(self, token: str) -> StoredMethod:
+        kept = StoredMethod(token=token, details=self.card)
+        return self._do("retrieve_method", token, lambda: kept)
 
     def detach_method(self, token: str, *, key: str) -> None:
         self._do("detach", key, lambda: None)

@@ -79,12 +79,24 @@ class StoredMethod:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkCard:
+    """A network token with the cryptogram of one charge: the schemes' stand-in for a card."""
+
+    number: str = field(repr=False)
+    exp_month: int
+    exp_year: int
+    cryptogram: str = field(repr=False)
+    eci: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentRequest:
     """
     Take `amount` from the payment method behind `token`.
 
     `attempt_id` is both the idempotency key and our reference at the gateway: the same attempt
-    never charges twice. With `capture=False` the money is only held.
+    never charges twice. With `capture=False` the money is only held. `network_card` stands in for
+    `token` at a gateway that has none of its own.
     """
 
     attempt_id: str
@@ -100,6 +112,7 @@ class PaymentRequest:
     description: str = ""
     statement_descriptor: str = ""
     request_three_d_secure: str = ""
+    network_card: NetworkCard | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -449,6 +462,9 @@ class Gateway(Protocol):
 
     def attach_method(self, token: str, *, customer_reference: str, key: str) -> StoredMethod:
         """Tie the method to the gateway's customer, so that it can be charged again."""
+
+    def retrieve_method(self, token: str) -> StoredMethod:
+        """Return the method as the gateway knows it now; account updates show here."""
 
     def detach_method(self, token: str, *, key: str) -> None:
         """Untie the method; it cannot be charged any more."""

@@ -10,7 +10,8 @@ class Capabilities:
     What works for one type of payment method at one kind of gateway.
 
     `currencies` None means every currency we know. `holds` says whether money can be authorised
-    first and captured later; `captures_often` whether one hold can be captured in several parts.
+    first and captured later; `captures_often` whether one hold can be captured in several parts;
+    `network_tokens` whether it charges the card schemes' tokens without having seen the card.
     """
 
     currencies: frozenset[str] | None = None
@@ -20,6 +21,7 @@ class Capabilities:
     refunds: bool = True
     refunds_part: bool = True
     three_d_secure: bool = False
+    network_tokens: bool = False
 
 
 _SEPA_DEBIT = Capabilities(currencies=frozenset({"EUR"}), holds=False, captures_part=False)
@@ -32,7 +34,7 @@ _CAPABILITIES: Mapping[str, Mapping[str, Capabilities]] = {
     },
     "adyen": {
         # Several captures of one hold have to be asked for at Adyen's support.
-        "card": Capabilities(three_d_secure=True),
+        "card": Capabilities(three_d_secure=True, network_tokens=True),
         "sepa_debit": _SEPA_DEBIT,
     },
 }

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from apps.gateways.base import Gateway, GatewayAccount, Timeouts
+from apps.gateways.token_service import TokenService
 
 # By path, so that the SDK of a gateway nobody uses is never loaded.
 _ADAPTERS = {
@@ -18,6 +19,7 @@ _ADAPTERS = {
 }
 
 _gateways: dict[str, Gateway] = {}
+_token_services: dict[str, TokenService] = {}
 _lock = threading.Lock()
 
 
@@ -49,14 +51,39 @@ def get_gateway(name: str) -> Gateway:
     return gateway
 
 
+def find_token_service() -> TokenService | None:
+    """Return the card schemes' token service of this process, None when there is none."""
+    account: Mapping[str, Any] = settings.TOKEN_SERVICE
+    if not account["api_base"]:
+        return None
+    name: str = account["name"]
+    if name not in _token_services:
+        with _lock:
+            _token_services.setdefault(name, TokenService(read_account(name, account)))
+    return _token_services[name]
+
+
+def get_webhook_source(name: str) -> Gateway | TokenService:
+    """
+    Return who calls us under this name: a gateway account, or the token service.
+
+    :raises UnknownGateway: the settings do not name it
+    """
+    service = find_token_service()
+    return service if service is not None and service.name == name else get_gateway(name)
+
+
 def reset_gateways() -> None:
-    """Close all gateways; the next use builds them anew."""
+    """Close all gateways and the token service; the next use builds them anew."""
     while _gateways:
         _gateways.popitem()[1].close()
+    while _token_services:
+        _token_services.popitem()[1].close()
 
 
 # Two processes that read from one connection would take each other's answers.
 os.register_at_fork(after_in_child=_gateways.clear)
+os.register_at_fork(after_in_child=_token_services.clear)
 
 
 def _build(name: str) -> Gateway:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from apps.common.origin import Scope
+from apps.gateways.capabilities import find_capabilities
 from apps.gateways.models import RoutingRule
 from apps.gateways.rates import read_rates
 from apps.gateways.routing import (
@@ -43,6 +44,16 @@ def decide_route(scope: Scope, payment: Payment, *, chargeable: Collection[str])
 def list_candidates() -> list[Candidate]:
     """Return the configured gateways, the preferred one first."""
     return [_candidate(name, account) for name, account in settings.GATEWAYS.items()]
+
+
+def takers_of_network_tokens(method_type: str) -> frozenset[str]:
+    """Return the configured gateways that charge the card schemes' tokens."""
+    takers = set()
+    for each in list_candidates():
+        capabilities = find_capabilities(each.kind, method_type)
+        if capabilities is not None and capabilities.network_tokens:
+            takers.add(each.name)
+    return frozenset(takers)
 
 
 def rules_in_force(scope: Scope) -> list[RoutingPolicy]:

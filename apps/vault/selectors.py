@@ -8,6 +8,7 @@ from django.db import connection
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.common.sql import RowLoader
+from apps.gateways.rulebook import takers_of_network_tokens
 from apps.vault.errors import MethodDetached
 from apps.vault.models import PaymentMethod
 from apps.vault.tokens import unseal
@@ -17,11 +18,12 @@ load_method = RowLoader(PaymentMethod, "id = %s AND merchant_id = %s AND livemod
 _CHARGEABLE = """
 SELECT m.id, m.type, m.customer_id, m.detached_at IS NOT NULL, t.gateway, t.token, c.reference,
        m.fingerprint, m.brand, m.country, m.funding,
-       coalesce(nullif(m.billing_details->>'email', ''), owner.email, '')
+       coalesce(nullif(m.billing_details->>'email', ''), owner.email, ''), n.reference
 FROM vault_paymentmethod m
 LEFT JOIN vault_gatewaytoken t ON t.payment_method_id = m.id
 LEFT JOIN customers_customer owner ON owner.id = m.customer_id
 LEFT JOIN vault_gatewaycustomer c ON c.customer_id = m.customer_id AND c.gateway = t.gateway
+LEFT JOIN vault_networktoken n ON n.payment_method_id = m.id AND n.status = 'active'
 WHERE m.id = %s AND m.merchant_id = %s AND m.livemode = %s
 """
 
@@ -34,6 +36,7 @@ class ChargeableMethod:
     """
     What charging a payment method takes: its token, and the customer's id, per gateway.
 
+    `network_token` names the active network token, "" when there is none.
     `card_details` is what is known of the card; risk judges a payment by them.
 
     `draft` holds the rows of a method that is not stored yet: whoever charges it hands them to
@@ -46,8 +49,16 @@ class ChargeableMethod:
     tokens: dict[str, str] = field(repr=False)
     customer_references: dict[str, str] = field(default_factory=dict)
     card_details: dict[str, str] = field(default_factory=dict)
+    network_token: str = ""
     email: str = field(default="", repr=False)
     draft: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def chargeable_at(self) -> frozenset[str]:
+        """Who can charge it: gateways with a token of their own, or that take the network's."""
+        if not self.network_token:
+            return frozenset(self.tokens)
+        return frozenset(self.tokens) | takers_of_network_tokens(self.type)
 
 
 def get_method(scope: Scope, method_id: str) -> PaymentMethod:
@@ -85,4 +96,5 @@ def get_chargeable_method(scope: Scope, method_id: str) -> ChargeableMethod:
         customer_references={row[4]: row[6] for row in rows if row[6]},
         card_details=dict(zip(_CARD_DETAILS, rows[0][7:11], strict=True)),
         email=rows[0][11],
+        network_token=rows[0][12] or "",
     )

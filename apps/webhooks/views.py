@@ -9,7 +9,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from apps.gateways.base import Gateway, InvalidSignature
-from apps.gateways.registry import UnknownGateway, get_gateway
+from apps.gateways.registry import UnknownGateway, get_webhook_source
+from apps.gateways.token_service import TokenService
 from apps.webhooks import metrics
 from apps.webhooks.inbound import store_gateway_events
 
@@ -51,9 +52,9 @@ def receive_gateway_webhook(request: HttpRequest, kind: str, account: str) -> Ht
     return HttpResponse(ACKNOWLEDGEMENTS.get(kind, ""), content_type="text/plain")
 
 
-def _find_gateway(kind: str, account: str) -> Gateway:
+def _find_gateway(kind: str, account: str) -> Gateway | TokenService:
     try:
-        gateway = get_gateway(account)
+        gateway = get_webhook_source(account)
     except UnknownGateway:
         raise Http404 from None
     if gateway.kind != kind:

@@ -284,6 +284,17 @@ GATEWAYS = {
 # Whether all processes share their circuit breakers' verdicts, through Redis.
 CIRCUITS_SHARED = env.bool("CIRCUITS_SHARED", default=True)
 # Whether a payment of unknown outcome goes on at the next gateway: held there, and captured only
+# The card schemes' token service: network tokens for stored cards. Empty: there are none.
+TOKEN_SERVICE = {
+    "name": "token_service",
+    "api_base": env.str("TOKEN_SERVICE_API_BASE", default=""),
+    "api_key": env.str("TOKEN_SERVICE_API_KEY", default=""),
+    "webhook_secret": env.str("TOKEN_SERVICE_WEBHOOK_SECRET", default=""),
+    "connect_timeout": env.float("TOKEN_SERVICE_CONNECT_TIMEOUT", default=0.5),
+    "read_timeout": env.float("TOKEN_SERVICE_READ_TIMEOUT", default=1.0),
+    "total_timeout": env.float("TOKEN_SERVICE_TOTAL_TIMEOUT", default=1.5),
+}
+
 # once the first one is proven absent, voided or on its way back (ruling C1).
 FAILOVER_UNKNOWN = env.bool("FAILOVER_UNKNOWN", default=False)
 # The gateways that take the one-time tokens of the payer's page, when one tokeniser serves several.

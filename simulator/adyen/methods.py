@@ -9,8 +9,6 @@ from simulator.adyen.records import StoredMethod
 from simulator.instruments import BankAccount, Card, Instrument, InvalidIban, open_bank_account
 from simulator.tokens import CARDS_BY_TOKEN
 
-EXPIRY_MONTH, EXPIRY_YEAR = "12", "2034"
-
 
 class Methods:
     """What shoppers pay with."""
@@ -29,7 +27,17 @@ class Methods:
         if stored_id:
             stored = self.get(stored_id, shopper=required(fields, "shopperReference"))
             return stored.instrument, stored
+        if text(given, "type") == "networkToken":
+            return self._redeem(given, part(fields, "mpiData")), None
         return _instrument_of(given), None
+
+    def _redeem(self, given: Fields, proof: Fields) -> Instrument:
+        """Ask the schemes whose card it is; a cryptogram is good for one charge."""
+        cryptogram = required(proof, "tokenAuthenticationVerificationValue")
+        card = self._account.world.network_tokens.redeem(required(given, "number"), cryptogram)
+        if card is None:
+            raise AdyenError("Invalid network token cryptogram", code="174")
+        return card
 
     def store(self, fields: Fields) -> StoredMethod:
         """
@@ -91,8 +99,8 @@ def show_stored(stored: StoredMethod) -> dict[str, Any]:
             "type": "scheme",
             "brand": {"mastercard": "mc"}.get(instrument.brand, instrument.brand),
             "lastFour": instrument.last4,
-            "expiryMonth": EXPIRY_MONTH,
-            "expiryYear": EXPIRY_YEAR,
+            "expiryMonth": str(instrument.exp_month),
+            "expiryYear": str(instrument.exp_year),
         }
     return {**shown, "type": "sepadirectdebit", "iban": instrument.iban}
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from simulator.adyen.methods import EXPIRY_MONTH, EXPIRY_YEAR
 from simulator.adyen.records import Payment, ResultCode
 from simulator.instruments import Card
 
@@ -60,7 +59,7 @@ def _show_card(card: Card, *, is_authenticated: bool) -> dict[str, str]:
     return {
         "paymentMethod": {"mastercard": "mc"}.get(card.brand, card.brand),
         "cardSummary": card.last4,
-        "expiryDate": f"{EXPIRY_MONTH}/{EXPIRY_YEAR}",
+        "expiryDate": f"{card.exp_month}/{card.exp_year}",
         "fundingSource": "CREDIT",
         "cardIssuingCountry": "US",
         "alias": card.fingerprint,

@@ -5,8 +5,6 @@ from typing import Any
 from simulator.instruments import Authentication, BankAccount, Card
 from simulator.stripe.records import Authenticated, Customer, PaymentMethod
 
-EXPIRY_MONTH = 12
-EXPIRY_YEAR = 2034
 _COUNTRY = "US"
 
 _BILLING_DETAILS: dict[str, Any] = {
@@ -132,8 +130,8 @@ def _show_card_face(card: Card) -> dict[str, Any]:
             "cvc_check": card.cvc_check,
         },
         "country": _COUNTRY,
-        "exp_month": EXPIRY_MONTH,
-        "exp_year": EXPIRY_YEAR,
+        "exp_month": card.exp_month,
+        "exp_year": card.exp_year,
         "fingerprint": card.fingerprint,
         "funding": "credit",
         "last4": card.last4,

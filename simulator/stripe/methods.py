@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from simulator.instruments import Instrument, InvalidIban, open_bank_account
+from simulator.instruments import Card, Instrument, InvalidIban, open_bank_account
 from simulator.stripe.account import Account, Cause, find
 from simulator.stripe.errors import CardDeclined, InvalidParameter, InvalidRequest, ResourceMissing
 from simulator.stripe.forms import Params
@@ -85,6 +85,15 @@ class Methods:
         """Note that the method belongs to the customer from now on."""
         method.customer = customer_id
         self._account.publish(cause, "payment_method.attached", show_method(method))
+
+    def renew(self, method: PaymentMethod, card: Card) -> None:
+        """Put the bank's new card in the place of the old one, and tell the merchant."""
+        method.instrument = card
+        self._account.happen(
+            lambda cause: self._account.publish(
+                cause, "payment_method.automatically_updated", show_method(method)
+            )
+        )
 
     def detach(self, reference: str, cause: Cause) -> PaymentMethod:
         """

@@ -3,12 +3,19 @@
 from collections.abc import Callable, Mapping
 
 from simulator.books import Refund
-from simulator.instruments import DEBIT_FAILED
+from simulator.instruments import DEBIT_FAILED, renewed
 from simulator.stripe.desk import Desk
 from simulator.stripe.records import Intent, StripeCharge, StripeDispute
 from simulator.three_ds import ChallengeOutcome
 
 Move = Callable[[Desk, Intent, Mapping[str, str]], None]
+
+
+def _renew_card(desk: Desk, intent: Intent, options: Mapping[str, str]) -> None:
+    """Let the bank replace the card, as the account updater tells."""
+    charge = intent.charge
+    if charge is not None and charge.method.card is not None:
+        desk.methods.renew(charge.method, renewed(charge.method.card, options))
 
 
 def _settle(desk: Desk, intent: Intent, _options: Mapping[str, str]) -> None:
@@ -81,6 +88,7 @@ def _win(desk: Desk, dispute: StripeDispute, options: Mapping[str, str]) -> None
 
 
 MOVES: Mapping[str, Move] = {
+    "renew_card": _renew_card,
     "settle": _settle,
     "succeed": _succeed,
     "fail": _fail,

@@ -231,6 +231,10 @@ class StripeGateway:
         path = _path("payment_methods", token, "attach")
         return _read(read_method, self._post(path, {"customer": customer_reference}, key=key))
 
+    def retrieve_method(self, token: str) -> StoredMethod:
+        """Read the payment method."""
+        return _read(read_method, self._calls.get(_path("payment_methods", token)))
+
     def detach_method(self, token: str, *, key: str) -> None:
         """Detach the payment method for good."""
         self._post(_path("payment_methods", token, "detach"), {}, key=key)

@@ -10,11 +10,12 @@ from django.db.models import F
 from apps.common.logs import about
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
-from apps.gateways.base import PaymentRequest, PaymentResult, PaymentState
+from apps.gateways.base import NetworkCard, PaymentRequest, PaymentResult, PaymentState
 from apps.gateways.calls import call_gateway, may_repeat, note_first_call, running_clock
 from apps.gateways.errors import (
     GatewayError,
     GatewayNeverReceived,
+    GatewayNotSent,
     GatewayRejected,
     GatewayUnknown,
 )
@@ -28,6 +29,7 @@ from apps.payments.services.record import Outcome, record
 from apps.payments.services.step import Reply
 from apps.payments.states import AttemptStatus, Operation
 from apps.vault.selectors import ChargeableMethod, get_chargeable_method
+from apps.vault.services.network import make_network_card
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +93,10 @@ def _create(
     clock: Callable[[], datetime],
 ) -> Outcome:
     """Call the gateway; ask it once more with the same key when the first answer was lost."""
-    request = build_request(intent, attempt, method)
+    try:
+        request = build_request(intent, attempt, method, now=clock())
+    except GatewayNotSent as error:
+        return error
 
     def create() -> Outcome:
         return _call(
@@ -114,15 +119,22 @@ def _create(
 
 
 def build_request(
-    intent: PaymentIntent, attempt: PaymentAttempt, method: ChargeableMethod
+    intent: PaymentIntent, attempt: PaymentAttempt, method: ChargeableMethod, *, now: datetime
 ) -> PaymentRequest:
-    """Return what the gateway is asked; the same attempt always asks the same."""
+    """
+    Return what the gateway is asked; the same attempt always asks the same.
+
+    A gateway without a token of its own gets the network's, with a cryptogram for this attempt.
+
+    :raises GatewayNotSent: there is no cryptogram to be had
+    """
     return PaymentRequest(
         attempt_id=attempt.id,
         intent_id=intent.id,
         amount=attempt.amount,
         currency=attempt.currency,
-        token=method.tokens[attempt.gateway],
+        token=method.tokens.get(attempt.gateway, ""),
+        network_card=_network_card(attempt, method, now=now),
         method_type=method.type,
         capture=intent.capture_method == "automatic"
         and not attempt.is_held_for_review
@@ -134,6 +146,15 @@ def build_request(
         statement_descriptor=intent.statement_descriptor,
         request_three_d_secure=attempt.request_three_d_secure,
     )
+
+
+def _network_card(
+    attempt: PaymentAttempt, method: ChargeableMethod, *, now: datetime
+) -> NetworkCard | None:
+    if attempt.gateway in method.tokens:
+        return None
+    release_connection()
+    return make_network_card(reference=method.network_token, key=attempt.id, now=now)
 
 
 def resolve_attempt(
@@ -193,7 +214,7 @@ def _resolve(intent: PaymentIntent, attempt: PaymentAttempt, *, now: datetime) -
         Scope(attempt.merchant_id, attempt.livemode), attempt.payment_method_id
     )
     release_connection()
-    return gateway.create_payment(build_request(intent, attempt, method))
+    return gateway.create_payment(build_request(intent, attempt, method, now=now))
 
 
 def _find_or_give_up(attempt: PaymentAttempt) -> PaymentResult:

@@ -244,7 +244,7 @@ def _start_attempt(
 ) -> tuple[PaymentAttempt, ChargeableMethod]:
     intent = step.intent
     method = _method_to_charge(intent, confirmation, scope=scope, now=step.now)
-    decision = decide_route(scope, _describe(intent, method), chargeable=method.tokens)
+    decision = decide_route(scope, _describe(intent, method), chargeable=method.chargeable_at)
     route = decision.route
     if not route:
         raise NoGatewayForMethod(payment_method=method.id, currency=intent.currency)

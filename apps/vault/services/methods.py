@@ -17,12 +17,12 @@ from apps.customers.models import Customer
 from apps.gateways.base import Gateway, MethodDetails, StoredMethod
 from apps.gateways.errors import GatewayError, GatewayRejected
 from apps.gateways.registry import gateway_names, get_gateway
-from apps.outbox.services import EventDraft, publish
 from apps.vault.errors import GatewaysAway, MethodAlreadyAttached, MethodDetached, TokenRefused
 from apps.vault.models import GatewayCustomer, GatewayToken, PaymentMethod
-from apps.vault.objects import render_method
-from apps.vault.policies import choose_takers
+from apps.vault.policies import ONE_TIME_PREFIX, choose_takers
 from apps.vault.selectors import ChargeableMethod, get_method
+from apps.vault.services.network import end_network_token, provision_network_token
+from apps.vault.services.publishing import publish_method
 from apps.vault.tokens import digest_of, seal
 
 logger = logging.getLogger(__name__)
@@ -119,6 +119,8 @@ def create_method(
             )
             for gateway, stored in kept.items()
         )
+    if token.startswith(ONE_TIME_PREFIX):
+        provision_network_token(method=method, token=token, now=now)
     return method
 
 
@@ -192,7 +194,7 @@ def attach_method(
         method.customer_id = customer_id
         method.version = locked.version + 1
         method.save()
-        _publish(method, "payment_method.attached", origin=origin, now=now)
+        publish_method(method, "payment_method.attached", origin=origin, now=now)
     return method
 
 
@@ -215,9 +217,10 @@ def detach_method(*, scope: Scope, method_id: str, origin: Origin, now: datetime
             Customer.objects.filter(default_payment_method_id=method_id).update(
                 default_payment_method_id=""
             )
-            _publish(method, "payment_method.detached", origin=origin, now=now)
+            publish_method(method, "payment_method.detached", origin=origin, now=now)
     for token in method.tokens.all():
         _detach_at(token)
+    end_network_token(method_id=method_id)
     return method
 
 
@@ -254,7 +257,7 @@ def update_method(
             setattr(method, name, value)
         method.version += 1
         method.save(update_fields=[*changes, "version"])
-        _publish(method, "payment_method.updated", origin=origin, now=now)
+        publish_method(method, "payment_method.updated", origin=origin, now=now)
     return method
 
 
@@ -301,20 +304,3 @@ def _make_lasting(gateway: Gateway, token: GatewayToken) -> None:
     token.token, token.digest = stored.token, digest_of(stored.token)
     token.save(update_fields=["token", "digest"])
     release_connection()
-
-
-def _publish(method: PaymentMethod, type_: str, *, origin: Origin, now: datetime) -> None:
-    publish(
-        EventDraft(
-            merchant_id=method.merchant_id,
-            livemode=method.livemode,
-            type=type_,
-            object_id=method.id,
-            sequence=method.version,
-            object=render_method(method),
-            actor=origin.actor,
-            request_id=origin.request_id,
-            idempotency_key=origin.idempotency_key,
-            created_at=now,
-        )
-    )

@@ -1,0 +1,26 @@
+"""What the vault tells the world about a payment method."""
+
+from datetime import datetime
+
+from apps.common.origin import Origin
+from apps.outbox.services import EventDraft, publish
+from apps.vault.models import PaymentMethod
+from apps.vault.objects import render_method
+
+
+def publish_method(method: PaymentMethod, type_: str, *, origin: Origin, now: datetime) -> None:
+    """Publish an event about the method as it stands, in the caller's transaction."""
+    publish(
+        EventDraft(
+            merchant_id=method.merchant_id,
+            livemode=method.livemode,
+            type=type_,
+            object_id=method.id,
+            sequence=method.version,
+            object=render_method(method),
+            actor=origin.actor,
+            request_id=origin.request_id,
+            idempotency_key=origin.idempotency_key,
+            created_at=now,
+        )
+    )
