@@ -235,6 +235,34 @@ def test_a_broken_chain_of_seals_is_named(sql: str, row: str, detail: str) -> No
     assert findings()[0] == Finding("seals", row, detail)
 
 
+@pytest.mark.parametrize(
+    ("sql", "check", "row"),
+    [
+        ("UPDATE ledger_posting SET layer = 'pending' WHERE entry_id = {id}", "digests", "{id}"),
+        ("UPDATE ledger_posting SET forced = true WHERE entry_id = {id}", "digests", "{id}"),
+        ("UPDATE ledger_posting SET currency = 'USD' WHERE entry_id = {id}", "accounts", "{id}"),
+        ("DELETE FROM ledger_posting WHERE entry_id = {id}", "legs", "{id}"),
+        ("UPDATE ledger_journalentry SET source_id = 'x' WHERE id = {id}", "digests", "{id}"),
+        ("UPDATE ledger_journalentry SET metadata = '[]' WHERE id = {id}", "digests", "{id}"),
+        ("UPDATE ledger_entrykey SET kind = 'x' WHERE entry_id = {id}", "keys", "{id}"),
+        ("DELETE FROM ledger_balance WHERE account_id = {account}", "cached balances", "{account}"),
+        ("DELETE FROM ledger_seal WHERE number = 2", "sealed once", "{id}"),
+    ],
+)
+def test_ac_054_whatever_row_is_changed_the_check_names_it(
+    entry_ids: list[str], sql: str, check: str, row: str
+) -> None:
+    account = execute("SELECT id FROM ledger_account WHERE code = 'sales'")[0][0]
+
+    with guards_off(
+        "ledger_posting", "ledger_journalentry", "ledger_entrykey", "ledger_balance", "ledger_seal"
+    ):
+        execute(sql.format(id=f"'{entry_ids[2]}'", account=account))
+
+    named = row.format(id=entry_ids[2], account=f"account {account}")
+    assert (check, named) in [(finding.check, finding.row) for finding in findings()]
+
+
 def test_an_entry_kept_from_the_sealer_is_named(entry_ids: list[str]) -> None:
     execute("DELETE FROM ledger_unsealedentry")
 
