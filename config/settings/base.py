@@ -321,6 +321,10 @@ REFUND_RETURNS_PLATFORM_FEE = env.bool("REFUND_RETURNS_PLATFORM_FEE", default=Tr
 # What is done when counts or the model are missing: "open" goes by the rules that can still be
 # asked, "closed" sends every such payment to a review.
 FRAUD_FAIL_MODE = env.str("FRAUD_FAIL_MODE", default="open")
+# Whether the card payments are acquired in the European Economic Area or the United Kingdom, and up
+# to how many hundredths of a euro the acquirer's fraud rate exempts payments of low risk from 3DS.
+SCA_ACQUIRED_IN_AREA = env.bool("SCA_ACQUIRED_IN_AREA", default=True)
+SCA_LOW_RISK_LIMIT = env.int("SCA_LOW_RISK_LIMIT", default=0)
 # Names cards, addresses and e-mails in counters and records, which hold none of them in clear.
 FRAUD_HASH_KEY = env.str("FRAUD_HASH_KEY", default="") or SECRET_KEY
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,8 +28,9 @@ from apps.fraud.policies import (
 )
 from apps.fraud.rules import RuleResult, build_context, run_rules
 from apps.fraud.rulesets import LoadedModel, LoadedRules, rules_in_force
+from apps.fraud.sca import LOW_VALUE_SUM, CardPayment, ScaNeed, judge_sca
 from apps.fraud.scoring.trees import Score
-from apps.fraud.states import Action
+from apps.fraud.states import Action, Level
 from apps.fraud.velocity import Counts, Sighting, count_attempt, digest
 
 logger = logging.getLogger(__name__)
@@ -121,6 +122,10 @@ def assess_attempt(subject: Subject, *, now: datetime) -> Assessment:
         score=grounds.score.value if grounds.score and is_scored else None,
         is_blind=bool(grounds.missing) and settings.FRAUD_FAIL_MODE == "closed",
     )
+    need = _judge_sca(subject, grounds)
+    grounds.facts["sca"] = str(need)
+    if need == ScaNeed.REQUIRED and verdict.action != Action.BLOCK:
+        verdict = replace(verdict, asks_three_d_secure=True)
     if subject.is_off_session and verdict.asks_three_d_secure:
         # Nobody is there to be asked; the bank may still demand it.
         action = Action.ALLOW if verdict.action == Action.THREE_D_SECURE else verdict.action
@@ -161,6 +166,27 @@ def _gather(
     grounds.facts["risk_score"] = score.value if score else -1
     grounds.facts["risk_level"] = str(level_of(score.value if score else None))
     return grounds
+
+
+def _judge_sca(subject: Subject, grounds: _Grounds) -> ScaNeed:
+    """Return what the law says; without exact counts nobody is exempt for paying little."""
+    if subject.method_type != "card":
+        return ScaNeed.OUT_OF_SCOPE
+    amount = hundredths(subject.amount, subject.currency)
+    unknown = LOW_VALUE_SUM + 1
+    return judge_sca(
+        CardPayment(
+            issuer_country=subject.card_details.get("country", ""),
+            currency=subject.currency,
+            amount=amount,
+            is_off_session=subject.is_off_session,
+            recent_count=grounds.facts.get("card_attempts_7d", unknown),
+            recent_sum=grounds.facts.get("card_amount_7d", unknown),
+            is_low_risk=grounds.facts.get("risk_level") == Level.NORMAL,
+        ),
+        acquired_in_area=settings.SCA_ACQUIRED_IN_AREA,
+        low_risk_limit=settings.SCA_LOW_RISK_LIMIT,
+    )
 
 
 def _facts(subject: Subject) -> dict[str, Any]:
