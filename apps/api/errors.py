@@ -23,6 +23,7 @@ _SHOWN_FACTS = (
     "network_decline_code",
     "payment_intent",
     "payment_order",
+    "setup_intent",
     "charge",
 )
 # What is worth sending again unchanged; the caller's own key makes that safe.

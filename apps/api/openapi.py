@@ -118,7 +118,7 @@ class ApiSchema(AutoSchema):
     def _answer(self, answer: Shape | ListOf) -> Json:
         """Return a reference to the shape, which becomes a component of the document."""
         schema = (
-            list_schema(self._answer(answer.entry))
+            list_schema(self._answer(answer.entry), answer.more)
             if isinstance(answer, ListOf)
             else answer.schema()
         )

@@ -26,11 +26,16 @@ TEXT: Final = _one("string")
 TEXT_OR_NULL: Final = _or_null("string")
 INTEGER: Final = _one("integer")
 INTEGER_OR_NULL: Final = _or_null("integer")
+NUMBER_OR_NULL: Final = _or_null("number")
 BOOLEAN: Final = _one("boolean")
 MAP: Final = _one("object", additionalProperties=True)
 MAP_OR_NULL: Final = MappingProxyType({"type": ["object", "null"], "additionalProperties": True})
 METADATA: Final = _one("object", additionalProperties={"type": "string"})
 TEXTS: Final = _one("array", items={"type": "string"})
+INTEGERS: Final = _one("array", items={"type": "integer"})
+OBJECTS: Final = _one("array", items={"type": "object"})
+# What Stripe's clients look for, and this platform has nothing to say about.
+NULL: Final = _one("null")
 # Times are Unix seconds; amounts are minor units of the currency beside them.
 TIME: Final = INTEGER
 TIME_OR_NULL: Final = INTEGER_OR_NULL
@@ -70,9 +75,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A page of objects of one shape."""
+    """A page of objects of one shape; `more` is what some pages say beside their entries."""
 
     entry: Shape
+    more: Mapping[str, Property] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -85,7 +91,7 @@ def deleted(name: str, kind: str) -> Shape:
     return Shape(f"Deleted{name}", kind, {"id": TEXT, "deleted": _one("boolean", const=True)})
 
 
-def list_schema(entry: Json) -> Json:
+def list_schema(entry: Json, more: Mapping[str, Property]) -> Json:
     """Return the JSON schema of a page whose entries have the schema `entry`."""
     return {
         "type": "object",
@@ -95,5 +101,6 @@ def list_schema(entry: Json) -> Json:
             "has_more": dict(BOOLEAN),
             "object": {"type": "string", "const": "list"},
             "url": dict(TEXT),
+            **{name: dict(property_) for name, property_ in more.items()},
         },
     }

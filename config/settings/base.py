@@ -197,6 +197,7 @@ REST_FRAMEWORK = {
 # --- Outbox, webhooks, dispatcher -----------------------------------------------------------
 # The maps by path: the code that reads them lies below the apps that they name.
 EVENT_ROUTES = "config.event_routes"
+EVENT_CATALOG = "config.event_catalog.CATALOG"
 SCHEDULE = "config.schedule"
 # Kafka: "host:port,host:port", empty for none. The dead letters' topic is the topic's ".dead".
 KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
@@ -214,10 +215,13 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.api.openapi.add_error_schema",
+        "apps.api.webhook_document.add_webhooks",
     ],
     # Fields of one name with other words: without a name of their own each is numbered anew
     # whenever a field is added.
     "ENUM_NAME_OVERRIDES": {
+        "CaptureMethodEnum": ["automatic", "manual", "automatic_async"],
+        "SessionCaptureMethodEnum": ["automatic", "manual"],
         "PaymentMethodTypeEnum": ["card", "sepa_debit"],
         "RiskActionEnum": ["allow", "request_three_d_secure", "review", "block"],
     },

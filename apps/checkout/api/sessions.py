@@ -34,7 +34,7 @@ _MAX_QUANTITY = 1000
 _MAX_LINES = 100
 
 
-class ProductData(RequestSchema):
+class SessionProductData(RequestSchema):
     name = TextField(min_length=1, max_length=250)
     description = TextField(required=False, max_length=500)
 
@@ -42,7 +42,7 @@ class ProductData(RequestSchema):
 class PriceData(RequestSchema):
     currency = CurrencyField()
     unit_amount = AmountField()
-    product_data = ProductData()
+    product_data = SessionProductData()
 
 
 class LineItemData(RequestSchema):
@@ -51,7 +51,7 @@ class LineItemData(RequestSchema):
     quantity = IntegerField(required=False, default=1, min_value=1, max_value=_MAX_QUANTITY)
 
 
-class TransferData(RequestSchema):
+class SessionTransferData(RequestSchema):
     destination = IdField("acct")
 
 
@@ -63,7 +63,7 @@ class IntentData(RequestSchema):
     metadata = MetadataField()
     statement_descriptor = TextField(required=False, max_length=22)
     application_fee_amount = AmountField(required=False, min_value=0)
-    transfer_data = TransferData(required=False)
+    transfer_data = SessionTransferData(required=False)
     transfer_group = TextField(required=False, max_length=255)
 
 

@@ -13,8 +13,15 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
+from apps.fraud.api.shapes import (
+    DELETED_VALUE_LIST,
+    DELETED_VALUE_LIST_ITEM,
+    VALUE_LIST,
+    VALUE_LIST_ITEM,
+)
 from apps.fraud.models import ValueList, ValueListItem
 from apps.fraud.objects import render_item, render_list
 from apps.fraud.services.lists import (
@@ -78,6 +85,7 @@ class RadarView(ApiView):
 
 class ValueLists(RadarView):
     schemas = {"GET": ListLists, "POST": CreateList}
+    answers = {"GET": ListOf(VALUE_LIST), "POST": VALUE_LIST}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -111,6 +119,7 @@ class ValueLists(RadarView):
 
 class ValueListDetail(RadarView):
     schemas = {"POST": UpdateList}
+    answers = {"GET": VALUE_LIST, "POST": VALUE_LIST, "DELETE": DELETED_VALUE_LIST}
 
     def get(self, _request: HttpRequest, list_id: str) -> Json:
         self.load()
@@ -131,6 +140,7 @@ class ValueListDetail(RadarView):
 
 class ValueListItems(RadarView):
     schemas = {"GET": ListItems, "POST": CreateValueListItem}
+    answers = {"GET": ListOf(VALUE_LIST_ITEM), "POST": VALUE_LIST_ITEM}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -160,6 +170,8 @@ class ValueListItems(RadarView):
 
 
 class ValueListItemDetail(RadarView):
+    answers = {"GET": VALUE_LIST_ITEM, "DELETE": DELETED_VALUE_LIST_ITEM}
+
     def get(self, _request: HttpRequest, item_id: str) -> Json:
         self.load()
         return render_item(get_item(self.scope, item_id), livemode=self.scope.livemode)

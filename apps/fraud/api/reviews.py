@@ -6,8 +6,10 @@ from django.utils import timezone
 from apps.api.fields import EnumField, IdField, TextField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.origin import Scope
+from apps.fraud.api.shapes import REVIEW
 from apps.fraud.models import Review
 from apps.fraud.objects import render_review
 from apps.fraud.services.reviews import approve_review, decline_review, get_review
@@ -26,6 +28,7 @@ class CloseReview(RequestSchema):
 class ReviewList(ApiView):
     resource = "reviews"
     schemas = {"GET": ListReviews}
+    answers = {"GET": ListOf(REVIEW)}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -41,6 +44,7 @@ class ReviewList(ApiView):
 
 class ReviewDetail(ApiView):
     resource = "reviews"
+    answers = {"GET": REVIEW}
 
     def get(self, _request: HttpRequest, review_id: str) -> Json:
         self.load()
@@ -50,6 +54,7 @@ class ReviewDetail(ApiView):
 class ReviewApprove(ApiView):
     resource = "reviews"
     schemas = {"POST": CloseReview}
+    answers = {"POST": REVIEW}
 
     def post(self, _request: HttpRequest, review_id: str) -> Json:
         review = approve_review(
@@ -65,6 +70,7 @@ class ReviewApprove(ApiView):
 class ReviewDecline(ApiView):
     resource = "reviews"
     schemas = {"POST": CloseReview}
+    answers = {"POST": REVIEW}
 
     def post(self, _request: HttpRequest, review_id: str) -> Json:
         review = decline_review(

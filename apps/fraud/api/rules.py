@@ -8,7 +8,9 @@ from django.utils import timezone
 from apps.api.fields import EnumField, IntegerField, TextField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
+from apps.fraud.api.shapes import RISK_RULE
 from apps.fraud.backtest import MAX_DAYS, backtest_expression
 from apps.fraud.models import Rule
 from apps.fraud.objects import render_rule
@@ -59,6 +61,7 @@ class RuleView(ApiView):
 
 class RuleList(RuleView):
     schemas = {"GET": ListRules, "POST": WriteRule}
+    answers = {"GET": ListOf(RISK_RULE), "POST": RISK_RULE}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -76,6 +79,7 @@ class RuleList(RuleView):
 
 class RuleDetail(RuleView):
     schemas = {"POST": WriteRule}
+    answers = {"GET": RISK_RULE, "POST": RISK_RULE}
 
     def get(self, _request: HttpRequest, rule_id: str) -> Json:
         self.load()
@@ -94,6 +98,8 @@ class RuleDetail(RuleView):
 
 
 class RuleShadow(RuleView):
+    answers = {"POST": RISK_RULE}
+
     def post(self, _request: HttpRequest, rule_id: str) -> Json:
         self.load()
         return render_rule(shadow_rule(scope=self.scope, rule_id=rule_id))
@@ -101,6 +107,7 @@ class RuleShadow(RuleView):
 
 class RulePublish(RuleView):
     schemas = {"POST": PublishRule}
+    answers = {"POST": RISK_RULE}
 
     def post(self, _request: HttpRequest, rule_id: str) -> Json:
         """Ask a second person; the rule stays what it is until they agree."""
@@ -115,12 +122,16 @@ class RulePublish(RuleView):
 
 
 class RuleRetire(RuleView):
+    answers = {"POST": RISK_RULE}
+
     def post(self, _request: HttpRequest, rule_id: str) -> Json:
         self.load()
         return render_rule(retire_rule(scope=self.scope, rule_id=rule_id))
 
 
 class RuleRestore(RuleView):
+    answers = {"POST": RISK_RULE}
+
     def post(self, _request: HttpRequest, rule_id: str) -> Json:
         self.load()
         return render_rule(restore_rule(scope=self.scope, rule_id=rule_id))

@@ -6,8 +6,10 @@ from django.utils import timezone
 from apps.api.fields import BooleanField, IdField, IntegerField, ListField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.gateways.api.schemas import RoutingRuleSchema, read_wish
+from apps.gateways.api.shapes import ROUTING_RULE
 from apps.gateways.models import RoutingRule
 from apps.gateways.objects import render_routing_rule
 from apps.gateways.services import change_routing_rule, create_routing_rule, get_routing_rule
@@ -35,6 +37,7 @@ class RoutingView(ApiView):
 
 class RoutingRuleList(RoutingView):
     schemas = {"GET": ListRoutingRules, "POST": RoutingRuleSchema}
+    answers = {"GET": ListOf(ROUTING_RULE), "POST": ROUTING_RULE}
 
     def get(self, _request: HttpRequest) -> Json:
         """Return the rules, newest first; they are asked in the order of their priority."""
@@ -55,6 +58,7 @@ class RoutingRuleList(RoutingView):
 
 class RoutingRuleDetail(RoutingView):
     schemas = {"POST": RoutingRuleSchema}
+    answers = {"GET": ROUTING_RULE, "POST": ROUTING_RULE}
 
     def get(self, _request: HttpRequest, rule_id: str) -> Json:
         self.load()

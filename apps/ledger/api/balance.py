@@ -4,8 +4,10 @@ from django.http import HttpRequest
 
 from apps.api.fields import EnumField, TextField
 from apps.api.lists import ListSchema, list_page
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.origin import Scope
+from apps.ledger.api.shapes import BALANCE, BALANCE_TRANSACTION
 from apps.ledger.models import EntryKey
 from apps.ledger.movements import (
     MOVEMENTS,
@@ -26,6 +28,7 @@ class ListMovements(ListSchema):
 
 class BalanceView(ApiView):
     resource = "balance"
+    answers = {"GET": BALANCE}
 
     def get(self, _request: HttpRequest) -> Json:
         self.load()
@@ -35,6 +38,7 @@ class BalanceView(ApiView):
 class MovementList(ApiView):
     resource = "balance_transactions"
     schemas = {"GET": ListMovements}
+    answers = {"GET": ListOf(BALANCE_TRANSACTION)}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -58,6 +62,7 @@ class MovementList(ApiView):
 
 class MovementDetail(ApiView):
     resource = "balance_transactions"
+    answers = {"GET": BALANCE_TRANSACTION}
 
     def get(self, _request: HttpRequest, movement_id: str) -> Json:
         self.load()

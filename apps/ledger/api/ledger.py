@@ -17,8 +17,10 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json, Result
 from apps.common.errors import InvalidParameter, ResourceMissing
+from apps.ledger.api.shapes import JOURNAL, JOURNAL_REQUEST, LEDGER_ACCOUNT, TRIAL_BALANCE
 from apps.ledger.drafts import Leg
 from apps.ledger.models import Account, EntryKey, JournalEntry
 from apps.ledger.objects import (
@@ -76,6 +78,7 @@ class LedgerView(ApiView):
 
 class AccountList(LedgerView):
     schemas = {"GET": ListAccounts}
+    answers = {"GET": ListOf(LEDGER_ACCOUNT)}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -90,6 +93,8 @@ class AccountList(LedgerView):
 
 
 class AccountDetail(LedgerView):
+    answers = {"GET": LEDGER_ACCOUNT}
+
     def get(self, _request: HttpRequest, account_id: str) -> Json:
         self.load()
         key = _account_key(account_id, param="id")
@@ -101,6 +106,7 @@ class AccountDetail(LedgerView):
 
 class JournalList(LedgerView):
     schemas = {"GET": ListJournals, "POST": CreateJournal}
+    answers = {"GET": ListOf(JOURNAL), "POST": JOURNAL_REQUEST}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -145,6 +151,8 @@ class JournalList(LedgerView):
 
 
 class JournalDetail(LedgerView):
+    answers = {"GET": JOURNAL}
+
     def get(self, _request: HttpRequest, journal_id: str) -> Json:
         self.load()
         entry = JournalEntry.objects.filter(pk=journal_id, **self.walls).first()
@@ -155,6 +163,7 @@ class JournalDetail(LedgerView):
 
 class TrialBalance(LedgerView):
     schemas = {"GET": TrialBalanceQuery}
+    answers = {"GET": TRIAL_BALANCE}
 
     def get(self, _request: HttpRequest) -> Json:
         as_of = self.load().get("as_of")

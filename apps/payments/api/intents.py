@@ -23,10 +23,16 @@ from apps.api.fields import (
 from apps.api.idempotency import Claim
 from apps.api.lists import ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, ClaimMode, Json, Result
 from apps.common.errors import DomainError, InvalidParameter, ResourceMissing
 from apps.outbox.models import Event
-from apps.payments.api.shapes import PAYMENT_ATTEMPTS, PAYMENT_INTENT, PAYMENT_INTENTS
+from apps.payments.api.shapes import (
+    PAYMENT_ATTEMPTS,
+    PAYMENT_INTENT,
+    PAYMENT_INTENT_EVENT,
+    PAYMENT_INTENTS,
+)
 from apps.payments.errors import CardDeclined, GatewayFailed
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.objects import render_attempt, render_intent
@@ -394,6 +400,8 @@ class IntentAttempts(IntentView):
 
 
 class IntentEvents(IntentView):
+    answers = {"GET": ListOf(PAYMENT_INTENT_EVENT)}
+
     def get(self, _request: HttpRequest, intent_id: str) -> Json:
         self.load()
         intent = get_intent(self.scope, intent_id)

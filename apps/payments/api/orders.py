@@ -12,6 +12,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter, ResourceMissing
 from apps.common.money import CURRENCIES, AmountInvalid, CurrencyInvalid, to_minor
+from apps.payments.api.shapes import PAYMENT, PAYMENT_ORDER, PAYMENT_ORDERS
 from apps.payments.models import Checkout, PaymentOrder
 from apps.payments.objects import render_checkout, render_order
 from apps.payments.services.orders import (
@@ -82,6 +83,7 @@ class ListOrders(ListSchema):
 class PaymentList(ApiView):
     resource = "payments"
     schemas = {"GET": ListOrders, "POST": CreatePayment}
+    answers = {"GET": PAYMENT_ORDERS, "POST": PAYMENT}
     transactional_answer = False
 
     def get(self, _request: HttpRequest) -> Json:
@@ -136,6 +138,7 @@ class PaymentList(ApiView):
 
 class PaymentDetail(ApiView):
     resource = "payments"
+    answers = {"GET": PAYMENT_ORDER}
 
     def get(self, _request: HttpRequest, payment_order_id: str) -> Json:
         self.load()

@@ -9,6 +9,8 @@ from apps.api.shapes import (
     MAP,
     MAP_OR_NULL,
     METADATA,
+    NULL,
+    OBJECTS,
     TEXT,
     TEXT_OR_NULL,
     TEXTS,
@@ -147,3 +149,99 @@ PAYMENT_ATTEMPT = Shape(
     },
 )
 PAYMENT_ATTEMPTS = ListOf(PAYMENT_ATTEMPT)
+TRANSFER = Shape(
+    "Transfer",
+    "transfer",
+    {
+        "id": TEXT,
+        "amount": AMOUNT,
+        "amount_reversed": AMOUNT,
+        "balance_transaction": EXPANDABLE,
+        "created": TIME,
+        "currency": TEXT,
+        "description": TEXT_OR_NULL,
+        "destination": EXPANDABLE,
+        "destination_payment": NULL,
+        "livemode": BOOLEAN,
+        "metadata": METADATA,
+        "reversals": MAP,
+        "reversed": BOOLEAN,
+        "source_transaction": EXPANDABLE,
+        "source_type": TEXT,
+        "status": TEXT,
+        "transfer_group": TEXT_OR_NULL,
+    },
+)
+TRANSFER_REVERSAL = Shape(
+    "TransferReversal",
+    "transfer_reversal",
+    {
+        "id": TEXT,
+        "amount": AMOUNT,
+        "balance_transaction": EXPANDABLE,
+        "created": TIME,
+        "currency": TEXT,
+        "destination_payment_refund": NULL,
+        "metadata": METADATA,
+        "source_refund": TEXT_OR_NULL,
+        "transfer": EXPANDABLE,
+        "undone": BOOLEAN,
+    },
+)
+PAYMENT_ORDER = Shape(
+    "PaymentOrder",
+    "payment_order",
+    {
+        "id": TEXT,
+        "amount": TEXT,
+        "checkout_id": TEXT,
+        "created": TIME,
+        "currency": TEXT,
+        "ledger_updated": BOOLEAN,
+        "livemode": BOOLEAN,
+        "payment_intent": EXPANDABLE,
+        "payment_order_id": TEXT,
+        "seller_account": TEXT,
+        "status": TEXT,
+        "wallet_updated": BOOLEAN,
+    },
+)
+# Asked by `checkout_id`, the page is about one checkout.
+PAYMENT_ORDERS = ListOf(PAYMENT_ORDER, more={"checkout_id": TEXT, "is_payment_done": BOOLEAN})
+PAYMENT = Shape(
+    "Payment",
+    "payment",
+    {
+        "id": TEXT,
+        "buyer": MAP,
+        "checkout_id": TEXT,
+        "created": TIME,
+        "is_payment_done": BOOLEAN,
+        "livemode": BOOLEAN,
+        "payment_orders": OBJECTS,
+    },
+)
+PAYMENT_INTENT_EVENT = Shape(
+    "PaymentIntentEvent",
+    "payment_intent.event",
+    {
+        "id": TEXT,
+        "actor": TEXT,
+        "created": TIME,
+        "data": MAP,
+        "request": TEXT_OR_NULL,
+        "sequence": INTEGER,
+        "type": TEXT,
+    },
+)
+FAILOVER = Shape(
+    "RoutingFailover",
+    "routing.failover",
+    {
+        "id": TEXT,
+        "from_gateway": TEXT,
+        "payment_intent": TEXT,
+        "reason": TEXT,
+        "to_gateway": TEXT,
+    },
+)

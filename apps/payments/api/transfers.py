@@ -17,9 +17,11 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
+from apps.payments.api.shapes import TRANSFER, TRANSFER_REVERSAL
 from apps.payments.services.transfers import transfer_from_charge
 from apps.payouts.models import Transfer, TransferReversal
 from apps.payouts.objects import render_reversal, render_transfer
@@ -57,6 +59,7 @@ class CreateReversal(RequestSchema):
 class TransferList(ApiView):
     resource = "transfers"
     schemas = {"GET": ListTransfers, "POST": CreateTransfer}
+    answers = {"GET": ListOf(TRANSFER), "POST": TRANSFER}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -90,6 +93,7 @@ class TransferList(ApiView):
 class TransferDetail(ApiView):
     resource = "transfers"
     schemas = {"POST": UpdateTransfer}
+    answers = {"GET": TRANSFER, "POST": TRANSFER}
 
     def get(self, _request: HttpRequest, transfer_id: str) -> Json:
         self.load()
@@ -113,6 +117,7 @@ class TransferDetail(ApiView):
 class ReversalList(ApiView):
     resource = "transfers"
     schemas = {"GET": ListSchema, "POST": CreateReversal}
+    answers = {"GET": ListOf(TRANSFER_REVERSAL), "POST": TRANSFER_REVERSAL}
 
     def get(self, _request: HttpRequest, transfer_id: str) -> Json:
         params = self.load()
@@ -140,6 +145,7 @@ class ReversalList(ApiView):
 
 class ReversalDetail(ApiView):
     resource = "transfers"
+    answers = {"GET": TRANSFER_REVERSAL}
 
     def get(self, _request: HttpRequest, transfer_id: str, reversal_id: str) -> Json:
         self.load()

@@ -17,9 +17,11 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
+from apps.payouts.api.shapes import SELLER, SELLER_BALANCE
 from apps.payouts.models import Seller
 from apps.payouts.objects import WEEKDAYS, render_seller
 from apps.payouts.policies import BASIS_POINTS
@@ -85,6 +87,7 @@ class CreateAccount(UpdateAccount):
 class AccountList(ApiView):
     resource = "accounts"
     schemas = {"GET": ListSchema, "POST": CreateAccount}
+    answers = {"GET": ListOf(SELLER), "POST": SELLER}
 
     def get(self, _request: HttpRequest) -> Json:
         rows = Seller.objects.filter(
@@ -115,6 +118,7 @@ class AccountList(ApiView):
 class AccountDetail(ApiView):
     resource = "accounts"
     schemas = {"POST": UpdateAccount}
+    answers = {"GET": SELLER, "POST": SELLER}
 
     def get(self, _request: HttpRequest, account_id: str) -> Json:
         self.load()
@@ -137,6 +141,7 @@ class AccountDetail(ApiView):
 
 class AccountSuspend(ApiView):
     resource = "accounts"
+    answers = {"POST": SELLER}
 
     def post(self, _request: HttpRequest, account_id: str) -> Json:
         self.load()
@@ -148,6 +153,7 @@ class AccountSuspend(ApiView):
 
 class AccountResume(ApiView):
     resource = "accounts"
+    answers = {"POST": SELLER}
 
     def post(self, _request: HttpRequest, account_id: str) -> Json:
         self.load()
@@ -161,6 +167,7 @@ class AccountBalance(ApiView):
     """The wallet, per currency: payable now, still waiting, held back."""
 
     resource = "accounts"
+    answers = {"GET": SELLER_BALANCE}
 
     def get(self, _request: HttpRequest, account_id: str) -> Json:
         self.load()

@@ -15,8 +15,10 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.origin import Scope
+from apps.payouts.api.shapes import PAYOUT
 from apps.payouts.models import Payout
 from apps.payouts.objects import render_payout
 from apps.payouts.selectors import get_payout
@@ -59,6 +61,7 @@ class PayoutView(ApiView):
 
 class PayoutList(PayoutView):
     schemas = {"GET": ListPayouts, "POST": CreatePayout}
+    answers = {"GET": ListOf(PAYOUT), "POST": PAYOUT}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -95,6 +98,7 @@ class PayoutList(PayoutView):
 
 class PayoutDetail(PayoutView):
     schemas = {"POST": UpdatePayout}
+    answers = {"GET": PAYOUT, "POST": PAYOUT}
 
     def get(self, _request: HttpRequest, payout_id: str) -> Json:
         self.load()
@@ -116,6 +120,8 @@ class PayoutDetail(PayoutView):
 
 
 class PayoutCancel(PayoutView):
+    answers = {"POST": PAYOUT}
+
     def post(self, _request: HttpRequest, payout_id: str) -> Json:
         self.load()
         payout = cancel_payout(

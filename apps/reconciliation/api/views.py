@@ -9,8 +9,14 @@ from django.utils import timezone
 from apps.api.fields import EnumField, FileField, TextField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
+from apps.reconciliation.api.shapes import (
+    RECONCILIATION_EXCEPTION,
+    RECONCILIATION_RUN,
+    STATEMENT_FILE,
+)
 from apps.reconciliation.models import Discrepancy, ReconciliationRun, StatementFile
 from apps.reconciliation.objects import render_exception, render_file, render_run
 from apps.reconciliation.selectors import get_exception, get_file, get_run
@@ -60,6 +66,7 @@ class ReconciliationView(ApiView):
 
 class FileList(ReconciliationView):
     schemas = {"GET": ListSchema, "POST": UploadStatement}
+    answers = {"GET": ListOf(STATEMENT_FILE), "POST": STATEMENT_FILE}
     max_body_bytes = MAX_UPLOAD_BYTES
 
     def get(self, _request: HttpRequest) -> Json:
@@ -87,6 +94,8 @@ class FileList(ReconciliationView):
 
 
 class FileDetail(ReconciliationView):
+    answers = {"GET": STATEMENT_FILE}
+
     def get(self, _request: HttpRequest, file_id: str) -> Json:
         self.load()
         return render_file(get_file(self.scope, file_id))
@@ -94,6 +103,7 @@ class FileDetail(ReconciliationView):
 
 class RunList(ReconciliationView):
     schemas = {"GET": ListRuns, "POST": StartRun}
+    answers = {"GET": ListOf(RECONCILIATION_RUN), "POST": RECONCILIATION_RUN}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -118,6 +128,8 @@ class RunList(ReconciliationView):
 
 
 class RunDetail(ReconciliationView):
+    answers = {"GET": RECONCILIATION_RUN}
+
     def get(self, _request: HttpRequest, run_id: str) -> Json:
         self.load()
         return render_run(get_run(self.scope, run_id))
@@ -125,6 +137,7 @@ class RunDetail(ReconciliationView):
 
 class ExceptionList(ReconciliationView):
     schemas = {"GET": ListExceptions}
+    answers = {"GET": ListOf(RECONCILIATION_EXCEPTION)}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -141,6 +154,8 @@ class ExceptionList(ReconciliationView):
 
 
 class ExceptionDetail(ReconciliationView):
+    answers = {"GET": RECONCILIATION_EXCEPTION}
+
     def get(self, _request: HttpRequest, exception_id: str) -> Json:
         self.load()
         return render_exception(get_exception(self.scope, exception_id))
@@ -148,6 +163,7 @@ class ExceptionDetail(ReconciliationView):
 
 class ExceptionResolve(ReconciliationView):
     schemas = {"POST": ResolveException}
+    answers = {"POST": RECONCILIATION_EXCEPTION}
 
     def post(self, _request: HttpRequest, exception_id: str) -> Json:
         params = self.load()

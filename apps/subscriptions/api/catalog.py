@@ -23,10 +23,21 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.ids import new_id
 from apps.subscriptions.api.fields import DecimalTextField, UpToField, UsagePayloadField
+from apps.subscriptions.api.shapes import (
+    COUPON,
+    DELETED_COUPON,
+    DELETED_PRODUCT,
+    DUNNING_POLICY,
+    METER,
+    METER_EVENT,
+    PRICE,
+    PRODUCT,
+)
 from apps.subscriptions.models import Coupon, DunningPolicy, Meter, Price, Product
 from apps.subscriptions.models.recorded import Recorded
 from apps.subscriptions.objects import (
@@ -123,6 +134,7 @@ class ListProducts(ListSchema):
 class ProductList(BillingView):
     resource = "products"
     schemas = {"GET": ListProducts, "POST": CreateProduct}
+    answers = {"GET": ListOf(PRODUCT), "POST": PRODUCT}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -157,6 +169,7 @@ def _texts(params: dict[str, Any], *, current: dict[str, str]) -> dict[str, Any]
 class ProductDetail(BillingView):
     resource = "products"
     schemas = {"POST": UpdateProduct}
+    answers = {"GET": PRODUCT, "POST": PRODUCT, "DELETE": DELETED_PRODUCT}
 
     def get(self, _request: HttpRequest, product_id: str) -> Json:
         self.load()
@@ -265,6 +278,7 @@ def _tier(tier: dict[str, Any]) -> dict[str, Any]:
 class PriceList(BillingView):
     resource = "prices"
     schemas = {"GET": ListPrices, "POST": CreatePrice}
+    answers = {"GET": ListOf(PRICE), "POST": PRICE}
     filters: ClassVar[dict[str, str]] = {"active": "active", "product": "product_id"}
 
     def get(self, _request: HttpRequest) -> Json:
@@ -310,6 +324,7 @@ class PriceList(BillingView):
 class PriceDetail(BillingView):
     resource = "prices"
     schemas = {"POST": UpdatePrice}
+    answers = {"GET": PRICE, "POST": PRICE}
 
     def get(self, _request: HttpRequest, price_id: str) -> Json:
         self.load()
@@ -365,6 +380,7 @@ def _new_coupon(params: dict[str, Any]) -> Coupon:
 class CouponList(BillingView):
     resource = "coupons"
     schemas = {"GET": ListSchema, "POST": CreateCoupon}
+    answers = {"GET": ListOf(COUPON), "POST": COUPON}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -380,6 +396,7 @@ class CouponList(BillingView):
 class CouponDetail(BillingView):
     resource = "coupons"
     schemas = {"POST": UpdateCoupon}
+    answers = {"GET": COUPON, "POST": COUPON, "DELETE": DELETED_COUPON}
 
     def get(self, _request: HttpRequest, code: str) -> Json:
         self.load()
@@ -418,6 +435,7 @@ class CreateMeterEvent(RequestSchema):
 class MeterList(BillingView):
     resource = "billing"
     schemas = {"GET": ListSchema, "POST": CreateMeter}
+    answers = {"GET": ListOf(METER), "POST": METER}
 
     def get(self, _request: HttpRequest) -> Json:
         return list_page(self.rows(Meter), self.load(), url="/v1/billing/meters", show=render_meter)
@@ -434,6 +452,7 @@ class MeterList(BillingView):
 
 class MeterDetail(BillingView):
     resource = "billing"
+    answers = {"GET": METER}
 
     def get(self, _request: HttpRequest, meter_id: str) -> Json:
         self.load()
@@ -443,6 +462,7 @@ class MeterDetail(BillingView):
 class MeterEventList(BillingView):
     resource = "billing"
     schemas = {"POST": CreateMeterEvent}
+    answers = {"POST": METER_EVENT}
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -501,6 +521,7 @@ def _check_days(params: dict[str, Any]) -> dict[str, Any]:
 class PolicyList(BillingView):
     resource = "dunning_policies"
     schemas = {"GET": ListSchema, "POST": CreatePolicy}
+    answers = {"GET": ListOf(DUNNING_POLICY), "POST": DUNNING_POLICY}
 
     def get(self, _request: HttpRequest) -> Json:
         return list_page(
@@ -517,6 +538,7 @@ class PolicyList(BillingView):
 class PolicyDetail(BillingView):
     resource = "dunning_policies"
     schemas = {"POST": UpdatePolicy}
+    answers = {"GET": DUNNING_POLICY, "POST": DUNNING_POLICY}
 
     def get(self, _request: HttpRequest, policy_id: str) -> Json:
         self.load()

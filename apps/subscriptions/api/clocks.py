@@ -6,8 +6,10 @@ from django.utils import timezone
 from apps.api.fields import TextField, TimestampField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import Json
 from apps.subscriptions.api.catalog import BillingView
+from apps.subscriptions.api.shapes import DELETED_TEST_CLOCK, TEST_CLOCK
 from apps.subscriptions.models import TestClock
 from apps.subscriptions.objects import render_clock
 from apps.subscriptions.selectors import get_row
@@ -26,6 +28,7 @@ class AdvanceClock(RequestSchema):
 class ClockList(BillingView):
     resource = "test_clocks"
     schemas = {"GET": ListSchema, "POST": CreateClock}
+    answers = {"GET": ListOf(TEST_CLOCK), "POST": TEST_CLOCK}
 
     def get(self, _request: HttpRequest) -> Json:
         return list_page(
@@ -49,6 +52,7 @@ class ClockList(BillingView):
 
 class ClockDetail(BillingView):
     resource = "test_clocks"
+    answers = {"GET": TEST_CLOCK, "DELETE": DELETED_TEST_CLOCK}
     transactional_answer = False
 
     def get(self, _request: HttpRequest, clock_id: str) -> Json:
@@ -64,6 +68,7 @@ class ClockDetail(BillingView):
 class ClockAdvance(BillingView):
     resource = "test_clocks"
     schemas = {"POST": AdvanceClock}
+    answers = {"POST": TEST_CLOCK}
 
     def post(self, _request: HttpRequest, clock_id: str) -> Json:
         clock = advance_clock(

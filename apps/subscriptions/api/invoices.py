@@ -19,12 +19,23 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import Json
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
 from apps.customers.selectors import get_customer
 from apps.subscriptions.api.catalog import BillingView
 from apps.subscriptions.api.fields import DecimalTextField, MomentField
+from apps.subscriptions.api.shapes import (
+    CREDIT_NOTE,
+    CUSTOMER_BALANCE_TRANSACTION,
+    DELETED_INVOICE,
+    DELETED_INVOICE_ITEM,
+    INVOICE,
+    INVOICE_ITEM,
+    INVOICE_LINE,
+    INVOICE_PAYMENT,
+)
 from apps.subscriptions.api.subscriptions import ChangedItem, as_contract_change
 from apps.subscriptions.models import (
     BalanceTransaction,
@@ -135,6 +146,7 @@ class PreviewInvoice(RequestSchema):
 class InvoiceList(BillingView):
     resource = "invoices"
     schemas = {"GET": ListInvoices, "POST": CreateInvoice}
+    answers = {"GET": ListOf(INVOICE), "POST": INVOICE}
     expandable = frozenset({"customer", "subscription", "default_payment_method", "data"})
 
     def get(self, _request: HttpRequest) -> Json:
@@ -176,6 +188,7 @@ class InvoiceList(BillingView):
 class InvoiceDetail(BillingView):
     resource = "invoices"
     schemas = {"POST": UpdateInvoice}
+    answers = {"GET": INVOICE, "POST": INVOICE, "DELETE": DELETED_INVOICE}
     expandable = frozenset({"customer", "subscription", "default_payment_method"})
 
     def get(self, _request: HttpRequest, invoice_id: str) -> Json:
@@ -212,6 +225,7 @@ class InvoiceDetail(BillingView):
 class InvoiceLines(BillingView):
     resource = "invoices"
     schemas = {"GET": ListSchema}
+    answers = {"GET": ListOf(INVOICE_LINE)}
 
     def get(self, _request: HttpRequest, invoice_id: str) -> Json:
         params = self.load()
@@ -227,6 +241,7 @@ class InvoiceLines(BillingView):
 class InvoiceFinalize(BillingView):
     resource = "invoices"
     schemas = {"POST": FinalizeInvoice}
+    answers = {"POST": INVOICE}
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
         self.load()
@@ -239,6 +254,7 @@ class InvoiceFinalize(BillingView):
 class InvoicePay(BillingView):
     resource = "invoices"
     schemas = {"POST": PayInvoice}
+    answers = {"POST": INVOICE}
     transactional_answer = False
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
@@ -257,6 +273,7 @@ class InvoicePay(BillingView):
 
 class InvoiceVoid(BillingView):
     resource = "invoices"
+    answers = {"POST": INVOICE}
     transactional_answer = False
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
@@ -269,6 +286,7 @@ class InvoiceVoid(BillingView):
 
 class InvoiceUncollectible(BillingView):
     resource = "invoices"
+    answers = {"POST": INVOICE}
     transactional_answer = False
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
@@ -282,6 +300,7 @@ class InvoiceUncollectible(BillingView):
 class InvoicePreview(BillingView):
     resource = "invoices"
     schemas = {"POST": PreviewInvoice}
+    answers = {"POST": INVOICE}
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -301,6 +320,7 @@ class PaymentsOfInvoice(ListSchema):
 class InvoicePaymentList(BillingView):
     resource = "invoices"
     schemas = {"GET": PaymentsOfInvoice}
+    answers = {"GET": ListOf(INVOICE_PAYMENT)}
 
     def get(self, _request: HttpRequest) -> Json:
         invoice = get_row(Invoice, self.scope, self.load()["invoice"], param="invoice")
@@ -340,6 +360,7 @@ class ListPendingItems(ListSchema):
 class PendingItemList(BillingView):
     resource = "invoiceitems"
     schemas = {"GET": ListPendingItems, "POST": CreateItem}
+    answers = {"GET": ListOf(INVOICE_ITEM), "POST": INVOICE_ITEM}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -390,6 +411,7 @@ class PendingItemList(BillingView):
 
 class PendingItemDetail(BillingView):
     resource = "invoiceitems"
+    answers = {"GET": INVOICE_ITEM, "DELETE": DELETED_INVOICE_ITEM}
 
     def get(self, _request: HttpRequest, item_id: str) -> Json:
         self.load()
@@ -422,6 +444,7 @@ class ListCreditNotes(ListSchema):
 class CreditNoteList(BillingView):
     resource = "credit_notes"
     schemas = {"GET": ListCreditNotes, "POST": CreateCreditNote}
+    answers = {"GET": ListOf(CREDIT_NOTE), "POST": CREDIT_NOTE}
     transactional_answer = False
 
     def get(self, _request: HttpRequest) -> Json:
@@ -452,6 +475,7 @@ class CreditNoteList(BillingView):
 
 class CreditNoteDetail(BillingView):
     resource = "credit_notes"
+    answers = {"GET": CREDIT_NOTE}
 
     def get(self, _request: HttpRequest, note_id: str) -> Json:
         self.load()
@@ -460,6 +484,7 @@ class CreditNoteDetail(BillingView):
 
 class CreditNoteVoid(BillingView):
     resource = "credit_notes"
+    answers = {"POST": CREDIT_NOTE}
 
     def post(self, _request: HttpRequest, note_id: str) -> Json:
         self.load()
@@ -482,6 +507,7 @@ class CreateBalanceTransaction(RequestSchema):
 class BalanceTransactionList(BillingView):
     resource = "customers"
     schemas = {"GET": ListSchema, "POST": CreateBalanceTransaction}
+    answers = {"GET": ListOf(CUSTOMER_BALANCE_TRANSACTION), "POST": CUSTOMER_BALANCE_TRANSACTION}
 
     def get(self, _request: HttpRequest, customer_id: str) -> Json:
         get_customer(self.scope, customer_id)

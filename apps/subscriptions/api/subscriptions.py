@@ -17,11 +17,13 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import Json
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
 from apps.subscriptions.api.catalog import BillingView
 from apps.subscriptions.api.fields import DecimalTextField, MomentField
+from apps.subscriptions.api.shapes import SUBSCRIPTION, SUBSCRIPTION_ITEM
 from apps.subscriptions.models import Subscription
 from apps.subscriptions.objects import render_subscription
 from apps.subscriptions.policies.proration import ProrationUnit
@@ -197,6 +199,7 @@ def show(subscription: Subscription) -> Json:
 class SubscriptionList(BillingView):
     resource = "subscriptions"
     schemas = {"GET": ListSubscriptions, "POST": CreateSubscription}
+    answers = {"GET": ListOf(SUBSCRIPTION), "POST": SUBSCRIPTION}
     expandable = EXPANDABLE | {"data"}
     transactional_answer = False
 
@@ -270,6 +273,7 @@ def _new(params: dict[str, Any], payment: PaymentBehavior) -> NewSubscription:
 class SubscriptionDetail(BillingView):
     resource = "subscriptions"
     schemas = {"POST": UpdateSubscription, "DELETE": CancelSubscription}
+    answers = {"GET": SUBSCRIPTION, "POST": SUBSCRIPTION, "DELETE": SUBSCRIPTION}
     expandable = EXPANDABLE
     transactional_answer = False
 
@@ -325,6 +329,7 @@ def _change(params: dict[str, Any], current: Subscription) -> SubscriptionChange
 class SubscriptionResume(BillingView):
     resource = "subscriptions"
     schemas = {"POST": ResumeSubscription}
+    answers = {"POST": SUBSCRIPTION}
     expandable = EXPANDABLE
     transactional_answer = False
 
@@ -347,6 +352,7 @@ class ListItems(ListSchema):
 class ItemList(BillingView):
     resource = "subscriptions"
     schemas = {"GET": ListItems}
+    answers = {"GET": ListOf(SUBSCRIPTION_ITEM)}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()

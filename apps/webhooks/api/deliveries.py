@@ -6,7 +6,9 @@ from django.utils import timezone
 from apps.api.fields import EnumField, IdField
 from apps.api.lists import ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
+from apps.webhooks.api.shapes import WEBHOOK_DELIVERY
 from apps.webhooks.objects import render_attempt, render_delivery
 from apps.webhooks.selectors import get_delivery, list_deliveries
 from apps.webhooks.services.deliveries import resend_event
@@ -26,6 +28,7 @@ class ResendEvent(RequestSchema):
 class DeliveryList(ApiView):
     resource = "webhook_deliveries"
     schemas = {"GET": ListDeliveries}
+    answers = {"GET": ListOf(WEBHOOK_DELIVERY)}
 
     def get(self, request: HttpRequest) -> Json:
         """List deliveries, newest first."""
@@ -38,6 +41,7 @@ class DeliveryList(ApiView):
 
 class DeliveryDetail(ApiView):
     resource = "webhook_deliveries"
+    answers = {"GET": WEBHOOK_DELIVERY}
 
     def get(self, _request: HttpRequest, delivery_id: str) -> Json:
         """Retrieve a delivery with all its tries."""
@@ -50,6 +54,7 @@ class DeliveryDetail(ApiView):
 class EventResend(ApiView):
     resource = "events"
     schemas = {"POST": ResendEvent}
+    answers = {"POST": ListOf(WEBHOOK_DELIVERY)}
 
     def post(self, request: HttpRequest, event_id: str) -> Json:
         """Send an event again, to one endpoint or to all that had it."""

@@ -19,8 +19,10 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
+from apps.webhooks.api.shapes import DELETED_WEBHOOK_ENDPOINT, WEBHOOK_ENDPOINT, WEBHOOK_RESEND
 from apps.webhooks.errors import EndpointNotVerified
 from apps.webhooks.models import WebhookEndpoint
 from apps.webhooks.models.endpoints import MAX_URL_LENGTH
@@ -68,6 +70,7 @@ class ResendEvents(RequestSchema):
 class EndpointList(ApiView):
     resource = "webhook_endpoints"
     schemas = {"GET": ListSchema, "POST": CreateEndpoint}
+    answers = {"GET": ListOf(WEBHOOK_ENDPOINT), "POST": WEBHOOK_ENDPOINT}
     # The new endpoint is asked for its proof before the answer leaves.
     transactional_answer = False
 
@@ -117,6 +120,11 @@ class EndpointList(ApiView):
 class EndpointDetail(ApiView):
     resource = "webhook_endpoints"
     schemas = {"POST": UpdateEndpoint}
+    answers = {
+        "GET": WEBHOOK_ENDPOINT,
+        "POST": WEBHOOK_ENDPOINT,
+        "DELETE": DELETED_WEBHOOK_ENDPOINT,
+    }
 
     def get(self, _request: HttpRequest, endpoint_id: str) -> Json:
         """Retrieve a webhook endpoint."""
@@ -159,6 +167,7 @@ class EndpointDetail(ApiView):
 class EndpointRotateSecret(ApiView):
     resource = "webhook_endpoints"
     schemas = {"POST": RotateSecret}
+    answers = {"POST": WEBHOOK_ENDPOINT}
 
     def post(self, _request: HttpRequest, endpoint_id: str) -> Json:
         """Make a new secret; for `overlap_hours` the old one signs as well."""
@@ -171,6 +180,7 @@ class EndpointRotateSecret(ApiView):
 
 class EndpointEnable(ApiView):
     resource = "webhook_endpoints"
+    answers = {"POST": WEBHOOK_ENDPOINT}
 
     def post(self, _request: HttpRequest, endpoint_id: str) -> Json:
         """Enable a disabled webhook endpoint."""
@@ -181,6 +191,7 @@ class EndpointEnable(ApiView):
 
 class EndpointVerify(ApiView):
     resource = "webhook_endpoints"
+    answers = {"POST": WEBHOOK_ENDPOINT}
     transactional_answer = False
 
     def post(self, _request: HttpRequest, endpoint_id: str) -> Json:
@@ -197,6 +208,7 @@ class EndpointVerify(ApiView):
 class EndpointResend(ApiView):
     resource = "webhook_endpoints"
     schemas = {"POST": ResendEvents}
+    answers = {"POST": WEBHOOK_RESEND}
 
     def post(self, _request: HttpRequest, endpoint_id: str) -> Json:
         """Send the events of a stretch of time again."""
