@@ -42,6 +42,13 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "",
         ),
         (
+            "Dispute figures",
+            "insights",
+            "admin:disputes_dispute_figures",
+            "disputes.view_dispute",
+            "",
+        ),
+        (
             "Customers",
             "group",
             "admin:customers_customer_changelist",

@@ -8,6 +8,7 @@ from apps.checkout.api import sessions as checkout
 from apps.checkout.pages import payment_page, payment_status
 from apps.customers.api import views as customers
 from apps.disputes.api import disputes, files, usage
+from apps.disputes.api import figures as dispute_figures
 from apps.disputes.api import policy as dispute_policy
 from apps.fraud.api import lists as value_lists
 from apps.fraud.api import reviews, rules
@@ -108,6 +109,8 @@ ledger_urls: list[URLPattern | URLResolver] = [
     path("v1/balance", balance.BalanceView.as_view()),
     path("v1/files", files.FileList.as_view()),
     path("v1/files/<str:file_id>", files.FileDetail.as_view()),
+    path("v1/reports/dispute_outcomes", dispute_figures.Outcomes.as_view()),
+    path("v1/reports/dispute_ratios", dispute_figures.Ratios.as_view()),
     path("v1/files/<str:file_id>/contents", files.FileContents.as_view()),
     path("v1/balance_transactions", balance.MovementList.as_view()),
     path("v1/balance_transactions/<str:movement_id>", balance.MovementDetail.as_view()),

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Min
+from django.db.models import Count, Max, Min
 from prometheus_client import Metric
 
 from apps.common.metrics import gauge
-from apps.disputes.models import Dispute
+from apps.disputes.models import Dispute, SchemeStanding
 from apps.disputes.states import ANSWERABLE, OPEN
+from apps.disputes.tallies import first_of_month
 
 # A deadline this near with nobody at work on it is an alarm.
 NEAR: Final = timedelta(hours=24)
@@ -41,4 +42,18 @@ def measure_disputes(now: datetime) -> Iterable[Metric]:
         "Disputes due within a day that nobody works on.",
         [((), orphans)],
         (),
+    )
+    month = first_of_month(now)
+    worst = SchemeStanding.objects.filter(month=month, livemode=True).values_list("network")
+    yield gauge(
+        "pay_chargeback_ratio",
+        "The highest dispute ratio of this month by card scheme, of 1.",
+        [((network,), float(top) / 100) for network, top in worst.annotate(Max("percent"))],
+        ("network",),
+    )
+    yield gauge(
+        "pay_chargeback_limit_used",
+        "How much of a card scheme's limit is used up, as the highest step that was reached.",
+        [((network,), float(top) / 100) for network, top in worst.annotate(Max("alert"))],
+        ("network",),
     )

@@ -11,11 +11,13 @@ from apps.disputes.models import (
     Dispute,
     DisputeFunds,
     DisputePolicy,
+    SchemeStanding,
     StoredFile,
     UsageEvidence,
 )
 from apps.disputes.policies import answer_by
 from apps.disputes.states import DisputeStage, FundsKind
+from apps.disputes.tallies import Outcome, Standing
 
 _FILE_TYPES = {PDF: "pdf", PNG: "png", JPEG: "jpg"}
 _MOVED = {FundsKind.WITHDRAWN, FundsKind.REINSTATED}
@@ -114,6 +116,63 @@ def render_policy(policy: DisputePolicy) -> dict[str, Any]:
             code.lower(): limit for code, limit in policy.refund_inquiries_below.items()
         },
         "refund_terms": policy.refund_terms or None,
+    }
+
+
+def render_standing(row: SchemeStanding) -> dict[str, Any]:
+    """Return what was counted for a scheme as `dispute_ratio`."""
+    return {
+        "id": row.id,
+        "object": "dispute_ratio",
+        "alert": row.alert,
+        "disputes": row.disputes,
+        "fraud_reports": row.fraud_reports,
+        "livemode": row.livemode,
+        "month": f"{row.month:%Y-%m}",
+        "network": row.network,
+        "payments": row.payments,
+        "percent": str(row.percent),
+        "programme": row.programme or None,
+        "projected_percent": str(row.projected),
+    }
+
+
+def render_ratio(standing: Standing) -> dict[str, Any]:
+    """Return a scheme's ratio as it stands now."""
+    counts = standing.counts
+    return {
+        "object": "dispute_ratio",
+        "alert": standing.ratio.alert,
+        "disputes": counts.disputes,
+        "fraud_reports": counts.fraud_reports,
+        "month": f"{counts.month:%Y-%m}",
+        "network": counts.network,
+        "payments": counts.payments,
+        "percent": str(standing.ratio.percent),
+        "programme": str(standing.ratio.programme) or None,
+        "projected_percent": str(standing.projected.percent),
+        "projected_programme": str(standing.projected.programme) or None,
+    }
+
+
+def render_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return how the disputes of one group ended; the rate only where it says something."""
+    rate = outcome.rate
+    return {
+        "object": "dispute_outcome",
+        "name": outcome.name or None,
+        "closed": outcome.closed,
+        "currency": outcome.currency.lower(),
+        "fees": outcome.fees,
+        "lost": outcome.lost,
+        "losses": outcome.losses,
+        "prevented": outcome.prevented,
+        "recovered": outcome.recovered,
+        "recovered_net": outcome.recovered_net,
+        "win_rate": None if rate.percent is None else str(rate.percent),
+        "win_rate_interval": [str(rate.low), str(rate.high)],
+        "win_rate_is_telling": rate.is_telling,
+        "won": outcome.won,
     }
 
 

@@ -32,7 +32,14 @@ from apps.disputes.models import (
     Submission,
     UsageEvidence,
 )
-from apps.disputes.states import GIVEN_UP, OPEN_CHARGEBACKS, DisputeStatus
+from apps.disputes.states import (
+    ANSWERABLE,
+    GIVEN_UP,
+    OPEN,
+    OPEN_CHARGEBACKS,
+    DisputeStage,
+    DisputeStatus,
+)
 from apps.payments.holds import Held
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.states import AttemptStatus
@@ -54,6 +61,16 @@ class Outcomes:
 
     won: int
     lost: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenCounts:
+    """How many open disputes wait for what."""
+
+    waiting: int
+    reviewed: int
+    inquiries: int
+    second_round: int
 
 
 def get_dispute(scope: Scope, dispute_id: str) -> Dispute:
@@ -131,6 +148,23 @@ def find_held(attempt_id: str) -> Held:
         blocks_refunds=any(
             each.status in OPEN_CHARGEBACKS and not each.is_charge_refundable for each in held
         ),
+    )
+
+
+def count_open() -> OpenCounts:
+    """Return how many disputes are open; the index holds only those."""
+    rows = Dispute.objects.filter(status__in=sorted(OPEN)).values_list(
+        "status", "stage", "submitted_at"
+    )
+    second = {DisputeStage.PRE_ARBITRATION, DisputeStage.ARBITRATION}
+    waiting = reviewed = inquiries = second_round = 0
+    for status, stage, submitted_at in rows:
+        waiting += status in ANSWERABLE and submitted_at is None
+        reviewed += status not in ANSWERABLE
+        inquiries += stage == DisputeStage.INQUIRY
+        second_round += stage in second
+    return OpenCounts(
+        waiting=waiting, reviewed=reviewed, inquiries=inquiries, second_round=second_round
     )
 
 

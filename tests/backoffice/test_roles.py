@@ -35,12 +35,12 @@ MATRIX: dict[str, tuple[str, str]] = {
     "finance": (
         "account approval customer dispute event journalentry paymentintent paymentmethod payout"
         " refund seller",
-        "assign bulk-refund cancel-payout evidence pay-out refund upload",
+        "assign bulk-assign bulk-refund cancel-payout evidence pay-out refund upload",
     ),
     "finance_lead": (
         "account approval customer dispute event journalentry paymentintent paymentmethod payout"
         " refund seller",
-        "accept assign bulk-refund cancel cancel-payout capture evidence pay-out refund resume"
+        "accept assign bulk-assign bulk-refund cancel cancel-payout capture evidence pay-out refund resume"
         " submit-evidence suspend upload",
     ),
     "risk": (

@@ -1,11 +1,13 @@
 """The queue of disputes by deadline, and the page to answer one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -28,16 +30,24 @@ from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timel
 from apps.disputes.admin.dialogs import (
     AcceptDialog,
     AssignDialog,
+    BulkAssignDialog,
     EvidenceDialog,
     SubmitDialog,
     UploadDialog,
 )
 from apps.disputes.admin.display import due_chip, stage_chip, status_chip
+from apps.disputes.admin.figures import figures_page, rate_in_words
 from apps.disputes.matrix import FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.policies import answer_by
-from apps.disputes.ratios import WinRate, win_rate
-from apps.disputes.selectors import count_outcomes, find_case, find_submission, list_files
+from apps.disputes.ratios import win_rate
+from apps.disputes.selectors import (
+    count_open,
+    count_outcomes,
+    find_case,
+    find_submission,
+    list_files,
+)
 from apps.disputes.services.packet import build_packet
 from apps.outbox.models import Event
 
@@ -46,6 +56,12 @@ _EXCERPT = 120
 # Evidence quotes names and addresses.
 _SEE_EVIDENCE = "backoffice.view_pii"
 _EVENTS_MAX = 100
+
+
+_WAITING = "status__in=needs_response,warning_needs_response"
+_REVIEWED = "status__in=under_review,warning_under_review"
+_INQUIRIES = "stage__exact=inquiry"
+_SECOND = "stage__exact=pre_arbitration"
 
 
 @admin.register(Dispute)
@@ -58,14 +74,26 @@ class DisputeAdmin(ObjectAdmin):
     list_select_related = ("case__assignee",)
     tabs = (
         ("All", ""),
-        ("Needs response", "status__in=needs_response,warning_needs_response"),
-        ("Under review", "status__in=under_review,warning_under_review"),
-        ("Inquiries", "stage__exact=inquiry"),
-        ("Second round", "stage__exact=pre_arbitration"),
+        ("Needs response", _WAITING),
+        ("Under review", _REVIEWED),
+        ("Inquiries", _INQUIRIES),
+        ("Second round", _SECOND),
         ("Won", "status__exact=won"),
         ("Lost", "status__in=lost,accepted,expired"),
     )
     dialogs = (EvidenceDialog, UploadDialog, SubmitDialog, AssignDialog, AcceptDialog)
+
+    list_dialogs = (BulkAssignDialog,)
+
+    def count_tabs(self, _request: HttpRequest) -> Mapping[str, int]:
+        """Return how many wait where somebody has to do something; only open ones are counted."""
+        counts = count_open()
+        return {
+            _WAITING: counts.waiting,
+            _REVIEWED: counts.reviewed,
+            _INQUIRIES: counts.inquiries,
+            _SECOND: counts.second_round,
+        }
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the most urgent first where people answer, the newest first elsewhere."""
@@ -124,9 +152,27 @@ class DisputeAdmin(ObjectAdmin):
         """Add the packet as a file, before the pattern that takes every path for an id."""
         view = self.admin_site.admin_view(self.packet_view)
         return [
+            path(
+                "figures/",
+                self.admin_site.admin_view(self.figures_view),
+                name="disputes_dispute_figures",
+            ),
             path("<slug:object_id>/packet/", view, name="disputes_dispute_packet"),
             *super().get_urls(),
         ]
+
+    def figures_view(self, request: HttpRequest) -> HttpResponse:
+        """Show how disputes ended, and how near the card schemes' limits are."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Dispute figures",
+            "page": figures_page(now=timezone.now()),
+            "dialogs": [],
+        }
+        return TemplateResponse(request, "admin/backoffice/object.html", context)
 
     def packet_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Return the packet: of the draft while there is one to send, else as it was sent."""
@@ -272,15 +318,9 @@ def _outcomes(dispute: Dispute) -> Facts:
         [
             ("Won", str(counts.won)),
             ("Lost", str(counts.lost)),
-            ("Win rate", _rate_in_words(rate)),
+            ("Win rate", rate_in_words(rate)),
         ],
     )
-
-
-def _rate_in_words(rate: WinRate) -> str:
-    if rate.percent is None or not rate.is_telling:
-        return "Too few for a rate"
-    return f"{rate.percent} % (likely {rate.low} to {rate.high} %)"
 
 
 def _details(dispute: Dispute) -> Facts:

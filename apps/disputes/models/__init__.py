@@ -4,6 +4,7 @@ from apps.disputes.models.cases import DisputeCase, Submission
 from apps.disputes.models.disputes import Dispute, DisputeFunds, FraudReport
 from apps.disputes.models.files import StoredFile
 from apps.disputes.models.policies import DisputePolicy
+from apps.disputes.models.standings import SchemeStanding
 from apps.disputes.models.usage import UsageEvidence
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "DisputeFunds",
     "DisputePolicy",
     "FraudReport",
+    "SchemeStanding",
     "StoredFile",
     "Submission",
     "UsageEvidence",

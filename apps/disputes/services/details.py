@@ -1,6 +1,6 @@
 """What else changes on a dispute: its metadata, and who works on it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -42,8 +42,21 @@ def assign_dispute(*, scope: Scope, dispute_id: str, assignee: User | None) -> D
     """
     get_dispute(scope, dispute_id)
     with transaction.atomic():
-        dispute = Dispute.objects.lock(dispute_id)
-        case = find_case(dispute) or DisputeCase(dispute=dispute)
-        case.assignee = assignee
-        case.save()
+        return _assign(Dispute.objects.lock(dispute_id), assignee)
+
+
+def assign_disputes(*, dispute_ids: Collection[str], assignee: User | None) -> None:
+    """Say who works on all of these, or on none of them; the history keeps each change."""
+    with transaction.atomic():
+        # In the order of their ids, as everybody who locks several does.
+        for dispute in (
+            Dispute.objects.select_for_update().filter(pk__in=dispute_ids).order_by("pk")
+        ):
+            _assign(dispute, assignee)
+
+
+def _assign(dispute: Dispute, assignee: User | None) -> DisputeCase:
+    case = find_case(dispute) or DisputeCase(dispute=dispute)
+    case.assignee = assignee
+    case.save()
     return case
