@@ -162,6 +162,10 @@ class RunningSimulator:
         """Change delays and lifetimes until the next reset."""
         self.control("POST", "settings", seconds)
 
+    def exchange(self, currency: str, **rates: str) -> None:
+        """Let the account be in `currency`, at these rates for a unit of others."""
+        self.control("POST", "exchange", {"currency": currency, "rates": rates})
+
     def advance_clock(self, seconds: float) -> None:
         """Jump ahead in the PSPs' time."""
         self.control("POST", "clock", {"advance": seconds})
