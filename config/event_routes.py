@@ -39,4 +39,5 @@ INBOUND: Mapping[str, str] = {
     "payment": "apps.payments.handlers.on_gateway_payment",
     "payout": "apps.payouts.handlers.on_gateway_payout",
     "refund": "apps.payments.handlers.on_gateway_refund",
+    "setup": "apps.setups.handlers.on_gateway_setup",
 }

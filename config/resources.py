@@ -13,6 +13,7 @@ LOADERS: dict[str, str] = {
     "po": "apps.payouts.api.payouts.load_payouts",
     "re": "apps.payments.api.loaders.load_refunds",
     "rv": "apps.fraud.api.reviews.load_reviews",
+    "seti": "apps.setups.api.setups.load_setups",
     "tr": "apps.payments.api.transfers.load_transfers",
     "txn": "apps.ledger.api.balance.load_movements",
 }

@@ -21,6 +21,8 @@ from apps.payments.pages import payer_return
 from apps.payouts.api import accounts, payouts
 from apps.reconciliation.api import views as reconciliation
 from apps.reporting.api import views as reporting
+from apps.setups.api import setups
+from apps.setups.pages import setup_return
 from apps.subscriptions.api import catalog, clocks, invoices, subscriptions
 from apps.subscriptions.api import figures as billing_figures
 from apps.subscriptions.pages import card_page, invoice_page, invoice_pdf
@@ -56,6 +58,13 @@ customer_urls: list[URLPattern | URLResolver] = [
     path("v1/payment_methods/<str:method_id>", methods.MethodDetail.as_view()),
     path("v1/payment_methods/<str:method_id>/attach", methods.MethodAttach.as_view()),
     path("v1/payment_methods/<str:method_id>/detach", methods.MethodDetach.as_view()),
+]
+
+setup_urls: list[URLPattern | URLResolver] = [
+    path("v1/setup_intents", setups.SetupList.as_view()),
+    path("v1/setup_intents/<str:setup_id>", setups.SetupDetail.as_view()),
+    path("v1/setup_intents/<str:setup_id>/confirm", setups.SetupConfirm.as_view()),
+    path("v1/setup_intents/<str:setup_id>/cancel", setups.SetupCancel.as_view()),
 ]
 
 payment_urls: list[URLPattern | URLResolver] = [
@@ -202,7 +211,8 @@ checkout_urls: list[URLPattern | URLResolver] = [
 
 page_urls: list[URLPattern | URLResolver] = [
     path("pay/<str:session_id>", payment_page),
-    path("return/<str:token>", payer_return),
+    path("return/payment/<str:token>", payer_return),
+    path("return/setup/<str:token>", setup_return),
     path("pay/<str:session_id>/status", payment_status),
     path("invoices/<str:token>", invoice_page),
     path("invoices/<str:token>/pdf", invoice_pdf),
@@ -256,6 +266,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *operations_urls,
     *event_urls,
     *customer_urls,
+    *setup_urls,
     *payment_urls,
     *billing_urls,
     *checkout_urls,

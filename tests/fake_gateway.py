@@ -30,6 +30,9 @@ from apps.gateways.base import (
     RefundResult,
     RefundState,
     Settlement,
+    SetupRequest,
+    SetupResult,
+    SetupState,
     StoredMethod,
 )
 from apps.gateways.errors import GatewayError, GatewayRejected
@@ -88,6 +91,8 @@ class FakeGateway:
     refunds: dict[str, RefundResult] = field(default_factory=dict)
     refund_state: RefundState = RefundState.SUCCEEDED
     payouts: dict[str, PayoutResult] = field(default_factory=dict)
+    setups: dict[str, SetupResult] = field(default_factory=dict)
+    setup_script: list[SetupResult] = field(default_factory=list)
     payout_state: PayoutState = PayoutState.PAID
     disputes: dict[str, DisputeResult] = field(default_factory=dict)
     fraud_warnings: dict[str, FraudWarning] = field(default_factory=dict)
@@ -241,6 +246,23 @@ class FakeGateway:
     ) -> StoredMethod:
         stored = StoredMethod(token=f"pm_fake_{token}", details=replace(VISA, type=type))
         return self._do("store_method", key, lambda: stored)
+
+    def set_up_method(self, request: SetupRequest) -> SetupResult:
+        return self._do("set_up", request.reference, lambda: self._set_up(request))
+
+    def _set_up(self, request: SetupRequest) -> SetupResult:
+        reference = f"seti_fake_{request.reference}"
+        if reference not in self.setups:
+            done = SetupResult(state=SetupState.SUCCEEDED, reference=reference)
+            self.setups[reference] = (
+                replace(self.setup_script.pop(0), reference=reference)
+                if self.setup_script
+                else done
+            )
+        return self.setups[reference]
+
+    def finish_setup(self, reference: str, *, answer: Mapping[str, str]) -> SetupResult:
+        return self._do("finish_setup", reference, lambda: self.setups[reference])
 
     def attach_method(self, token: str, *, customer_reference: str, key: str) -> StoredMethod:
         return self._do("attach", key, lambda: StoredMethod(token=token, details=VISA))

@@ -33,6 +33,15 @@ class DeclineClass(StrEnum):
     AUTHENTICATION_REQUIRED = "authentication_required"
 
 
+class SetupState(StrEnum):
+    """Where the wish to charge a method later stands at the gateway."""
+
+    PENDING = "pending"
+    REQUIRES_ACTION = "requires_action"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 class RefundState(StrEnum):
     PENDING = "pending"
     SUCCEEDED = "succeeded"
@@ -160,6 +169,32 @@ class PaymentResult:
     method: MethodDetails | None = None
     method_token: str = field(default="", repr=False)
     authorization_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetupRequest:
+    """
+    Have the bank agree that the stored method behind `token` is charged later.
+
+    `reference` is both the idempotency key and our reference at the gateway.
+    """
+
+    reference: str
+    token: str = field(repr=False)
+    method_type: str = "card"
+    off_session: bool = True
+    customer_reference: str = ""
+    return_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetupResult:
+    """How a setup stands at the gateway; `reference` is the gateway's id of it."""
+
+    state: SetupState
+    reference: str
+    decline: Decline | None = None
+    action_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -327,6 +362,7 @@ class EventKind(StrEnum):
     DISPUTE = "dispute"
     PAYOUT = "payout"
     METHOD = "method"
+    SETUP = "setup"
     FRAUD_WARNING = "fraud_warning"
     OTHER = "other"
 
@@ -459,6 +495,12 @@ class Gateway(Protocol):
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
     ) -> StoredMethod:
         """Turn a one-time token (or SEPA IBAN) into a payment method kept at the gateway."""
+
+    def set_up_method(self, request: SetupRequest) -> SetupResult:
+        """Ask the bank, with the payer present, whether a stored method may be charged later."""
+
+    def finish_setup(self, reference: str, *, answer: Mapping[str, str]) -> SetupResult:
+        """Return how a setup stands, as `finish_payment` does for payments."""
 
     def attach_method(self, token: str, *, customer_reference: str, key: str) -> StoredMethod:
         """Tie the method to the gateway's customer, so that it can be charged again."""

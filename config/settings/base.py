@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "apps.payouts",
     "apps.fraud",
     "apps.payments",
+    "apps.setups",
     "apps.disputes",
     "apps.subscriptions",
     "apps.checkout",

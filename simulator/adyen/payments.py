@@ -213,6 +213,10 @@ class Payments:
     def _authorise(self, payment: Payment, cause: Cause) -> None:
         world = self._account.world
         payment.result = ResultCode.AUTHORISED
+        if payment.amount == 0:
+            # The card was verified: nothing is held, and no books have an entry of nothing.
+            self.notify_authorisation(payment, cause)
+            return
         charge = self._enter(payment, ChargeStatus.AUTHORIZED)
         if payment.is_manual:
             lifetime = world.settings.authorization_lifetime

@@ -28,6 +28,9 @@ from apps.gateways.base import (
     RefundRequest,
     RefundResult,
     RefundState,
+    SetupRequest,
+    SetupResult,
+    SetupState,
     Timeouts,
 )
 from apps.gateways.errors import GatewayNotSent, GatewayRejected, GatewayUnknown
@@ -453,7 +456,7 @@ def test_a_failed_challenge_is_a_decline_that_asks_for_authentication(
     assert result.decline.error_class is DeclineClass.AUTHENTICATION_REQUIRED
 
 
-def answer_the_bank(waiting: PaymentResult, outcome: str) -> dict[str, str]:
+def answer_the_bank(waiting: PaymentResult | SetupResult, outcome: str) -> dict[str, str]:
     """Press a button of the bank's page; return what the browser takes back to the shop."""
     answer = httpx.post(waiting.action_url, data={"outcome": outcome}, trust_env=False)
     assert answer.status_code == HTTPStatus.SEE_OTHER
@@ -496,6 +499,53 @@ def test_what_the_payer_claims_is_not_believed(
     result = gateway.finish_payment(waiting.reference, answer=brought)
 
     assert (result.state, result.amount_captured) == (PaymentState.REQUIRES_ACTION, 0)
+
+
+def setup_of(gateway: Gateway, card: str) -> SetupRequest:
+    stored = gateway.store_method(type="card", token=card, billing_details={}, key=new_id("pm"))
+    return SetupRequest(
+        reference=f"{new_id('seti')}_1",
+        token=stored.token,
+        return_url="https://shop.example/return",
+    )
+
+
+def test_a_card_is_set_up_for_later_and_charged_without_its_payer(
+    gateway: Gateway, rig: Rig, sim: RunningSimulator
+) -> None:
+    request = setup_of(gateway, rig.one_time_card)
+
+    first = gateway.set_up_method(request)
+    again = gateway.set_up_method(request)
+    paid = gateway.create_payment(request_for(request.token, off_session=True, return_url=""))
+
+    assert first == again
+    assert (first.state, paid.state) == (SetupState.SUCCEEDED, PaymentState.CAPTURED)
+    assert sim.charges(request.reference.rpartition("_")[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"), [("approve", SetupState.SUCCEEDED), ("fail", SetupState.FAILED)]
+)
+def test_a_bank_may_want_to_see_the_payer_first(
+    gateway: Gateway, rig: Rig, outcome: str, state: SetupState
+) -> None:
+    waiting = gateway.set_up_method(setup_of(gateway, rig.challenged_card))
+    assert waiting.state is SetupState.REQUIRES_ACTION
+    brought = answer_the_bank(waiting, outcome)
+
+    done = gateway.finish_setup(waiting.reference, answer=brought)
+
+    assert done.state == state
+    assert (done.decline is not None) == (state == SetupState.FAILED)
+
+
+def test_a_card_that_the_bank_refuses_is_not_set_up(gateway: Gateway, rig: Rig) -> None:
+    result = gateway.set_up_method(setup_of(gateway, "tok_chargeDeclinedStolenCard"))
+
+    assert result.state is SetupState.FAILED
+    assert result.decline is not None
+    assert result.decline.error_class is DeclineClass.TERMINAL
 
 
 def test_an_authentication_without_a_challenge_is_told(gateway: Gateway, rig: Rig) -> None:

@@ -6,10 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
+from apps.common.returns import return_address
 from apps.gateways.base import PaymentState
 from apps.gateways.errors import GatewayUnknown
 from apps.payments.models import PaymentAttempt, PaymentIntent
-from apps.payments.returns import return_address
 from tests.fake_gateway import FakeGateway, challenge
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def waiting(api: Any, gateway: FakeGateway) -> PaymentAttempt:
 
 
 def come_back(attempt_id: str, query: str = "") -> Any:
-    return Client().get(f"{urlsplit(return_address(attempt_id)).path}{query}")
+    return Client().get(f"{urlsplit(return_address('payment', attempt_id)).path}{query}")
 
 
 def test_coming_back_records_what_the_gateway_says_and_leads_on(
@@ -78,9 +78,9 @@ def test_coming_back_while_the_gateway_is_away_leaves_it_to_the_sweep(
 def test_an_address_that_we_did_not_make_leads_nowhere(
     waiting: PaymentAttempt, gateway: FakeGateway
 ) -> None:
-    path = urlsplit(return_address(waiting.id)).path
+    path = urlsplit(return_address("payment", waiting.id)).path
 
-    assert Client().get(f"/return/{waiting.id}").status_code == 404
+    assert Client().get(f"/return/payment/{waiting.id}").status_code == 404
     assert Client().get(f"{path[:-1]}x").status_code == 404
     assert gateway.count("finish") == 0
 

@@ -54,12 +54,18 @@ from apps.gateways.base import (
     PayoutResult,
     RefundRequest,
     RefundResult,
+    SetupRequest,
+    SetupResult,
+    SetupState,
     StoredMethod,
 )
 from apps.gateways.errors import GatewayRejected, GatewayUnknown
 
 # Adyen's answer when nothing carries the reference.
 _NO_SUCH_PAYMENT = "167"
+
+# What nothing is paid in, when a card is verified; any currency would do.
+_VERIFICATION_CURRENCY = "EUR"
 
 # Another answer of the same payer is another request; its key has to fit into 64 characters.
 _KEY_DIGITS = 24
@@ -294,6 +300,27 @@ class AdyenGateway:
         answer = self._calls.store(params, key=key)
         return _read(lambda: read_stored(answer))
 
+    def set_up_method(self, request: SetupRequest) -> SetupResult:
+        """
+        Pay nothing with the method: so the bank sees the payer, and takes later charges.
+
+        Source: Adyen's page "Tokenization", zero-value authorisation
+        """
+        wish = PaymentRequest(
+            attempt_id=request.reference,
+            intent_id=request.reference.rpartition("_")[0],
+            amount=0,
+            currency=_VERIFICATION_CURRENCY,
+            token=request.token,
+            method_type=request.method_type,
+            return_url=request.return_url,
+        )
+        return _as_setup(self.create_payment(wish))
+
+    def finish_setup(self, reference: str, *, answer: Mapping[str, str]) -> SetupResult:
+        """Hand on what the payer brought back, as for a payment."""
+        return _as_setup(self.finish_payment(reference, answer=answer))
+
     def attach_method(self, token: str, *, customer_reference: str, key: str) -> StoredMethod:
         """
         Return the method; Adyen knows no attaching.
@@ -362,6 +389,25 @@ class AdyenGateway:
         if not facts:
             raise GatewayRejected("nothing was told about such a payment")
         return fold_payment(facts)
+
+
+_SETUP_STATES = {
+    PaymentState.CAPTURED: SetupState.SUCCEEDED,
+    PaymentState.AUTHORIZED: SetupState.SUCCEEDED,
+    PaymentState.REQUIRES_ACTION: SetupState.REQUIRES_ACTION,
+    PaymentState.PENDING: SetupState.PENDING,
+    PaymentState.DECLINED: SetupState.FAILED,
+    PaymentState.VOIDED: SetupState.FAILED,
+}
+
+
+def _as_setup(payment: PaymentResult) -> SetupResult:
+    return SetupResult(
+        state=_SETUP_STATES[payment.state],
+        reference=payment.reference,
+        decline=payment.decline,
+        action_url=payment.action_url,
+    )
 
 
 def _payment_params(request: PaymentRequest) -> dict[str, Any]:

@@ -138,6 +138,9 @@ def _signed_text(item: Mapping[str, Any]) -> str:
 
 def _event_of(fact: Fact) -> GatewayEvent:
     kind = _KINDS.get(fact.code, EventKind.OTHER)
+    if fact.code == "AUTHORISATION" and fact.amount == 0:
+        # Nobody pays nothing: the card was verified, to be charged later.
+        kind = EventKind.SETUP
     ours = fact.merchant_reference
     return GatewayEvent(
         # Adyen has no ids of events; these three are what makes one unique.
@@ -147,7 +150,7 @@ def _event_of(fact: Fact) -> GatewayEvent:
         reference=fact.reference,
         occurred_at=fact.occurred_at,
         payment_reference=fact.payment_reference,
-        attempt_id=ours if kind == EventKind.PAYMENT else "",
+        attempt_id=ours if kind in {EventKind.PAYMENT, EventKind.SETUP} else "",
         refund_id=ours if kind == EventKind.REFUND else "",
     )
 

@@ -20,12 +20,14 @@ from apps.gateways.base import (
     RefundResult,
     RefundState,
     Settlement,
+    SetupResult,
+    SetupState,
     StoredMethod,
 )
 from apps.gateways.declines import STRIPE_REASONS, classify_decline
 
 Object = Mapping[str, Any]
-_State = TypeVar("_State", PaymentState, RefundState, PayoutState, DisputeState)
+_State = TypeVar("_State", PaymentState, RefundState, PayoutState, DisputeState, SetupState)
 
 
 class Unreadable(Exception):
@@ -51,6 +53,15 @@ _REFUND_STATES = {
     "canceled": RefundState.CANCELED,
 }
 
+
+_SETUP_STATES = {
+    "requires_confirmation": SetupState.PENDING,
+    "processing": SetupState.PENDING,
+    "requires_action": SetupState.REQUIRES_ACTION,
+    "succeeded": SetupState.SUCCEEDED,
+    "requires_payment_method": SetupState.FAILED,
+    "canceled": SetupState.FAILED,
+}
 
 _PAYOUT_STATES = {
     "pending": PayoutState.PENDING,
@@ -118,6 +129,23 @@ def read_decline(error: Object) -> Decline:
         message=reason.advice,
         network_code=_optional_text(error, "network_decline_code"),
         advice_code=advice_code,
+    )
+
+
+def read_setup(setup: Object) -> SetupResult:
+    """
+    Return what a setup intent says.
+
+    :raises Unreadable: a field is missing or of another type
+    """
+    _check_is(setup, "setup_intent")
+    state = _one_of(setup, "status", _SETUP_STATES)
+    error = _nested(setup, "last_setup_error")
+    return SetupResult(
+        state=state,
+        reference=_text(setup, "id"),
+        decline=read_decline(error) if state == SetupState.FAILED else None,
+        action_url=_optional_text(_nested(_nested(setup, "next_action"), "redirect_to_url"), "url"),
     )
 
 

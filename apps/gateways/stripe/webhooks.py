@@ -36,7 +36,7 @@ _KINDS = {
     "dispute": EventKind.DISPUTE,
     "payout": EventKind.PAYOUT,
     "payment_method": EventKind.METHOD,
-    "setup_intent": EventKind.METHOD,
+    "setup_intent": EventKind.SETUP,
     "mandate": EventKind.METHOD,
     "radar.early_fraud_warning": EventKind.FRAUD_WARNING,
 }

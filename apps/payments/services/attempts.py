@@ -9,6 +9,7 @@ from django.db.models import F
 
 from apps.common.logs import about
 from apps.common.origin import CLOCK, Origin, Scope
+from apps.common.returns import return_address
 from apps.common.transactions import release_connection
 from apps.gateways.base import NetworkCard, PaymentRequest, PaymentResult, PaymentState
 from apps.gateways.calls import call_gateway, may_repeat, note_first_call, running_clock
@@ -23,7 +24,6 @@ from apps.gateways.rates import note_outcome
 from apps.gateways.registry import get_gateway
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.policies import FENCE_LOOK, INLINE_BUDGET, LEASE, REPLAY_WINDOW
-from apps.payments.returns import return_address
 from apps.payments.selectors import get_attempt, get_attempt_and_intent
 from apps.payments.services.record import Outcome, record
 from apps.payments.services.step import Reply
@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 # Below this much of the budget another call could not finish, so none is begun.
 _LEAST_TIME_FOR_A_CALL = timedelta(seconds=0.3)
+
+# The part of the return address that leads to payments.
+RETURN_KIND = "payment"
 
 
 def run_attempt(
@@ -141,7 +144,7 @@ def build_request(
         and not attempt.waits_for,
         off_session=intent.off_session,
         customer_reference=method.customer_references.get(attempt.gateway, ""),
-        return_url=return_address(attempt.id),
+        return_url=return_address(RETURN_KIND, attempt.id),
         description=intent.description,
         statement_descriptor=intent.statement_descriptor,
         request_three_d_secure=attempt.request_three_d_secure,

@@ -1,0 +1,184 @@
+"""`/v1/setup_intents` and its actions."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.api.fields import (
+    BooleanField,
+    EnumField,
+    IdField,
+    ListField,
+    MetadataField,
+    TextField,
+    merge_metadata,
+)
+from apps.api.lists import ListSchema, list_page
+from apps.api.schemas import RequestSchema
+from apps.api.views import ApiView, Json
+from apps.common.errors import InvalidParameter, ResourceMissing
+from apps.common.origin import Scope
+from apps.setups.api.shapes import SETUP_INTENT, SETUP_INTENTS
+from apps.setups.errors import SetupDeclined
+from apps.setups.models import SetupIntent
+from apps.setups.objects import render_setup
+from apps.setups.selectors import get_setup
+from apps.setups.services.setups import cancel_setup, confirm_setup, create_setup
+from apps.setups.states import Usage
+from apps.vault.errors import GatewaysAway
+
+CANCELLATION_REASONS = ["abandoned", "requested_by_customer", "duplicate"]
+
+
+class AutomaticPaymentMethods(RequestSchema):
+    """Stripe's switch; our gateways decide by the payment method, so it changes nothing."""
+
+    enabled = BooleanField()
+    allow_redirects = EnumField(["always", "never"], required=False)
+
+
+class CreateSetup(RequestSchema):
+    customer = IdField("cus", required=False)
+    payment_method = TextField(required=False, min_length=1, max_length=255)
+    usage = EnumField(Usage.values, required=False)
+    description = TextField(required=False, max_length=1000)
+    metadata = MetadataField()
+    confirm = BooleanField(required=False, default=False)
+    return_url = TextField(required=False, max_length=2048)
+    payment_method_types = ListField(EnumField(["card"]), required=False)
+    automatic_payment_methods = AutomaticPaymentMethods(required=False)
+
+
+class ConfirmSetup(RequestSchema):
+    client_secret = TextField(required=False, max_length=200)
+    payment_method = TextField(required=False, min_length=1, max_length=255)
+    return_url = TextField(required=False, max_length=2048)
+
+
+class CancelSetup(RequestSchema):
+    cancellation_reason = EnumField(CANCELLATION_REASONS, required=False)
+
+
+class RetrieveSetup(RequestSchema):
+    client_secret = TextField(required=False, max_length=200)
+
+
+class ListSetups(ListSchema):
+    customer = IdField("cus", required=False)
+    payment_method = IdField("pm", required=False)
+
+
+class SetupView(ApiView):
+    resource = "setup_intents"
+    expandable = frozenset({"customer", "payment_method"})
+    # The gateway is asked with no transaction open.
+    transactional_answer = False
+
+    def check_secret(self, setup: SetupIntent, client_secret: str | None) -> None:
+        """Let a publishable key see only the setup whose client secret it shows."""
+        is_asked = self.caller.is_publishable or client_secret is not None
+        if is_asked and client_secret != setup.client_secret:
+            raise ResourceMissing(resource="setup_intent", id=setup.id, param="client_secret")
+
+    def confirmed(self, setup_id: str, params: dict[str, Any], now: datetime) -> Json:
+        """Confirm, and answer as Stripe does: the object, or the bank's refusal."""
+        setup = confirm_setup(
+            scope=self.scope,
+            setup_id=setup_id,
+            payment_method=params.get("payment_method", ""),
+            return_url=_return_url(params),
+            origin=self.origin,
+            now=now,
+        )
+        error = setup.last_setup_error
+        if error is None:
+            return render_setup(setup)
+        if error["type"] == "api_error":
+            raise GatewaysAway
+        raise SetupDeclined(error, setup=render_setup(setup))
+
+
+def _return_url(params: dict[str, Any]) -> str:
+    url = str(params.get("return_url", ""))
+    if url and not url.startswith(("https://", "http://")):
+        raise InvalidParameter("return_url must be an http(s) address.", param="return_url")
+    return url
+
+
+class SetupList(SetupView):
+    schemas = {"GET": ListSetups, "POST": CreateSetup}
+    answers = {"GET": SETUP_INTENTS, "POST": SETUP_INTENT}
+
+    def get(self, _request: HttpRequest) -> Json:
+        params = self.load()
+        rows = SetupIntent.objects.filter(
+            merchant_id=self.scope.merchant_id, livemode=self.scope.livemode
+        )
+        for name in ("customer", "payment_method"):
+            if name in params:
+                rows = rows.filter(**{f"{name}_id": params[name]})
+        return list_page(rows, params, url="/v1/setup_intents", show=render_setup)
+
+    def post(self, _request: HttpRequest) -> Json:
+        now = timezone.now()
+        params = self.load()
+        fields = {
+            "customer_id": params.get("customer", ""),
+            "payment_method_id": params.get("payment_method", ""),
+            "usage": params.get("usage", str(Usage.OFF_SESSION)),
+            "description": params.get("description", ""),
+            "metadata": merge_metadata({}, params.get("metadata")),
+            "return_url": _return_url(params),
+        }
+        setup = create_setup(scope=self.scope, fields=fields, origin=self.origin, now=now)
+        return self.confirmed(setup.id, {}, now) if params["confirm"] else render_setup(setup)
+
+
+class SetupDetail(SetupView):
+    schemas = {"GET": RetrieveSetup}
+    answers = {"GET": SETUP_INTENT}
+    publishable_methods = frozenset({"GET"})
+
+    def get(self, _request: HttpRequest, setup_id: str) -> Json:
+        params = self.load()
+        setup = get_setup(self.scope, setup_id)
+        self.check_secret(setup, params.get("client_secret"))
+        return render_setup(setup)
+
+
+class SetupConfirm(SetupView):
+    schemas = {"POST": ConfirmSetup}
+    answers = {"POST": SETUP_INTENT}
+    publishable_methods = frozenset({"POST"})
+
+    def post(self, _request: HttpRequest, setup_id: str) -> Json:
+        params = self.load()
+        self.check_secret(get_setup(self.scope, setup_id), params.get("client_secret"))
+        return self.confirmed(setup_id, params, timezone.now())
+
+
+class SetupCancel(SetupView):
+    schemas = {"POST": CancelSetup}
+    answers = {"POST": SETUP_INTENT}
+    transactional_answer = True
+
+    def post(self, _request: HttpRequest, setup_id: str) -> Json:
+        params = self.load()
+        setup = cancel_setup(
+            scope=self.scope,
+            setup_id=setup_id,
+            reason=params.get("cancellation_reason", "requested_by_customer"),
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_setup(setup)
+
+
+def load_setups(ids: set[str], scope: Scope) -> dict[str, dict[str, Any]]:
+    """Return the setup intents with these ids, for `expand[]`."""
+    rows = SetupIntent.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    return {row.id: render_setup(row) for row in rows}

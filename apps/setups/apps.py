@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class SetupsConfig(AppConfig):
+    name = "apps.setups"
