@@ -130,6 +130,7 @@ CATALOG: Mapping[str, Sequence[str]] = {
         "test_helpers.test_clock.internal_failure",
         "test_helpers.test_clock.ready",
     ),
+    "apps.vault.api.shapes.MANDATE": ("mandate.created", "mandate.updated"),
     "apps.vault.api.shapes.PAYMENT_METHOD": (
         "payment_method.attached",
         "payment_method.automatically_updated",

@@ -54,6 +54,7 @@ customer_urls: list[URLPattern | URLResolver] = [
         "v1/customers/<str:customer_id>/payment_methods/<str:method_id>",
         methods.CustomerMethodDetail.as_view(),
     ),
+    path("v1/mandates/<str:mandate_id>", methods.MandateDetail.as_view()),
     path("v1/payment_methods", methods.MethodList.as_view()),
     path("v1/payment_methods/<str:method_id>", methods.MethodDetail.as_view()),
     path("v1/payment_methods/<str:method_id>/attach", methods.MethodAttach.as_view()),

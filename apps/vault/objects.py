@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from apps.vault.models import PaymentMethod
+from apps.vault.models import Mandate, PaymentMethod
+from apps.vault.states import Acceptance
 
 _NO_BILLING_DETAILS = {"address": None, "email": None, "name": None, "phone": None}
 
@@ -43,3 +44,29 @@ def render_method(method: PaymentMethod) -> dict[str, Any]:
             "last4": method.last4 or None,
         }
     return shown
+
+
+def render_mandate(mandate: Mandate) -> dict[str, Any]:
+    """Return the mandate as `mandate`."""
+    acceptance: dict[str, Any] = {
+        "accepted_at": int(mandate.accepted_at.timestamp()),
+        "type": str(mandate.acceptance),
+        "offline": {} if mandate.acceptance == Acceptance.OFFLINE else None,
+        "online": None,
+    }
+    if mandate.acceptance == Acceptance.ONLINE:
+        acceptance["online"] = {"ip_address": mandate.ip, "user_agent": mandate.user_agent}
+    return {
+        "id": mandate.id,
+        "object": "mandate",
+        "customer_acceptance": acceptance,
+        "livemode": mandate.livemode,
+        "multi_use": {},
+        "payment_method": mandate.payment_method_id,
+        "payment_method_details": {
+            "type": "sepa_debit",
+            "sepa_debit": {"reference": mandate.reference, "url": None},
+        },
+        "status": "active" if mandate.is_active else "inactive",
+        "type": "multi_use",
+    }

@@ -19,7 +19,6 @@ from apps.outbox.services import EventDraft, publish
 from apps.payments.errors import (
     CheckoutAlreadyExists,
     ConcurrentChange,
-    GatewayFailed,
     PaymentOrderAlreadyExists,
 )
 from apps.payments.models import Checkout, PaymentIntent, PaymentOrder
@@ -165,18 +164,15 @@ def _stored_method(scope: Scope, wish: CheckoutWish, *, now: datetime) -> str:
     if len(wish.orders) == 1:
         return ""
     key = f"{scope.merchant_id}_{wish.checkout_id}_method"
-    try:
-        method = create_method(
-            scope=scope,
-            type="card",
-            token=wish.payment_method,
-            billing_details={},
-            metadata={},
-            key=key,
-            now=now,
-        )
-    except GatewayError as error:
-        raise GatewayFailed from error
+    method = create_method(
+        scope=scope,
+        type="card",
+        token=wish.payment_method,
+        billing_details={},
+        metadata={},
+        key=key,
+        now=now,
+    )
     return method.id
 
 

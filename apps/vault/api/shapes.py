@@ -17,4 +17,18 @@ PAYMENT_METHOD = Shape(
     },
     optional={"card": MAP, "sepa_debit": MAP},
 )
+MANDATE = Shape(
+    "Mandate",
+    "mandate",
+    {
+        "id": TEXT,
+        "customer_acceptance": MAP,
+        "livemode": BOOLEAN,
+        "multi_use": MAP,
+        "payment_method": EXPANDABLE,
+        "payment_method_details": MAP,
+        "status": one_of(["active", "inactive"]),
+        "type": one_of(["multi_use"]),
+    },
+)
 PAYMENT_METHODS = ListOf(PAYMENT_METHOD)

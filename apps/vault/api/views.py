@@ -1,5 +1,6 @@
 """`/v1/payment_methods`, and a customer's own."""
 
+from ipaddress import ip_address
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
@@ -11,20 +12,30 @@ from apps.api.fields import (
     IntegerField,
     MetadataField,
     TextField,
+    TimestampField,
     merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
-from apps.common.errors import DomainError
+from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
 from apps.common.origin import Scope
 from apps.customers.selectors import get_customer
-from apps.vault.api.shapes import PAYMENT_METHOD, PAYMENT_METHODS
+from apps.vault.api.shapes import MANDATE, PAYMENT_METHOD, PAYMENT_METHODS
 from apps.vault.models import PaymentMethod
-from apps.vault.objects import render_method
+from apps.vault.objects import render_mandate, render_method
 from apps.vault.selectors import get_method
-from apps.vault.services import attach_method, create_method, detach_method, update_method
+from apps.vault.services import (
+    MandateAcceptance,
+    attach_method,
+    create_debit_method,
+    create_method,
+    detach_method,
+    update_method,
+)
+from apps.vault.services.mandates import get_mandate
+from apps.vault.states import Acceptance
 
 
 class DetailsMissing(DomainError):
@@ -57,10 +68,26 @@ class SepaDebit(RequestSchema):
     iban = TextField(min_length=5, max_length=42)
 
 
+class OnlineAcceptance(RequestSchema):
+    ip_address = TextField(min_length=3, max_length=45)
+    user_agent = TextField(min_length=1, max_length=500)
+
+
+class CustomerAcceptance(RequestSchema):
+    type = EnumField(Acceptance.values)
+    accepted_at = TimestampField(required=False)
+    online = OnlineAcceptance(required=False)
+
+
+class MandateData(RequestSchema):
+    customer_acceptance = CustomerAcceptance()
+
+
 class CreateMethod(RequestSchema):
     type = EnumField(["card", "sepa_debit"])
     card = CardToken(required=False)
     sepa_debit = SepaDebit(required=False)
+    mandate_data = MandateData(required=False)
     billing_details = BillingDetails(required=False)
     metadata = MetadataField()
 
@@ -102,16 +129,21 @@ class MethodList(MethodView):
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
-        method = create_method(
-            scope=self.scope,
-            type=params["type"],
-            token=_token_of(params),
-            billing_details=params.get("billing_details", {}),
-            metadata=merge_metadata({}, params.get("metadata")),
-            key=new_id("pm"),
-            now=timezone.now(),
-        )
-        return render_method(method)
+        return render_method(self._create(params))
+
+    def _create(self, params: dict[str, Any]) -> PaymentMethod:
+        shared: dict[str, Any] = {
+            "scope": self.scope,
+            "billing_details": params.get("billing_details", {}),
+            "metadata": merge_metadata({}, params.get("metadata")),
+            "key": new_id("pm"),
+            "now": timezone.now(),
+        }
+        token = _token_of(params)
+        if params["type"] == "card":
+            return create_method(type="card", token=token, **shared)
+        acceptance = _acceptance_of(params)
+        return create_debit_method(iban=token, acceptance=acceptance, origin=self.origin, **shared)
 
 
 def _token_of(params: dict[str, Any]) -> str:
@@ -119,6 +151,41 @@ def _token_of(params: dict[str, Any]) -> str:
     if kind not in params:
         raise DetailsMissing(type=kind, needed=f"{kind}[{needed}]", param=f"{kind}[{needed}]")
     return str(params[kind][needed])
+
+
+def _acceptance_of(params: dict[str, Any]) -> MandateAcceptance:
+    """Return how the mandate was given: on paper, unless the request tells otherwise."""
+    if "mandate_data" not in params:
+        return MandateAcceptance()
+    given = params["mandate_data"]["customer_acceptance"]
+    online = given.get("online", {})
+    if given["type"] == Acceptance.ONLINE and not online:
+        param = "mandate_data[customer_acceptance][online]"
+        raise DetailsMissing(type="sepa_debit", needed=param, param=param)
+    return MandateAcceptance(
+        type=Acceptance(given["type"]),
+        accepted_at=given.get("accepted_at"),
+        ip=_address(online["ip_address"]) if online else None,
+        user_agent=online.get("user_agent", ""),
+    )
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        param = "mandate_data[customer_acceptance][online][ip_address]"
+        raise InvalidParameter(f"{param} must be an IP address.", param=param) from None
+
+
+class MandateDetail(ApiView):
+    resource = "mandates"
+    answers = {"GET": MANDATE}
+    expandable = frozenset({"payment_method"})
+
+    def get(self, _request: HttpRequest, mandate_id: str) -> Json:
+        self.load()
+        return render_mandate(get_mandate(self.scope, mandate_id))
 
 
 class MethodDetail(MethodView):

@@ -1,7 +1,9 @@
 """Store, attach, change and detach payment methods, and keep them chargeable."""
 
+from apps.vault.services.mandates import MandateAcceptance
 from apps.vault.services.methods import (
     attach_method,
+    create_debit_method,
     create_method,
     describe_method,
     detach_method,
@@ -10,7 +12,9 @@ from apps.vault.services.methods import (
 )
 
 __all__ = [
+    "MandateAcceptance",
     "attach_method",
+    "create_debit_method",
     "create_method",
     "describe_method",
     "detach_method",

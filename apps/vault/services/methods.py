@@ -21,6 +21,7 @@ from apps.vault.errors import GatewaysAway, MethodAlreadyAttached, MethodDetache
 from apps.vault.models import GatewayCustomer, GatewayToken, PaymentMethod
 from apps.vault.policies import ONE_TIME_PREFIX, choose_takers
 from apps.vault.selectors import ChargeableMethod, get_method
+from apps.vault.services.mandates import MandateAcceptance, end_mandate, take_mandate
 from apps.vault.services.network import end_network_token, provision_network_token
 from apps.vault.services.publishing import publish_method
 from apps.vault.tokens import digest_of, seal
@@ -86,7 +87,7 @@ def create_method(
     now: datetime,
 ) -> PaymentMethod:
     """
-    Exchange a one-time token (or IBAN) for a payment method and keep it.
+    Exchange a one-time token for a payment method and keep it.
 
     Each gateway that takes the token keeps the method, so that any of them can charge it; one that
     is away now is left out. `key` makes the exchange idempotent at the gateways.
@@ -95,32 +96,80 @@ def create_method(
     :raises GatewaysAway: none could be reached; nothing was stored
     Source: ruling C12
     """
+    kept = _exchange(type=type, token=token, billing_details=billing_details, key=key)
+    with transaction.atomic():
+        method = _insert(
+            scope, kept, type=type, billing_details=billing_details, metadata=metadata, now=now
+        )
+    if token.startswith(ONE_TIME_PREFIX):
+        provision_network_token(method=method, token=token, now=now)
+    return method
+
+
+def create_debit_method(
+    *,
+    scope: Scope,
+    iban: str,
+    acceptance: MandateAcceptance,
+    billing_details: Mapping[str, Any],
+    metadata: Mapping[str, str],
+    key: str,
+    origin: Origin,
+    now: datetime,
+) -> PaymentMethod:
+    """
+    Keep a bank account together with its payer's mandate; `acceptance` tells how that was given.
+
+    :raises TokenRefused: it is no IBAN that the gateway takes
+    :raises GatewaysAway: none could be reached; nothing was stored
+    """
+    kept = _exchange(type="sepa_debit", token=iban, billing_details=billing_details, key=key)
+    with transaction.atomic():
+        method = _insert(
+            scope, kept, type="sepa_debit", billing_details=billing_details, metadata=metadata,
+            now=now,
+        )  # fmt: skip
+        take_mandate(method=method, acceptance=acceptance, origin=origin, now=now)
+    return method
+
+
+def _exchange(
+    *, type: str, token: str, billing_details: Mapping[str, Any], key: str
+) -> dict[str, StoredMethod]:
     takers = choose_takers(
         token, type=type, takers=settings.TOKENISER_GATEWAYS, preferred=gateway_names()[0]
     )
     release_connection()
-    kept = _store_at(takers, type=type, token=token, billing_details=billing_details, key=key)
-    with transaction.atomic():
-        method = PaymentMethod.objects.create(
-            merchant_id=scope.merchant_id,
-            livemode=scope.livemode,
-            type=type,
-            billing_details=dict(billing_details),
-            metadata=dict(metadata),
-            created_at=now,
-            **_merge_details([stored.details for stored in kept.values()]),
+    return _store_at(takers, type=type, token=token, billing_details=billing_details, key=key)
+
+
+def _insert(
+    scope: Scope,
+    kept: Mapping[str, StoredMethod],
+    *,
+    type: str,
+    billing_details: Mapping[str, Any],
+    metadata: Mapping[str, str],
+    now: datetime,
+) -> PaymentMethod:
+    method = PaymentMethod.objects.create(
+        merchant_id=scope.merchant_id,
+        livemode=scope.livemode,
+        type=type,
+        billing_details=dict(billing_details),
+        metadata=dict(metadata),
+        created_at=now,
+        **_merge_details([stored.details for stored in kept.values()]),
+    )
+    GatewayToken.objects.bulk_create(
+        GatewayToken(
+            payment_method=method,
+            gateway=gateway,
+            token=stored.token,
+            digest=digest_of(stored.token),
         )
-        GatewayToken.objects.bulk_create(
-            GatewayToken(
-                payment_method=method,
-                gateway=gateway,
-                token=stored.token,
-                digest=digest_of(stored.token),
-            )
-            for gateway, stored in kept.items()
-        )
-    if token.startswith(ONE_TIME_PREFIX):
-        provision_network_token(method=method, token=token, now=now)
+        for gateway, stored in kept.items()
+    )
     return method
 
 
@@ -217,6 +266,7 @@ def detach_method(*, scope: Scope, method_id: str, origin: Origin, now: datetime
             Customer.objects.filter(default_payment_method_id=method_id).update(
                 default_payment_method_id=""
             )
+            end_mandate(method=method, origin=origin, now=now)
             publish_method(method, "payment_method.detached", origin=origin, now=now)
     for token in method.tokens.all():
         _detach_at(token)
