@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
@@ -180,4 +180,5 @@ def _is_active(request: HttpRequest, query: str) -> bool:
     asked = request.GET.copy()
     for other in PAGE_NAMES:
         asked.pop(other, None)
-    return asked.urlencode() == query
+    # Compared by meaning: the address writes a comma in its own way.
+    return asked == QueryDict(query)
