@@ -60,6 +60,36 @@ class Decision(models.Model):
         return self.id
 
 
+class Check(models.Model):
+    """
+    What the bank told about the payer when it authorised, and what that means; append-only.
+
+    The checks are the gateway's words: `pass`, `fail`, `unavailable`, `unchecked` or empty.
+    `liability_shifted` says that the bank bears a chargeback for fraud, because it authenticated
+    the payer. `action` is `allow` or `review`.
+    """
+
+    attempt_id = models.CharField(primary_key=True, max_length=40, db_collation="C")
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    intent_id = models.CharField(max_length=40)
+    cvc_check = models.CharField(max_length=20, blank=True)
+    avs_line1_check = models.CharField(max_length=20, blank=True)
+    avs_postal_code_check = models.CharField(max_length=20, blank=True)
+    three_d_secure = models.CharField(max_length=30, blank=True)
+    liability_shifted = models.BooleanField()
+    action = models.CharField(max_length=30, choices=Action.choices)
+    reasons = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "fraud_check"
+        indexes = [models.Index(name="check_intent", fields=["intent_id"])]
+
+    def __str__(self) -> str:
+        return self.attempt_id
+
+
 class Label(models.Model):
     """Somebody's word that a payment was fraud, or was not; `observed_at` is when we heard it."""
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from apps.common.ids import new_id
 from apps.common.origin import Scope
-from apps.gateways.base import Decline, DeclineClass, PaymentResult, PaymentState
+from apps.gateways.base import Decline, DeclineClass, MethodDetails, PaymentResult, PaymentState
 from apps.ledger import recipes
 from apps.ledger.drafts import EntryDraft
 from apps.ledger.recipes import Fact, Share
@@ -19,6 +19,7 @@ from apps.payments.policies import (
     next_check,
     next_poll,
 )
+from apps.payments.services.authorisation import screen_authorisation
 from apps.payments.services.exchange import exchange_capture
 from apps.payments.services.step import Step
 from apps.payments.states import AttemptStatus, ErrorClass, IntentStatus, Operation
@@ -87,17 +88,21 @@ def _take_facts(step: Step, attempt: PaymentAttempt, result: PaymentResult) -> N
     )
     if result.fee is not None:
         attempt.fee = result.fee
-    if result.method is not None and not attempt.method_details:
-        attempt.method_details = asdict(result.method)
-        step.put_method(
-            describe_method(
-                attempt.payment_method_id,
-                result.method,
-                gateway=attempt.gateway,
-                token=result.method_token,
-            )
-        )
+    if result.method is not None:
+        _take_method(step, attempt, result.method, token=result.method_token)
+    if result.state in _MOVES_MONEY and attempt.is_open:
+        screen_authorisation(step, attempt)
     step.put(attempt)
+
+
+def _take_method(step: Step, attempt: PaymentAttempt, method: MethodDetails, *, token: str) -> None:
+    """Describe the method once; what the bank's checks say may come later, with the money."""
+    if not attempt.method_details:
+        step.put_method(
+            describe_method(attempt.payment_method_id, method, gateway=attempt.gateway, token=token)
+        )
+    told = {name: value for name, value in asdict(method).items() if value}
+    attempt.method_details = {**asdict(method), **attempt.method_details, **told}
 
 
 def _held(attempt: PaymentAttempt) -> int:

@@ -16,6 +16,7 @@ from django.db import connection, models
 from apps.common.origin import Origin
 from apps.fraud.objects import render_review
 from apps.fraud.services.assessments import Assessment
+from apps.fraud.services.checks import AuthorisationVerdict
 from apps.ledger.drafts import EntryDraft
 from apps.outbox.services import EventDraft
 from apps.payments.models import PaymentAttempt, PaymentIntent, PaymentOrder, Refund
@@ -67,6 +68,7 @@ class Step:
         self._methods: list[dict[str, Any]] = []
         self._shares: list[Transfer] = []
         self._assessment: Assessment | None = None
+        self._verdict: AuthorisationVerdict | None = None
         self._order_status = self._status_of_order()
 
     @property
@@ -101,6 +103,13 @@ class Step:
         """Keep what risk said about the attempt that this step starts."""
         self._assessment = assessment
         review = assessment.review
+        if review is not None:
+            self.object_event("review.opened", review.id, review.version, render_review(review))
+
+    def put_verdict(self, verdict: AuthorisationVerdict) -> None:
+        """Keep what risk said about the bank's checks."""
+        self._verdict = verdict
+        review = verdict.review
         if review is not None:
             self.object_event("review.opened", review.id, review.version, render_review(review))
 
@@ -151,13 +160,12 @@ class Step:
         }
 
     def _assessment_rows(self) -> dict[str, Any] | None:
-        if self._assessment is None:
-            return None
-        review = self._assessment.review
-        return {
-            "decision": to_row(self._assessment.decision),
-            "review": None if review is None else to_row(review),
-        }
+        rows: dict[str, models.Model | None] = {}
+        if self._assessment is not None:
+            rows |= {"decision": self._assessment.decision, "review": self._assessment.review}
+        if self._verdict is not None:
+            rows |= {"check": self._verdict.check, "review": self._verdict.review}
+        return {name: to_row(row) for name, row in rows.items() if row is not None} or None
 
     def _status_of_order(self) -> OrderStatus | None:
         """Return the status of the payment order that runs as this intent, if one does."""
