@@ -20,7 +20,7 @@ _LITERAL = re.compile(r'"((?:[a-z_]+\.)+(?:[a-z_]+|[a-z_]*\{[a-z_]+\}))"')
 _FIRST_WORDS = {type_.split(".")[0] for type_ in TYPES}
 # Facts end like this; permissions and columns, which look the same, do not.
 _FACT = re.compile(
-    r".*(?:ed|paid|ing|action|near|ready|_end|transit|unknown|uncollectible|failover)"
+    r".*(?:ed|paid|ing|action|near|ready|_end|transit|unknown|uncollectible|failover|verification)"
 )
 # The catalogue of products makes its types out of a kind and a verb.
 _OF_KIND_AND_VERB = re.compile(
