@@ -47,7 +47,7 @@ def test_redoc_shows_resources_and_webhooks_and_no_other_host_answers(
     page.goto(f"{live_server.url}/redoc")
     page.get_by_role("heading", name="Payments API").wait_for(timeout=DRAWING_MS)
     page.get_by_text("payment_intents", exact=True).first.wait_for(state="attached")
-    page.get_by_text("account.created").first.wait_for()
+    page.get_by_role("heading", name="account.created").wait_for()
 
     assert hosts == {live_server.url.removeprefix("http://")}
     assert troubles == []
