@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from demo.checkout_link import open_checkout
 from demo.interrupts import Interrupts, Leave
 from demo.ports import PortTaken
 from demo.screen import Screen, columns
@@ -82,11 +83,13 @@ def show_first_payment(world: World, screen: Screen) -> bool:
 def show_addresses(world: World, screen: Screen) -> None:
     description = world.description()
     base, simulator = world.base_url, world.simulator_url
+    checkout = open_checkout(base_url=base, secret_key=description["secret_key"])
     screen.block(
         "Addresses",
         columns(
             [
                 ("Back-office", f"{base}/admin/"),
+                ("Payment page", checkout),
                 ("API", f"{base}/v1/"),
                 ("API reference", f"{base}/docs"),
                 ("Health", f"{base}/readyz"),

@@ -51,6 +51,7 @@ def build_environment(
         "PUBLIC_BASE_URL": base_url,
         "GATEWAYS": "stripe_main,adyen_main",
         "TOKENISER_GATEWAYS": "stripe_main,adyen_main",
+        "TOKENISER_URL": f"http://{LOOPBACK}:{simulator_port}/fields",
         "GATEWAYS_STRIPE_MAIN_KIND": "stripe",
         "GATEWAYS_STRIPE_MAIN_API_BASE": f"http://{LOOPBACK}:{psp_port}",
         "GATEWAYS_STRIPE_MAIN_API_KEY": "sk_test_simulator",

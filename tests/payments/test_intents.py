@@ -297,6 +297,18 @@ def test_ac_048_partial_capture_releases_the_rest(gateway: FakeGateway) -> None:
     assert list(find_differences()) == []
 
 
+def test_every_reason_cancels_a_payment_whose_payer_is_at_the_bank(gateway: FakeGateway) -> None:
+    for reason in ("abandoned", "duplicate", "requested_by_customer"):
+        gateway.script.append(challenge())
+        waiting = confirmed_intent(amount=1000)
+
+        intent = cancel_intent(
+            scope=SCOPE, intent_id=waiting.id, reason=reason, origin=TESTER, now=timezone.now()
+        )
+
+        assert (intent.status, intent.cancellation_reason) == ("canceled", reason)
+
+
 def test_ac_048_canceled_hold_is_voided_and_cannot_be_captured(gateway: FakeGateway) -> None:
     intent = held_intent()
 

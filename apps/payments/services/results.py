@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 _LIVE = {IntentStatus.PROCESSING, IntentStatus.REQUIRES_ACTION, IntentStatus.REQUIRES_CAPTURE}
 _LOST = {AttemptStatus.FAILED, AttemptStatus.VOIDED}
 
-# The reason of a void that only makes room for the payer's next try.
-ABANDONED = "abandoned"
+# The reason of a void that only makes room for the payer's next try; none that a client can give.
+ABANDONED = "started_over"
 
 _MOVES_MONEY = {PaymentState.AUTHORIZED, PaymentState.CAPTURED}
 
