@@ -78,7 +78,7 @@ def test_a_session_that_is_over_is_not_taken_back_again(client: stripe.StripeCli
         client.v1.checkout.sessions.expire(session.id)
 
     assert refusal.value.http_status == 409
-    assert refusal.value.json_body["error"]["code"] == "checkout_session_not_open"
+    assert "checkout_session_not_open" in str(refusal.value.http_body)
 
 
 def test_a_setup_intent_saves_a_card_for_later(client: stripe.StripeClient) -> None:
