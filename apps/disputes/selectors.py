@@ -7,7 +7,7 @@ from functools import cache
 from typing import cast
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 from django.utils.module_loading import import_string
 
 from apps.common.errors import ResourceMissing
@@ -149,6 +149,11 @@ def find_held(attempt_id: str) -> Held:
             each.status in OPEN_CHARGEBACKS and not each.is_charge_refundable for each in held
         ),
     )
+
+
+def is_disputed() -> Exists:
+    """Return the condition on a charge: the answer of CHARGE_IS_DISPUTED in settings."""
+    return Exists(Dispute.objects.filter(attempt_id=OuterRef("pk")))
 
 
 def count_open() -> OpenCounts:

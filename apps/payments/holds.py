@@ -6,6 +6,7 @@ from functools import cache
 from typing import cast
 
 from django.conf import settings
+from django.db.models import Exists
 from django.utils.module_loading import import_string
 
 
@@ -24,6 +25,12 @@ class Held:
 def find_held(attempt_id: str) -> Held:
     """Ask who settings name; the caller holds the intent's lock, and so do those who answer."""
     return _source(settings.PAYMENT_HOLDS)(attempt_id)
+
+
+def is_disputed() -> Exists:
+    """Return the condition on a charge that somebody disputed it, for `annotate`."""
+    condition: Callable[[], Exists] = import_string(settings.CHARGE_IS_DISPUTED)
+    return condition()
 
 
 @cache

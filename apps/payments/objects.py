@@ -88,7 +88,8 @@ def render_charge(attempt: PaymentAttempt, intent: PaymentIntent) -> dict[str, A
         "currency": attempt.currency.lower(),
         "customer": intent.customer_id or None,
         "description": intent.description or None,
-        "disputed": False,
+        # Only who reads charges asks for it; an event tells of the charge alone.
+        "disputed": getattr(attempt, "is_disputed", False),
         "failure_code": attempt.decline_code or None,
         "failure_message": attempt.message or None,
         "gateway": attempt.gateway,

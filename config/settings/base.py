@@ -367,6 +367,7 @@ RECONCILIATION_APPROVAL_LIMIT = Decimal(env.str("RECONCILIATION_APPROVAL_LIMIT",
 # Who tells payments what disputes hold of a charge: payments lie below disputes.
 PAYMENT_HOLDS = "apps.disputes.selectors.find_held"
 # Who tells disputes what a payment was billed for: billing lies beside disputes.
+CHARGE_IS_DISPUTED = "apps.disputes.selectors.is_disputed"
 DISPUTE_BILLING_EVIDENCE = "apps.subscriptions.evidence.describe_billing"
 
 # --- Vault ----------------------------------------------------------------------------------

@@ -104,3 +104,12 @@ def test_ac_086_a_refund_of_a_disputed_charge_is_refused(api: ApiClient, dispute
     answer = api.post("/v1/refunds", {"payment_intent": dispute.intent_id})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "charge_disputed")
+
+
+def test_a_disputed_charge_says_so(api: ApiClient, dispute: Dispute) -> None:
+    charge = f"ch{dispute.attempt_id.removeprefix('att')}"
+
+    assert api.get(f"/v1/charges/{charge}").json()["disputed"] is True
+    assert [each["disputed"] for each in api.get("/v1/charges").json()["data"]] == [True]
+    intent = api.get(f"/v1/payment_intents/{dispute.intent_id}?expand[]=latest_charge").json()
+    assert intent["latest_charge"]["disputed"] is True

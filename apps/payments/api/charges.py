@@ -11,6 +11,7 @@ from apps.api.views import ApiView, Json
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.payments.api.shapes import CHARGE, CHARGES
+from apps.payments.holds import is_disputed
 from apps.payments.models import PaymentAttempt
 from apps.payments.objects import render_charge
 
@@ -22,9 +23,10 @@ class ListCharges(ListSchema):
 
 def charges_of(scope: Scope) -> QuerySet[PaymentAttempt]:
     """Return the attempts which show as charges."""
-    return PaymentAttempt.objects.filter(
+    rows = PaymentAttempt.objects.filter(
         ~Q(gateway_reference=""), merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).select_related("intent")
+    )
+    return rows.annotate(is_disputed=is_disputed()).select_related("intent")
 
 
 def as_attempt_id(charge_id: str) -> str:

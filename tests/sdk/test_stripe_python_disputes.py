@@ -1,0 +1,93 @@
+"""Stripe's own Python SDK, unmodified: files as evidence, and the answer to a dispute."""
+
+from pathlib import Path
+
+import pytest
+import stripe
+from django.utils import timezone
+
+from apps.common.origin import Origin
+from apps.disputes.services.record import record_dispute
+from apps.gateways.base import GatewayAccount
+from apps.gateways.stripe.adapter import StripeGateway
+from apps.payments.models import PaymentAttempt
+from simulator.testing import RunningSimulator
+from tests.disputes.test_files import pdf
+from tests.live.running import RunningWeb
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.fixture
+def client(web: RunningWeb, secret_key: str) -> stripe.StripeClient:
+    stripe.enable_telemetry = False
+    return stripe.StripeClient(
+        secret_key,
+        base_addresses={"api": web.url, "files": web.url},
+        http_client=stripe.RequestsClient(timeout=20),
+        max_network_retries=0,
+    )
+
+
+def test_evidence_is_uploaded_drafted_and_submitted(
+    client: stripe.StripeClient, simulator: RunningSimulator, tmp_path: Path
+) -> None:
+    paid = client.v1.payment_intents.create(
+        {"amount": 1000, "currency": "eur", "confirm": True, "payment_method": "pm_card_visa"}
+    )
+    hear_of_dispute(simulator, paid.id)
+
+    path = tmp_path / "messages.pdf"
+    path.write_bytes(pdf(2))
+    with path.open("rb") as content:
+        file = client.v1.files.create({"file": content, "purpose": "dispute_evidence"})
+    (dispute,) = client.v1.disputes.list({"payment_intent": paid.id}).data
+    drafted = client.v1.disputes.update(
+        dispute.id,
+        {
+            "evidence": {"customer_name": "Ada", "customer_communication": file.id},
+            "submit": False,
+        },
+    )
+    submitted = client.v1.disputes.update(dispute.id, {"submit": True})
+
+    assert (file.type, file.size, file.purpose) == ("pdf", path.stat().st_size, "dispute_evidence")
+    assert client.v1.files.retrieve(file.id).id == file.id
+    assert (dispute.status, dispute.amount, dispute.reason) == (
+        "needs_response",
+        1000,
+        "fraudulent",
+    )
+    assert drafted.evidence.customer_communication == file.id
+    assert (submitted.status, submitted.evidence_details.submission_count) == ("under_review", 1)
+    with pytest.raises(stripe.APIError) as refusal:
+        client.v1.disputes.update(dispute.id, {"submit": True})
+    assert refusal.value.http_status == 409
+    assert "was submitted already" in str(refusal.value)
+
+
+def test_a_dispute_is_closed(client: stripe.StripeClient, simulator: RunningSimulator) -> None:
+    paid = client.v1.payment_intents.create(
+        {"amount": 1000, "currency": "eur", "confirm": True, "payment_method": "pm_card_visa"}
+    )
+    hear_of_dispute(simulator, paid.id)
+    (dispute,) = client.v1.disputes.list({"payment_intent": paid.id}).data
+
+    closed = client.v1.disputes.close(dispute.id)
+
+    assert closed.status == "accepted"
+
+
+def hear_of_dispute(simulator: RunningSimulator, intent_id: str) -> None:
+    """Let the bank complain, and the platform hear of it as from a webhook."""
+    opened = simulator.control("POST", "disputes", {"reference": intent_id})
+    gateway = StripeGateway(
+        GatewayAccount(name="reader", api_key="sk_test_simulator", api_base=simulator.psp_url)
+    )
+    record_dispute(
+        gateway=PaymentAttempt.objects.get(intent_id=intent_id).gateway,
+        result=gateway.retrieve_dispute(opened["id"]),
+        origin=Origin(actor="gateway:stripe_main"),
+        now=timezone.now(),
+    )
+    gateway.close()
