@@ -18,6 +18,9 @@ _PAYMENTS = (
 _HISTORY = ("outbox.view_event",)
 _APPROVALS = ("backoffice.view_approval",)
 _SELLERS = ("payouts.view_seller", "payouts.view_payout")
+_BILLING = ("subscriptions.view_subscription", "subscriptions.view_invoice")
+_DUNNING = ("subscriptions.view_dunningpolicy", "subscriptions.view_revenuechange")
+_CLOCKS = ("subscriptions.view_testclock",)
 _DISPUTES = ("disputes.view_dispute",)
 _LEDGER = ("ledger.view_account", "ledger.view_journalentry")
 _ROUTING = ("gateways.view_routingrule",)
@@ -56,10 +59,12 @@ REFUND_LIMITS: Mapping[str, RefundLimits] = {
 }
 
 ROLES: Mapping[str, tuple[str, ...]] = {
-    "support_agent": (*_PAYMENTS, *_APPROVALS, *_PII, *_REFUND),
+    "support_agent": (*_PAYMENTS, *_BILLING, *_APPROVALS, *_PII, *_REFUND),
     "support_lead": (
         *_EXPORT,
         *_PAYMENTS,
+        *_BILLING,
+        "subscriptions.change_subscription",
         *_DISPUTES,
         *_HISTORY,
         *_APPROVALS,
@@ -72,6 +77,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "finance": (
         *_EXPORT,
         *_PAYMENTS,
+        *_BILLING,
+        *_DUNNING,
+        "subscriptions.change_invoice",
         *_HISTORY,
         *_APPROVALS,
         *_SELLERS,
@@ -85,6 +93,10 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "finance_lead": (
         *_EXPORT,
         *_PAYMENTS,
+        *_BILLING,
+        *_DUNNING,
+        "subscriptions.change_subscription",
+        "subscriptions.change_invoice",
         *_HISTORY,
         *_APPROVALS,
         *_SELLERS,
@@ -130,6 +142,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "auditor": (
         *_EXPORT,
         *_PAYMENTS,
+        *_BILLING,
+        *_DUNNING,
+        *_CLOCKS,
         *_PIPELINE,
         *_ROUTING,
         *_APPROVALS,
@@ -142,6 +157,10 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "backoffice.view_export",
     ),
     "developer": (
+        *_BILLING,
+        *_CLOCKS,
+        "subscriptions.add_testclock",
+        "subscriptions.change_testclock",
         "payments.view_paymentintent",
         "payments.view_refund",
         *_PIPELINE,

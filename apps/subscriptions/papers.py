@@ -19,7 +19,7 @@ from apps.subscriptions.words import LANGUAGES, WORDS
 def language_of(customer: Customer) -> str:
     """Return the first of the customer's languages that we speak."""
     for locale in customer.preferred_locales:
-        language = locale.replace("_", "-").split("-")[0].lower()
+        language = str(locale).replace("_", "-").split("-")[0].lower()
         if language in LANGUAGES:
             return language
     return LANGUAGES[0]

@@ -26,12 +26,17 @@ from apps.outbox.models import Event, Message
 from apps.payments.models import PaymentIntent, Refund
 from apps.payments.services.refunds import request_refund, run_refund
 from apps.payouts.models import Payout, Seller
+from apps.subscriptions.models import DunningPolicy, Invoice, Subscription, TestClock
+from apps.subscriptions.services.catalog import create_row
+from apps.subscriptions.services.clocks import create_clock
+from apps.subscriptions.states import CollectionMethod
 from apps.webhooks.models import Delivery, DeliveryAttempt, InboundEvent, WebhookEndpoint
 from apps.webhooks.states import DeliveryStatus, EndpointStatus, InboundStatus
 from tests.factories.backoffice import staff
 from tests.factories.fraud import draft_rule
 from tests.factories.payments import SCOPE, TESTER, confirmed_intent, held_intent, stored_method
 from tests.factories.payouts import asked_payout, paid_seller
+from tests.factories.subscriptions import price, subscribe
 from tests.fake_gateway import FakeGateway, decline
 
 
@@ -57,6 +62,9 @@ class House:
     review: Review
     rule: Rule
     routing_rule: RoutingRule
+    subscription: Subscription
+    invoice: Invoice
+    clock: TestClock
 
 
 def furnish(gateway: FakeGateway) -> House:
@@ -75,6 +83,7 @@ def furnish(gateway: FakeGateway) -> House:
     stored_method("stripe_main")
     paid = confirmed_intent(amount=1050, customer_id=customer.id, description="Order 7")
     dispute = disputed_payment(gateway, now=now)
+    subscription, clock = subscribe_customer(customer, now=now)
     refund = request_refund(scope=SCOPE, intent_id=paid.id, amount=50, origin=TESTER, now=now)
     run_refund(refund_id=refund.id, now=now)
     gateway.script.append(decline("insufficient_funds", DeclineClass.RETRYABLE))
@@ -115,7 +124,22 @@ def furnish(gateway: FakeGateway) -> House:
             origin=TESTER,
             now=now,
         ),
+        subscription=subscription,
+        invoice=Invoice.objects.get(subscription_id=subscription.id),
+        clock=clock,
     )
+
+
+def subscribe_customer(customer: Customer, *, now: datetime) -> tuple[Subscription, TestClock]:
+    """Return a subscription on a test clock, with a dunning policy."""
+    clock = create_clock(scope=SCOPE, name="A year", frozen_time=now, origin=TESTER, now=now)
+    policy = DunningPolicy(name="Standard", is_default=True)
+    create_row(policy, scope=SCOPE, origin=TESTER, now=now)
+    customer.test_clock_id = clock.id
+    customer.save(update_fields=["test_clock_id"])
+    # Sent and not charged: the house counts its payments.
+    terms = {"collection_method": CollectionMethod.SEND_INVOICE}
+    return subscribe(customer, price(4900), now=now, fields=terms), clock
 
 
 def open_review(payment: PaymentIntent, *, now: datetime) -> Review:

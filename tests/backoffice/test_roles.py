@@ -27,21 +27,27 @@ FORBIDDEN, OK, UNPROCESSABLE = 403, 200, 422
 # Role -> what it may see (models) and do (dialogs). The other way round than config/roles.py
 # says it, so that a slip there does not pass here.
 MATRIX: dict[str, tuple[str, str]] = {
-    "support_agent": ("approval customer paymentintent paymentmethod refund", "bulk-refund refund"),
+    "support_agent": (
+        "approval customer invoice paymentintent paymentmethod refund subscription",
+        "bulk-refund refund",
+    ),
     "support_lead": (
-        "approval customer dispute event paymentintent paymentmethod refund",
-        "bulk-refund cancel capture refund",
+        "approval customer dispute event invoice paymentintent paymentmethod refund subscription",
+        "bulk-refund cancel cancel-subscription capture change-plan pause-collection refund"
+        " resume-subscription",
     ),
     "finance": (
-        "account approval customer dispute event journalentry paymentintent paymentmethod payout"
-        " refund seller",
-        "assign bulk-assign bulk-refund cancel-payout evidence pay-out refund upload",
+        "account approval customer dispute dunningpolicy event invoice journalentry paymentintent"
+        " paymentmethod payout refund revenuechange seller subscription",
+        "assign bulk-assign bulk-refund cancel-payout charge-invoice evidence pay-out refund"
+        " upload void-invoice write-off-invoice",
     ),
     "finance_lead": (
-        "account approval customer dispute event journalentry paymentintent paymentmethod payout"
-        " refund seller",
-        "accept assign bulk-assign bulk-refund cancel cancel-payout capture evidence pay-out refund resume"
-        " submit-evidence suspend upload",
+        "account approval customer dispute dunningpolicy event invoice journalentry paymentintent"
+        " paymentmethod payout refund revenuechange seller subscription",
+        "accept assign bulk-assign bulk-refund cancel cancel-payout cancel-subscription capture"
+        " change-plan charge-invoice evidence pause-collection pay-out refund resume"
+        " resume-subscription submit-evidence suspend upload void-invoice write-off-invoice",
     ),
     "risk": (
         "approval customer event paymentintent paymentmethod refund review rule",
@@ -57,15 +63,17 @@ MATRIX: dict[str, tuple[str, str]] = {
         "change create disable discard enable replay resend rotate switch-off switch-on",
     ),
     "auditor": (
-        "account apikey approval customer delivery dispute event inboundevent journalentry"
-        " loggedrequest message paymentintent paymentmethod payout refund routingrule seller"
-        " staffaction staffsession user webhookendpoint",
+        "account apikey approval customer delivery dispute dunningpolicy event inboundevent"
+        " invoice journalentry loggedrequest message paymentintent paymentmethod payout refund"
+        " revenuechange routingrule seller staffaction staffsession subscription testclock user"
+        " webhookendpoint",
         "",
     ),
     "developer": (
-        "apikey delivery event inboundevent loggedrequest message paymentintent refund"
-        " webhookendpoint",
-        "create disable enable replay-webhook resend revoke roll rotate",
+        "apikey delivery event inboundevent invoice loggedrequest message paymentintent refund"
+        " subscription testclock webhookendpoint",
+        "advance-clock create create-clock delete-clock disable enable replay-webhook resend"
+        " revoke roll rotate",
     ),
     "admin": (
         "approval staffaction staffsession user",
@@ -104,6 +112,9 @@ def rows(house: House) -> dict[str, Any]:
         "review": house.review,
         "rule": house.rule,
         "routingrule": house.routing_rule,
+        "subscription": house.subscription,
+        "invoice": house.invoice,
+        "testclock": house.clock,
     }
 
 

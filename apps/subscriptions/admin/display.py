@@ -1,0 +1,111 @@
+"""How billing looks to staff."""
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.backoffice.kit.display import Tone, chip, link, money, words
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.kit.pages import Happening, Panel, Timeline
+from apps.common.origin import Scope
+from apps.outbox.models import Event
+from apps.subscriptions.models import Invoice, Subscription
+from apps.subscriptions.states import InvoiceStatus, SubscriptionStatus
+
+MAX_EVENTS = 100
+S = SubscriptionStatus
+
+_TONES: Mapping[str, Tone] = {
+    S.ACTIVE: Tone.GOOD,
+    S.TRIALING: Tone.BUSY,
+    S.INCOMPLETE: Tone.BUSY,
+    S.PAST_DUE: Tone.WARNING,
+    S.UNPAID: Tone.BAD,
+    InvoiceStatus.PAID: Tone.GOOD,
+    InvoiceStatus.OPEN: Tone.BUSY,
+    InvoiceStatus.UNCOLLECTIBLE: Tone.BAD,
+}
+
+
+class FiguresAdmin(ObjectAdmin):
+    """A list with figures above it."""
+
+    list_before_template = "admin/subscriptions/figures.html"
+
+    def figures(self) -> Sequence[Panel]:
+        """Return what stands above the list."""
+        raise NotImplementedError
+
+    def folded(self) -> Sequence[tuple[str, Sequence[Panel]]]:
+        """Return what stands there folded away, under its titles."""
+        return ()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the figures above the list."""
+        shown = {"panels": self.figures(), "folded": self.folded()}
+        return super().changelist_view(request, {**shown, **(extra_context or {})})
+
+
+def status_chip(status: str) -> SafeString:
+    """Return the status of a subscription or an invoice."""
+    return chip(words(status), _TONES.get(status, Tone.NEUTRAL))
+
+
+def invoice_link(invoice: Invoice) -> SafeString:
+    """Return the way to an invoice's page."""
+    shown = invoice.number or invoice.id
+    return link(reverse("admin:subscriptions_invoice_change", args=[invoice.id]), shown)
+
+
+def subscription_link(subscription_id: str) -> SafeString:
+    """Return the way to a subscription's page."""
+    url = reverse("admin:subscriptions_subscription_change", args=[subscription_id])
+    return link(url, subscription_id)
+
+
+def scope_of(row: Any) -> Scope:
+    """Return the walls within which a service may act on this row."""
+    return Scope(row.merchant_id, row.livemode)
+
+
+def monthly_money(row: Subscription) -> str:
+    """Return what the subscription is worth a month."""
+    return whole_money(row.monthly_revenue, row.currency)
+
+
+def whole_money(amount: Decimal, currency: str) -> str:
+    """Return an amount that may have fractions of a minor unit, rounded to whole ones."""
+    return money(int(amount.quantize(Decimal(1), ROUND_HALF_UP)), currency)
+
+
+def bar(value: float, most: float, label: str) -> SafeString:
+    """Return a bar as long as the value's share of the greatest one."""
+    return format_html(
+        '<meter class="bo-bar" min="0" max="{}" value="{}" aria-label="{}"></meter>',
+        most or 1,
+        value,
+        label,
+    )
+
+
+def timeline(object_id: str) -> Timeline:
+    """Return what has happened to an object of billing."""
+    events = Event.objects.filter(object_id=object_id).order_by("-sequence")[:MAX_EVENTS]
+    return Timeline(
+        "Timeline",
+        [
+            Happening(
+                at=event.created_at,
+                text=words(event.type.rpartition(".")[2]),
+                actor=event.actor,
+            )
+            for event in events
+        ],
+    )
