@@ -43,6 +43,8 @@ CATALOG: Mapping[str, Sequence[str]] = {
         "payment_intent.created",
         "payment_intent.expired",
         "payment_intent.held_for_review",
+        "payment_intent.increment_declined",
+        "payment_intent.increment_requested",
         "payment_intent.outcome_unknown",
         "payment_intent.partially_refunded",
         "payment_intent.payment_failed",

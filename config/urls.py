@@ -73,6 +73,10 @@ payment_urls: list[URLPattern | URLResolver] = [
     path("v1/payment_intents/<str:intent_id>", intents.IntentDetail.as_view()),
     path("v1/payment_intents/<str:intent_id>/confirm", intents.IntentConfirm.as_view()),
     path("v1/payment_intents/<str:intent_id>/capture", intents.IntentCapture.as_view()),
+    path(
+        "v1/payment_intents/<str:intent_id>/increment_authorization",
+        intents.IntentIncrement.as_view(),
+    ),
     path("v1/payment_intents/<str:intent_id>/cancel", intents.IntentCancel.as_view()),
     path("v1/payment_intents/<str:intent_id>/attempts", intents.IntentAttempts.as_view()),
     path("v1/payment_intents/<str:intent_id>/events", intents.IntentEvents.as_view()),

@@ -191,6 +191,14 @@ class RefundTooLarge(Exception):
         super().__init__(f"{requested} of {refundable}")
 
 
+# No card of this world is good for a hold raised to more than this.
+MAX_RAISED_HOLD = 100_000
+
+
+class HoldTooLarge(Exception):
+    """The bank declines to hold more."""
+
+
 class CaptureTooLarge(Exception):
     """More was to be taken than is held."""
 
@@ -235,6 +243,16 @@ class Books:
             fee=None,
             currency=charge.currency,
         )
+
+    def raise_hold(self, charge: Charge, *, amount: int) -> None:
+        """
+        Hold `amount` in all instead of what is held.
+
+        :raises HoldTooLarge: the card is not good for so much
+        """
+        if amount > MAX_RAISED_HOLD:
+            raise HoldTooLarge
+        charge.amount = amount
 
     def void(self, charge: Charge) -> None:
         """Release what is held."""

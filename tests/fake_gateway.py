@@ -151,6 +151,11 @@ class FakeGateway:
     ) -> PaymentResult:
         return self._do("capture", key, lambda: self._capture(reference, amount))
 
+    def increment_payment(
+        self, reference: str, *, amount: int, currency: str, key: str
+    ) -> PaymentResult:
+        return self._do("increment", key, lambda: self.move(reference, amount=amount))
+
     def _capture(self, reference: str, amount: int) -> PaymentResult:
         held = self._get(reference)
         if held.state == PaymentState.VOIDED:

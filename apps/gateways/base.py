@@ -446,6 +446,15 @@ class Gateway(Protocol):
         `answer` is what the payer's browser brought along. It is passed on, never believed.
         """
 
+    def increment_payment(
+        self, reference: str, *, amount: int, currency: str, key: str
+    ) -> PaymentResult:
+        """
+        Hold `amount` in all instead of what is held; the bank may decline, which is a refusal.
+
+        A result with the old amount means that the gateway tells later.
+        """
+
     def void_payment(self, reference: str, *, key: str) -> PaymentResult:
         """Release what is held, or stop a payment that has not moved money yet."""
 

@@ -11,7 +11,7 @@ from apps.gateways.calls import circuit_breaker
 from apps.gateways.registry import gateway_names
 
 # The operations that have a circuit of their own.
-OPERATIONS: Final = ("create", "poll", "capture", "void", "refund", "payout")
+OPERATIONS: Final = ("create", "poll", "increment", "capture", "void", "refund", "payout")
 
 
 def measure_circuits(now: datetime) -> Iterable[Metric]:

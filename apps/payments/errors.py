@@ -89,6 +89,21 @@ class RefundNotCancelable(DomainError):
     template: ClassVar[str] = "{refund} is {status} and cannot be canceled."
 
 
+class AmountNotAboveHold(DomainError):
+    code: ClassVar[str] = "amount_too_small"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "{held} minor units are held already; {requested} is not more."
+
+
+class IncrementDeclined(DomainError):
+    """The bank does not hold more; what it holds already stays held."""
+
+    code: ClassVar[str] = "card_declined"
+    type: ClassVar[str] = "card_error"
+    status: ClassVar[int] = 402
+    template: ClassVar[str] = "The bank declined to hold {requested}; {held} stay held."
+
+
 class GatewayFailed(DomainError):
     """The gateway failed before it took anything; the intent says why and may be tried again."""
 

@@ -36,6 +36,7 @@ class Operation(TextChoices):
     NONE = ""
     CREATE = "create"
     CAPTURE = "capture"
+    INCREMENT = "increment"
     VOID = "void"
     POLL = "poll"
 

@@ -11,7 +11,14 @@ from simulator.adyen.disputes import Disputes
 from simulator.adyen.errors import AdyenError
 from simulator.adyen.fields import Fields, amount, required, text
 from simulator.adyen.records import Payment, ResultCode
-from simulator.books import CaptureTooLarge, ChargeStatus, Refund, RefundStatus, RefundTooLarge
+from simulator.books import (
+    CaptureTooLarge,
+    ChargeStatus,
+    HoldTooLarge,
+    Refund,
+    RefundStatus,
+    RefundTooLarge,
+)
 
 _INSUFFICIENT = "Insufficient balance on payment"
 _WRONG_STATE = "Transaction hasn't been authorised or was finished before"
@@ -47,6 +54,27 @@ class Modifications:
         taken = charge.amount_captured if charge and not reason else value
         own_reference = text(fields, "reference") or payment.reference
         self._notify(payment, cause, "CAPTURE", own_reference, amount=taken, reason=reason)
+        return self._received(payment, cause, fields, value=value)
+
+    def raise_hold(self, reference: str, fields: Fields, cause: Cause) -> dict[str, Any]:
+        """
+        Hold more; a notification tells what the bank said.
+
+        :raises AdyenError: no such payment
+        """
+        payment = self._get(reference)
+        value, _currency = amount(fields)
+        charge = payment.charge
+        reason = _WRONG_STATE
+        if charge is not None and charge.status == ChargeStatus.AUTHORIZED:
+            try:
+                self._account.world.books.raise_hold(charge, amount=value)
+                reason = ""
+            except HoldTooLarge:
+                reason = "Not enough balance"
+        own_reference = text(fields, "reference") or payment.reference
+        code = "AUTHORISATION_ADJUSTMENT"
+        self._notify(payment, cause, code, own_reference, amount=value, reason=reason)
         return self._received(payment, cause, fields, value=value)
 
     def cancel(

@@ -208,6 +208,12 @@ class Adyen:
             ),
             _route(
                 "POST",
+                "payments/ID/amountUpdates",
+                lambda work: changes.raise_hold(work.id, work.fields, work.cause),
+                status=HTTPStatus.CREATED,
+            ),
+            _route(
+                "POST",
                 "payments/ID/cancels",
                 lambda work: changes.cancel_payment(work.id, work.fields, work.cause),
                 status=HTTPStatus.CREATED,

@@ -77,6 +77,7 @@ INTENT_CREATE = (
     INTENT_CONFIRM | INTENT_UPDATE | {"allowed_payment_method_types", "capture_method", "confirm"}
 )
 INTENT_CAPTURE = frozenset({"amount_to_capture", "metadata", "expand"})
+INTENT_INCREMENT = frozenset({"amount", "metadata", "expand"})
 INTENT_CANCEL = frozenset({"cancellation_reason", "expand"})
 INTENT_LIST = PAGE_PARAMS | {"customer"}
 
@@ -186,6 +187,10 @@ def _capture_intent(work: Work) -> dict[str, Any]:
     return show_intent(
         intents.capture(work.id, work.params, work.cause, amount_off=work.amount_off)
     )
+
+
+def _increment_intent(work: Work) -> dict[str, Any]:
+    return show_intent(work.desk.intents.increment(work.id, work.params, work.cause))
 
 
 def _cancel_intent(work: Work) -> dict[str, Any]:
@@ -361,6 +366,12 @@ ENDPOINTS = (
     Endpoint("POST", "payment_intents/*", INTENT_UPDATE, _update_intent),
     Endpoint("POST", "payment_intents/*/confirm", INTENT_CONFIRM, _confirm_intent),
     Endpoint("POST", "payment_intents/*/capture", INTENT_CAPTURE, _capture_intent),
+    Endpoint(
+        "POST",
+        "payment_intents/*/increment_authorization",
+        INTENT_INCREMENT,
+        _increment_intent,
+    ),
     Endpoint("POST", "payment_intents/*/cancel", INTENT_CANCEL, _cancel_intent),
     Endpoint("POST", "setup_intents", SETUP_CREATE, _create_setup),
     Endpoint("GET", "setup_intents/*", _EXPAND, _get_setup),

@@ -2,14 +2,15 @@
 
 import re
 
-from simulator.books import CaptureTooLarge
+from simulator.books import CaptureTooLarge, HoldTooLarge
+from simulator.instruments import INSUFFICIENT_FUNDS
 from simulator.stripe.account import Account, Cause, find
 from simulator.stripe.authentication import REQUESTS
 from simulator.stripe.charging import Charging
-from simulator.stripe.errors import InvalidParameter, InvalidRequest, unexpected_state
+from simulator.stripe.errors import CardDeclined, InvalidParameter, InvalidRequest, unexpected_state
 from simulator.stripe.forms import Params
 from simulator.stripe.methods import Methods, check_chargeable
-from simulator.stripe.objects import show_intent
+from simulator.stripe.objects import show_decline, show_intent
 from simulator.stripe.records import Intent, IntentStatus
 
 _MAX_AMOUNT = 99_999_999
@@ -23,6 +24,7 @@ _CONFIRMABLE = {
     IntentStatus.REQUIRES_ACTION,
 }
 _CANCELABLE = _CONFIRMABLE | {IntentStatus.REQUIRES_CAPTURE}
+_INCREMENTS = ("if_available", "never")
 _CANCELLATION_REASONS = (
     "",
     "duplicate",
@@ -138,6 +140,34 @@ class Intents:
         self._charging.settle(intent, charge, cause, "charge.captured")
         return intent
 
+    def increment(self, reference: str, params: Params, cause: Cause) -> Intent:
+        """
+        Hold more; the bank is asked, and may decline, which leaves what is held.
+
+        :raises InvalidRequest: nothing is held that can grow
+        :raises CardDeclined: the bank said no
+        """
+        intent = self.get(reference)
+        charge = intent.charge
+        is_held = intent.status == IntentStatus.REQUIRES_CAPTURE and intent.can_increment
+        if not is_held or charge is None:
+            raise _unexpected(intent, "incremented")
+        amount = _check_amount(params.required_integer("amount"), intent.currency)
+        if amount <= intent.amount:
+            raise InvalidParameter(
+                "The amount must be greater than the amount currently authorized.",
+                code="amount_too_small",
+                param="amount",
+            )
+        intent.metadata = params.metadata(intent.metadata)
+        try:
+            self._account.world.books.raise_hold(charge, amount=amount)
+        except HoldTooLarge:
+            raise CardDeclined(**show_decline(INSUFFICIENT_FUNDS, charge=charge.id)) from None
+        intent.amount = amount
+        self._charging.tell(intent, "payment_intent.amount_capturable_updated", cause)
+        return intent
+
     def cancel(self, reference: str, params: Params, cause: Cause) -> Intent:
         """
         Stop a payment that has not moved money, and release what is held.
@@ -173,6 +203,9 @@ class Intents:
         card_options = params.part("payment_method_options").part("card")
         if card_options.has("request_three_d_secure"):
             intent.request_three_d_secure = card_options.choice("request_three_d_secure", REQUESTS)
+        if card_options.has("request_incremental_authorization"):
+            wish = card_options.choice("request_incremental_authorization", _INCREMENTS)
+            intent.can_increment = wish == "if_available"
 
     def _change_descriptor(self, intent: Intent, params: Params) -> None:
         for name in ("statement_descriptor", "statement_descriptor_suffix"):

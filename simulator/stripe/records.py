@@ -100,6 +100,7 @@ class Intent:
     setup_future_usage: str | None = None
     transfer_group: str | None = None
     request_three_d_secure: str = "automatic"
+    can_increment: bool = False
     is_off_session: bool = False
     return_url: str = ""
     action_url: str = ""

@@ -198,7 +198,7 @@ def test_gateways_tell_how_they_fare(api: ApiClient, gateways: Any) -> None:
         "id": "stripe_spare",
         "object": "gateway",
         "circuits": dict.fromkeys(
-            ("create", "poll", "capture", "void", "refund", "payout"), "closed"
+            ("create", "poll", "increment", "capture", "void", "refund", "payout"), "closed"
         ),
         "fee_fixed": 0,
         "fee_per_mille": 0,

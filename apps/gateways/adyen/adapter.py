@@ -32,6 +32,7 @@ from apps.gateways.adyen.facts import (
 )
 from apps.gateways.adyen.fold import (
     amount_refundable,
+    find_refused_raise,
     fold_payment,
     fold_refund,
     is_refund_fact,
@@ -153,6 +154,30 @@ class AdyenGateway:
             raise GatewayRejected(f"refused here: {amount} is more than {known.amount}")
         params = {"amount": _amount(amount, currency), "reference": known.attempt_id}
         self._calls.capture(known.reference, params, key=key)
+        return self._payment(reference)
+
+    def increment_payment(
+        self, reference: str, *, amount: int, currency: str, key: str
+    ) -> PaymentResult:
+        """
+        Ask for a larger hold; a notification tells what the bank said.
+
+        Asked again after that, this refuses as the bank did.
+        """
+        known = self._payment(reference)
+        if known.state != PaymentState.AUTHORIZED:
+            raise GatewayRejected(f"refused here: the payment is {known.state}")
+        if known.amount >= amount:
+            return known
+        refused = find_refused_raise(collect_facts(self._journal, reference), amount=amount)
+        if refused is not None:
+            raise GatewayRejected("the bank declined to hold more", code=refused)
+        params = {
+            "amount": _amount(amount, currency),
+            "reference": known.attempt_id,
+            "industryUsage": "delayedCharge",
+        }
+        self._calls.raise_hold(known.reference, params, key=key)
         return self._payment(reference)
 
     def void_payment(self, reference: str, *, key: str) -> PaymentResult:
@@ -424,7 +449,8 @@ def _payment_params(request: PaymentRequest) -> dict[str, Any]:
     if request.capture:
         params["captureDelayHours"] = 0
     else:
-        params["additionalData"] = {"manualCapture": "true"}
+        # A hold that may grow has to be a pre-authorisation from the start.
+        params["additionalData"] = {"manualCapture": "true", "authorisationType": "PreAuth"}
     if request.return_url:
         params["returnUrl"] = request.return_url
     if request.statement_descriptor:

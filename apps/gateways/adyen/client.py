@@ -91,6 +91,15 @@ class AdyenCalls:
         call = self._modifications.capture_authorised_payment
         return self._post(call, params, quote(reference, safe=""), key=key)
 
+    def raise_hold(self, reference: str, params: Object, *, key: str) -> Object:
+        """
+        Ask for a larger hold.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        call = self._modifications.update_authorised_amount
+        return self._post(call, params, quote(reference, safe=""), key=key)
+
     def cancel(self, reference: str, params: Object, *, key: str) -> Object:
         """
         Ask for the release of a hold.

@@ -35,6 +35,7 @@ _REFUSED = frozenset({f"{ANSWER}Refused", f"{ANSWER}Error", f"{ANSWER}Cancelled"
 _RELEASED = frozenset({"CANCELLATION", "TECHNICAL_CANCEL", "EXPIRE", "OFFER_CLOSED"})
 # That a wish was heard tells nothing about the payment.
 _REQUESTS = frozenset({CANCEL_RECEIVED, REFUND_RECEIVED})
+_RAISED = "AUTHORISATION_ADJUSTMENT"
 _CHALLENGED = f"{ANSWER}RedirectShopper"
 _GIVEN_BACK = frozenset({"REFUND"})
 _COME_BACK = frozenset({"REFUND_FAILED", "REFUNDED_REVERSED"})
@@ -53,7 +54,7 @@ def fold_payment(facts: Sequence[Fact]) -> PaymentResult:
     return PaymentResult(
         state=state,
         reference=reference or base.merchant_reference,
-        amount=base.amount,
+        amount=_held(facts, base),
         currency=base.currency,
         attempt_id=base.merchant_reference,
         intent_id=details.get(INTENT, ""),
@@ -116,9 +117,23 @@ def _state_of(facts: Sequence[Fact], *, is_manual: bool) -> PaymentState:
     return PaymentState.PENDING
 
 
+def find_refused_raise(facts: Sequence[Fact], *, amount: int) -> str | None:
+    """Return why the bank declined to hold `amount`, None when it did not."""
+    for each in facts:
+        if each.code == _RAISED and not each.success and each.amount == amount:
+            return _slug(each.reason) or "refused"
+    return None
+
+
+def _held(facts: Sequence[Fact], base: Fact) -> int:
+    """Return what is held: what was asked for first, or the largest hold it was raised to."""
+    raised = [each.amount for each in facts if each.code == _RAISED and each.success]
+    return max([base.amount, *raised])
+
+
 def _captured(facts: Sequence[Fact], base: Fact) -> int:
     # What is taken at once is notified only on request, so the authorisation counts.
-    return _sum(facts, {"CAPTURE"}) - _sum(facts, {"CAPTURE_FAILED"}) or base.amount
+    return _sum(facts, {"CAPTURE"}) - _sum(facts, {"CAPTURE_FAILED"}) or _held(facts, base)
 
 
 def _base_of(facts: Sequence[Fact]) -> Fact:

@@ -29,6 +29,7 @@ _SIGNED = ("pspReference", "originalReference", "merchantAccountCode", "merchant
 _PAYMENT_CODES = frozenset(
     {
         "AUTHORISATION",
+        "AUTHORISATION_ADJUSTMENT",
         "CANCELLATION",
         "CAPTURE",
         "CAPTURE_FAILED",

@@ -135,6 +135,14 @@ class StripeGateway:
         del answer
         return self.retrieve_payment(reference)
 
+    def increment_payment(
+        self, reference: str, *, amount: int, currency: str, key: str
+    ) -> PaymentResult:
+        """Raise the hold; the payment asked for that right when it was authorised."""
+        del currency
+        params = {"amount": amount, "expand": _EXPANDED}
+        return self._change_payment(reference, "increment_authorization", params, key=key)
+
     def void_payment(self, reference: str, *, key: str) -> PaymentResult:
         """Cancel the intent, which releases what is held."""
         return self._change_payment(reference, "cancel", {"expand": _EXPANDED}, key=key)
@@ -358,10 +366,9 @@ def _token_params(request: PaymentRequest) -> Mapping[str, Any]:
 
 def _add_type_params(params: "PaymentIntentCreateParams", request: PaymentRequest) -> None:
     if request.method_type == "card":
-        if request.request_three_d_secure:
-            params["payment_method_options"] = {
-                "card": {"request_three_d_secure": request.request_three_d_secure}
-            }
+        options = _card_options(request)
+        if options:
+            params["payment_method_options"] = {"card": options}
         if request.statement_descriptor:
             # Stripe refuses the whole descriptor for cards: its beginning is the account's own.
             params["statement_descriptor_suffix"] = request.statement_descriptor
@@ -370,6 +377,16 @@ def _add_type_params(params: "PaymentIntentCreateParams", request: PaymentReques
     if request.method_type == "sepa_debit":
         # The payer gave the mandate to us, on our page, before the IBAN was stored.
         params["mandate_data"] = {"customer_acceptance": {"type": "offline"}}
+
+
+def _card_options(request: PaymentRequest) -> Any:
+    options = {}
+    if request.request_three_d_secure:
+        options["request_three_d_secure"] = request.request_three_d_secure
+    if not request.capture:
+        # Has to be asked for beforehand; it costs nothing where the card cannot do it.
+        options["request_incremental_authorization"] = "if_available"
+    return options
 
 
 def _refund_params(request: RefundRequest) -> Mapping[str, Any]:

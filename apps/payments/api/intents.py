@@ -37,6 +37,7 @@ from apps.payments.errors import CardDeclined, GatewayFailed
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.objects import render_attempt, render_intent
 from apps.payments.selectors import get_attempt, get_intent
+from apps.payments.services.increments import check_increment, increment_intent
 from apps.payments.services.intents import (
     Confirmation,
     cancel_intent,
@@ -117,6 +118,10 @@ class ConfirmIntent(RequestSchema):
 class CaptureIntent(RequestSchema):
     amount_to_capture = AmountField(required=False)
     metadata = MetadataField()
+
+
+class IncrementIntent(RequestSchema):
+    amount = AmountField()
 
 
 class CancelIntent(RequestSchema):
@@ -355,6 +360,29 @@ class IntentCapture(IntentView):
         return render_intent(intent)
 
 
+class IntentIncrement(IntentView):
+    schemas = {"POST": IncrementIntent}
+    answers = {"POST": PAYMENT_INTENT}
+
+    def post(self, _request: HttpRequest, intent_id: str) -> Json:
+        """Hold more; `amount` is the new total."""
+        now = timezone.now()
+        amount = self.load()["amount"]
+        resumed = self.resumed(now)
+        if resumed is not None:
+            check_increment(resumed, amount=amount)
+            return render_intent(resumed)
+        intent = increment_intent(
+            scope=self.scope,
+            intent_id=intent_id,
+            amount=amount,
+            origin=self.origin,
+            now=now,
+            reply=self.reply(lambda raised: _answer_increment(raised, amount)),
+        )
+        return render_intent(intent)
+
+
 class IntentCancel(IntentView):
     schemas = {"POST": CancelIntent}
     answers = {"POST": PAYMENT_INTENT}
@@ -379,6 +407,11 @@ class IntentCancel(IntentView):
 def _answer_capture(intent: PaymentIntent) -> Json | None:
     """Answer a capture; one that did not reach the gateway is no answer to keep."""
     return None if intent.status == IntentStatus.REQUIRES_CAPTURE else render_intent(intent)
+
+
+def _answer_increment(intent: PaymentIntent, amount: int) -> Json | None:
+    """Answer a larger hold; while the gateway has not told, and if it refused, none is kept."""
+    return render_intent(intent) if intent.amount >= amount else None
 
 
 def _answer_cancel(intent: PaymentIntent) -> Json | None:

@@ -53,6 +53,7 @@ class PaymentAttempt(StatefulModel):
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     amount_authorized = models.BigIntegerField(default=0)
+    amount_to_hold = models.BigIntegerField(default=0)
     amount_to_capture = models.BigIntegerField(default=0)
     amount_captured = models.BigIntegerField(default=0)
     fee = models.BigIntegerField(null=True)
@@ -123,6 +124,12 @@ class PaymentAttempt(StatefulModel):
     @transition(status, source=_OPEN, target=AttemptStatus.AUTHORIZED)
     def authorize(self, *, amount: int) -> None:
         """Note that the gateway holds the money."""
+        self.amount_authorized = amount
+
+    @transition(status, source=AttemptStatus.AUTHORIZED, target=AttemptStatus.AUTHORIZED)
+    def raise_hold(self, *, amount: int) -> None:
+        """Note that the gateway holds more; all of it is what this attempt is about now."""
+        self.amount = amount
         self.amount_authorized = amount
 
     @transition(status, source=[*_OPEN, AttemptStatus.AUTHORIZED], target=AttemptStatus.CAPTURED)

@@ -158,9 +158,12 @@ class PaymentIntent(EventSourced):
         """The payer did their part, the gateway has not answered yet."""
         self.next_action = None
 
-    @transition(status, source=_WAITING, target=S.REQUIRES_CAPTURE)
-    def hold(self, *, amount_capturable: int, charge: str, **_facts: Any) -> None:
-        """The money is held at the gateway until it is captured."""
+    @transition(status, source=[*_WAITING, S.REQUIRES_CAPTURE], target=S.REQUIRES_CAPTURE)
+    def hold(
+        self, *, amount_capturable: int, charge: str, amount: int | None = None, **_facts: Any
+    ) -> None:
+        """The money is held at the gateway until it is captured; `amount` when it grew."""
+        self.amount = self.amount if amount is None else amount
         self.amount_capturable = amount_capturable
         self.latest_charge_id = charge
         self.next_action = None
@@ -280,6 +283,8 @@ class PaymentIntent(EventSourced):
         "payment_intent.held_for_review": wait_for_review,
         "payment_intent.review_approved": wait,
         "payment_intent.capture_requested": start_capture,
+        "payment_intent.increment_requested": note,
+        "payment_intent.increment_declined": note,
         "payment_intent.void_requested": note,
         "payment_intent.succeeded": succeed,
         "payment_intent.payment_failed": fail,

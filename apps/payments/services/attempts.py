@@ -200,15 +200,8 @@ def _must_wait(attempt: PaymentAttempt) -> bool:
 
 def _resolve(intent: PaymentIntent, attempt: PaymentAttempt, *, now: datetime) -> PaymentResult:
     gateway = get_gateway(attempt.gateway)
-    if attempt.operation == Operation.CAPTURE:
-        return gateway.capture_payment(
-            attempt.gateway_reference,
-            amount=attempt.amount_to_capture,
-            currency=attempt.currency,
-            key=f"{attempt.id}_capture",
-        )
-    if attempt.operation == Operation.VOID:
-        return _void(attempt)
+    if attempt.operation in _CHANGES:
+        return _CHANGES[attempt.operation](attempt)
     if attempt.gateway_reference:
         return gateway.retrieve_payment(attempt.gateway_reference)
     if now - attempt.created_at > REPLAY_WINDOW:
@@ -243,6 +236,32 @@ def _void(attempt: PaymentAttempt) -> PaymentResult:
     except GatewayRejected:
         # It moved on before we came; what it says now is the truth.
         return gateway.retrieve_payment(reference)
+
+
+def _capture(attempt: PaymentAttempt) -> PaymentResult:
+    return get_gateway(attempt.gateway).capture_payment(
+        attempt.gateway_reference,
+        amount=attempt.amount_to_capture,
+        currency=attempt.currency,
+        key=f"{attempt.id}_capture",
+    )
+
+
+def _increment(attempt: PaymentAttempt) -> PaymentResult:
+    return get_gateway(attempt.gateway).increment_payment(
+        attempt.gateway_reference,
+        amount=attempt.amount_to_hold,
+        currency=attempt.currency,
+        key=f"{attempt.id}_hold_{attempt.amount_to_hold}",
+    )
+
+
+# What changes a payment that the gateway has; each has a key of its own and can be repeated.
+_CHANGES: Mapping[str, Callable[[PaymentAttempt], PaymentResult]] = {
+    Operation.CAPTURE: _capture,
+    Operation.INCREMENT: _increment,
+    Operation.VOID: _void,
+}
 
 
 def _call(
@@ -281,7 +300,7 @@ def run_operation(
     :raises ConcurrentChange: the outcome could not be written for others' changes
     """
     attempt, intent = get_attempt_and_intent(attempt_id)
-    if attempt.operation not in {Operation.CAPTURE, Operation.VOID}:
+    if attempt.operation not in _CHANGES:
         return intent
     outcome = _call(
         lambda: _resolve(intent, attempt, now=now), attempt=attempt, clock=running_clock(now)

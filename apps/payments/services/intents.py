@@ -433,7 +433,7 @@ def _void(
 def _start_operation(
     step: Step, attempt: PaymentAttempt, operation: Operation, *, amount: int = 0
 ) -> None:
-    if attempt.operation in {Operation.CAPTURE, Operation.VOID}:
+    if attempt.operation in {Operation.CAPTURE, Operation.INCREMENT, Operation.VOID}:
         raise PaymentInProgress(intent=step.intent.id, attempt=attempt.id)
     attempt.operation = operation
     attempt.amount_to_capture = amount

@@ -1,7 +1,7 @@
 """What follows when a gateway has told how a payment stands. No I/O: all of it lands in a step."""
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from apps.common.ids import new_id
 from apps.common.origin import Scope
@@ -42,7 +42,9 @@ def settle_result(step: Step, attempt: PaymentAttempt, result: PaymentResult) ->
     if _is_known(attempt, result):
         return
     _take_facts(step, attempt, result)
-    is_other = has_another_amount(result, amount=attempt.amount, currency=attempt.currency)
+    is_raised = attempt.operation == Operation.INCREMENT and result.amount == attempt.amount_to_hold
+    asked = attempt.amount_to_hold if is_raised else attempt.amount
+    is_other = has_another_amount(result, amount=asked, currency=attempt.currency)
     if result.state in _MOVES_MONEY and is_other:
         _settle_conflict(step, attempt, result)
     else:
@@ -179,7 +181,7 @@ def _compensate(step: Step, attempt: PaymentAttempt) -> Refund:
 
 def _settle_authorized(step: Step, attempt: PaymentAttempt, result: PaymentResult) -> None:
     if attempt.status == AttemptStatus.AUTHORIZED:
-        _settle_still_authorized(step, attempt)
+        _settle_still_authorized(step, attempt, held=result.amount)
         return
     wanted = is_wanted(step, attempt)
     if wanted:
@@ -220,16 +222,38 @@ def _start_void(step: Step, attempt: PaymentAttempt) -> None:
     step.event("payment_intent.void_requested", attempt=attempt.id)
 
 
-def _settle_still_authorized(step: Step, attempt: PaymentAttempt) -> None:
-    """A capture or void under way has not happened yet; an old hold is let go."""
+def _settle_still_authorized(
+    step: Step, attempt: PaymentAttempt, *, held: int | None = None
+) -> None:
+    """A capture or void under way has not happened yet; a hold may grow; an old one is let go."""
     expires_at = attempt.authorization_expires_at
-    if attempt.operation in {Operation.CAPTURE, Operation.VOID}:
+    if attempt.operation == Operation.INCREMENT:
+        _settle_increment(step, attempt, held=held or attempt.amount_authorized)
+    elif attempt.operation in {Operation.CAPTURE, Operation.VOID}:
         attempt.due_at = next_check(step.now, checks=attempt.checks)
     elif expires_at is not None and step.now >= expires_at:
         attempt.void_reason = "expired"
         _start_void(step, attempt)
     else:
         rest_on_hold(step, attempt)
+
+
+def _settle_increment(step: Step, attempt: PaymentAttempt, *, held: int) -> None:
+    more = held - attempt.amount_authorized
+    if more <= 0:
+        attempt.due_at = next_check(step.now, checks=attempt.checks)
+        return
+    attempt.raise_hold(amount=held)
+    rest_on_hold(step, attempt)
+    step.event(
+        "payment_intent.amount_capturable_updated",
+        attempt=attempt.id,
+        charge=attempt.charge_id,
+        amount_capturable=held,
+        amount=held,
+    )
+    fact = replace(_fact(step, attempt, amount=more), id=f"{attempt.id}_{held}")
+    step.book(recipes.authorisation_raised(fact))
 
 
 def _settle_voided(step: Step, attempt: PaymentAttempt, _result: PaymentResult) -> None:

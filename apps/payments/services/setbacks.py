@@ -23,7 +23,9 @@ def settle_setback(
     """Take a failed call into account; return the attempt with which the payment goes on."""
     if attempt.operation == Operation.CREATE:
         return _settle_failed_create(step, attempt, error, may_reroute=may_reroute)
-    if attempt.operation in {Operation.CAPTURE, Operation.VOID}:
+    if attempt.operation == Operation.INCREMENT:
+        _settle_failed_increment(step, attempt, error)
+    elif attempt.operation in {Operation.CAPTURE, Operation.VOID}:
         _settle_failed_operation(step, attempt, error)
     elif attempt.operation == Operation.POLL:
         attempt.due_at = next_poll(step.now, checks=attempt.checks)
@@ -176,6 +178,22 @@ def _settle_failed_operation(step: Step, attempt: PaymentAttempt, error: Gateway
         attempt.void_reason = ""
         rest_on_hold(step, attempt)
         _hold_again(step, attempt)
+
+
+def _settle_failed_increment(step: Step, attempt: PaymentAttempt, error: GatewayError) -> None:
+    """What is held stays held; a lost answer is asked for again."""
+    is_first_call = attempt.checks == 0
+    if isinstance(error, GatewayRejected):
+        attempt.message = str(error)[:500]
+        rest_on_hold(step, attempt)
+        step.event(
+            "payment_intent.increment_declined", attempt=attempt.id, amount=attempt.amount_to_hold
+        )
+    elif isinstance(error, GatewayNotSent) and is_first_call:
+        rest_on_hold(step, attempt)
+    else:
+        attempt.due_at = next_check(step.now, checks=attempt.checks)
+        step.put(attempt)
 
 
 def _hold_again(step: Step, attempt: PaymentAttempt) -> None:
