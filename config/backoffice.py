@@ -102,6 +102,20 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
     ],
     "Sellers": [
         ("Sellers", "storefront", "admin:payouts_seller_changelist", "payouts.view_seller", ""),
+        (
+            "Payment orders",
+            "shopping_bag",
+            "admin:payments_paymentorder_changelist",
+            "payments.view_paymentorder",
+            "",
+        ),
+        (
+            "Transfers",
+            "move_down",
+            "admin:payouts_transfer_changelist",
+            "payouts.view_transfer",
+            "",
+        ),
         ("Payouts", "outbound", "admin:payouts_payout_changelist", "payouts.view_payout", ""),
     ],
     "Risk": [
@@ -121,6 +135,13 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "menu_book",
             "admin:ledger_journalentry_changelist",
             "ledger.view_journalentry",
+            "",
+        ),
+        (
+            "Exchange rates",
+            "currency_exchange",
+            "admin:ledger_exchangerate_changelist",
+            "ledger.view_exchangerate",
             "",
         ),
     ],
@@ -261,6 +282,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "pm": ("admin:vault_paymentmethod_change", "vault.view_paymentmethod"),
     "acct": ("admin:payouts_seller_change", "payouts.view_seller"),
     "po": ("admin:payouts_payout_change", "payouts.view_payout"),
+    "tr": ("admin:payouts_transfer_change", "payouts.view_transfer"),
+    "ord": ("admin:payments_paymentorder_change", "payments.view_paymentorder"),
     "in": ("admin:subscriptions_invoice_change", "subscriptions.view_invoice"),
     "sub": ("admin:subscriptions_subscription_change", "subscriptions.view_subscription"),
     "mrr": ("admin:subscriptions_revenuechange_change", "subscriptions.view_revenuechange"),

@@ -17,12 +17,17 @@ _PAYMENTS = (
 )
 _HISTORY = ("outbox.view_event",)
 _APPROVALS = ("backoffice.view_approval",)
-_SELLERS = ("payouts.view_seller", "payouts.view_payout")
+_SELLERS = (
+    "payouts.view_seller",
+    "payouts.view_payout",
+    "payouts.view_transfer",
+    "payments.view_paymentorder",
+)
 _BILLING = ("subscriptions.view_subscription", "subscriptions.view_invoice")
 _DUNNING = ("subscriptions.view_dunningpolicy", "subscriptions.view_revenuechange")
 _CLOCKS = ("subscriptions.view_testclock",)
 _DISPUTES = ("disputes.view_dispute",)
-_LEDGER = ("ledger.view_account", "ledger.view_journalentry")
+_LEDGER = ("ledger.view_account", "ledger.view_journalentry", "ledger.view_exchangerate")
 _ROUTING = ("gateways.view_routingrule",)
 _PIPELINE = (
     "outbox.view_event",

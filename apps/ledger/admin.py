@@ -24,11 +24,12 @@ from apps.backoffice.kit.display import (
 )
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
-from apps.ledger.models import Account, Balance, JournalEntry, Posting
+from apps.ledger.models import Account, Balance, ExchangeRate, JournalEntry, Posting
 from apps.ledger.selectors import get_balance
 from apps.ledger.states import Side
 
 POSTINGS_SHOWN = 100
+RATES_SHOWN = 20
 
 # The balances are kept per account, so this reads as many rows as there are accounts.
 _TOTALS = """
@@ -208,6 +209,53 @@ class JournalEntryAdmin(ObjectAdmin):
                     ],
                 ),
             ),
+        )
+
+
+@admin.register(ExchangeRate)
+class ExchangeRateAdmin(ObjectAdmin):
+    """Every rate that a gateway or a publisher told us."""
+
+    search_help_text = "Currency, like EUR, or a pair, like EUR/USD"
+    list_display = ("pair", "rate", "source", "told")
+    ordering = ("-pk",)
+
+    @admin.display(description="Pair")
+    def pair(self, rate: ExchangeRate) -> str:
+        """Return from which currency into which."""
+        return f"{rate.base}/{rate.quote}"
+
+    @admin.display(description="Rate")
+    def rate(self, rate: ExchangeRate) -> str:
+        """Return the exact decimal."""
+        return f"{rate.value.normalize():f}"
+
+    @admin.display(description="As of")
+    def told(self, rate: ExchangeRate) -> Text:
+        """Return when it held."""
+        return moment(rate.as_of)
+
+    def look_up(self, term: str) -> Q | None:
+        """Search by the currency that is changed, or by both."""
+        base, slash, quote = term.upper().partition("/")
+        return Q(base=base, quote=quote) if slash else Q(base=base)
+
+    def page(self, _request: HttpRequest, obj: Any) -> Page:
+        """Return one rate, with those of the same pair that were told around it."""
+        near = ExchangeRate.objects.filter(base=obj.base, quote=obj.quote).order_by("-as_of")
+        return Page(
+            heading=str(obj),
+            subtitle=f"1 {obj.base} = {self.rate(obj)} {obj.quote}",
+            main=(
+                Table(
+                    "Latest of this pair",
+                    ("Rate", "Source", "As of"),
+                    [(self.rate(row), row.source, moment(row.as_of)) for row in near[:RATES_SHOWN]],
+                    empty="There is this one.",
+                    numbers=(0,),
+                ),
+            ),
+            side=(Facts("Details", [("Told by", obj.source), ("As of", moment(obj.as_of))]),),
         )
 
 

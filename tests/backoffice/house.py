@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import Max
 from django.utils import timezone
@@ -22,8 +23,11 @@ from apps.fraud.models import Decision, Review, Rule
 from apps.gateways.base import DeclineClass
 from apps.gateways.models import RoutingRule
 from apps.gateways.services import RoutingWish, create_routing_rule
+from apps.ledger.policies import Rate
+from apps.ledger.services.rates import keep_rates
 from apps.outbox.models import Event, Message
-from apps.payments.models import PaymentIntent, Refund
+from apps.payments.models import Checkout, PaymentIntent, Refund
+from apps.payments.services.orders import CheckoutWish, OrderWish, create_checkout
 from apps.payments.services.refunds import request_refund, run_refund
 from apps.payouts.models import Payout, Seller
 from apps.subscriptions.models import DunningPolicy, Invoice, Subscription, TestClock
@@ -91,6 +95,9 @@ def furnish(gateway: FakeGateway) -> House:
     person = staff(email="rae@shop.example")
     delivery = failed_delivery(now)
     seller = paid_seller(5000)
+    ordered_from(seller, now=now)
+    euros = Rate(base="EUR", quote="USD", value=Decimal("1.08"), source="ecb", as_of=now)
+    keep_rates([euros])
     return House(
         paid=paid,
         held=held_intent(amount=12_340),
@@ -140,6 +147,18 @@ def subscribe_customer(customer: Customer, *, now: datetime) -> tuple[Subscripti
     # Sent and not charged: the house counts its payments.
     terms = {"collection_method": CollectionMethod.SEND_INVOICE}
     return subscribe(customer, price(4900), now=now, fields=terms), clock
+
+
+def ordered_from(seller: Seller, *, now: datetime) -> Checkout:
+    """Return a checkout that nobody has charged yet."""
+    wish = CheckoutWish(
+        checkout_id="basket-1",
+        payment_method="pm_card_visa",
+        orders=[
+            OrderWish(payment_order_id="order-1", seller_id=seller.id, amount=1234, currency="EUR")
+        ],
+    )
+    return create_checkout(scope=SCOPE, wish=wish, origin=TESTER, now=now)
 
 
 def open_review(payment: PaymentIntent, *, now: datetime) -> Review:

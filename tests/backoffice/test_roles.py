@@ -38,13 +38,15 @@ MATRIX: dict[str, tuple[str, str]] = {
     ),
     "finance": (
         "account approval customer dispute dunningpolicy event invoice journalentry paymentintent"
-        " paymentmethod payout refund revenuechange seller subscription",
+        " paymentmethod paymentorder payout refund revenuechange seller subscription"
+        " exchangerate transfer",
         "assign bulk-assign bulk-refund cancel-payout charge-invoice evidence pay-out refund"
         " upload void-invoice write-off-invoice",
     ),
     "finance_lead": (
         "account approval customer dispute dunningpolicy event invoice journalentry paymentintent"
-        " paymentmethod payout refund revenuechange seller subscription",
+        " paymentmethod paymentorder payout refund revenuechange seller subscription"
+        " exchangerate transfer",
         "accept assign bulk-assign bulk-refund cancel cancel-payout cancel-subscription capture"
         " change-plan charge-invoice evidence pause-collection pay-out refund resume"
         " resume-subscription submit-evidence suspend upload void-invoice write-off-invoice",
@@ -65,6 +67,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     "auditor": (
         "account apikey approval customer delivery dispute dunningpolicy event inboundevent"
         " invoice journalentry loggedrequest message paymentintent paymentmethod payout refund"
+        " exchangerate paymentorder transfer"
         " revenuechange routingrule seller staffaction staffsession subscription testclock user"
         " webhookendpoint",
         "",

@@ -6,6 +6,7 @@ from apps.ledger.recipes.fact import Fact, entry, legs, reversed_legs
 from apps.ledger.states import Layer
 
 TRANSFER = "transfer"
+TRANSFER_REVERSAL = "transfer_reversal"
 PAYOUT = "payout"
 
 
@@ -24,7 +25,7 @@ def transferred(fact: Fact, *, seller_id: str) -> EntryDraft:
 def transfer_reversed(fact: Fact, *, seller_id: str) -> EntryDraft:
     """Take a transfer back, in whole or part; refused where the wallet is too empty."""
     moved = _move(fact, (chart.SELLER_PAYABLE, seller_id), (chart.SELLER_SHARES, ""))
-    return entry(fact, "transfer_reversed", "transfer_reversal", moved)
+    return entry(fact, "transfer_reversed", TRANSFER_REVERSAL, moved)
 
 
 def reserve_held(fact: Fact, *, seller_id: str, source_type: str) -> EntryDraft:

@@ -1,67 +1,28 @@
-"""Sellers, their wallets and their payouts in the back-office."""
+"""Whom we pay out: wallets, terms, and paying out by hand."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dialogs import AmountField, Dialog, DialogForm, Outcome, ReasonForm
-from apps.backoffice.kit.display import (
-    NOTHING,
-    Tone,
-    chip,
-    identifier,
-    link,
-    moment,
-    money,
-    stacked,
-    words,
-)
+from apps.backoffice.kit.display import NOTHING, identifier, moment, money, stacked, words
 from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timeline
+from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.common.origin import Origin
-from apps.outbox.models import Event
+from apps.payouts.admin.display import payout_link, status_chip, transfer_link
 from apps.payouts.models import Payout, Seller, Transfer
 from apps.payouts.selectors import list_wallets
-from apps.payouts.services.payouts import PayoutWish, cancel_payout, create_payout
+from apps.payouts.services.payouts import PayoutWish, create_payout
 from apps.payouts.services.sellers import resume_seller, suspend_seller
-from apps.payouts.states import PayoutStatus, SellerStatus, TransferStatus
+from apps.payouts.states import SellerStatus
 
 # What a page shows of a seller's transfers and payouts; the lists show the rest.
 LATEST = 20
-MAX_EVENTS = 100
-
-_TONES: Mapping[str, Tone] = {
-    PayoutStatus.PAID: Tone.GOOD,
-    PayoutStatus.FAILED: Tone.BAD,
-    PayoutStatus.IN_TRANSIT: Tone.BUSY,
-    PayoutStatus.PENDING: Tone.BUSY,
-    SellerStatus.ACTIVE: Tone.GOOD,
-    SellerStatus.SUSPENDED: Tone.BAD,
-    TransferStatus.AVAILABLE: Tone.GOOD,
-    TransferStatus.PENDING: Tone.BUSY,
-}
-
-
-def status_chip(status: str) -> SafeString:
-    """Return the status of a seller, transfer or payout."""
-    return chip(words(status), _TONES.get(status, Tone.NEUTRAL))
-
-
-def seller_link(seller_id: str) -> SafeString:
-    """Return the way to a seller's page."""
-    return link(reverse("admin:payouts_seller_change", args=[seller_id]), seller_id)
-
-
-def payout_link(payout_id: str) -> SafeString:
-    """Return the way to a payout's page."""
-    return link(reverse("admin:payouts_payout_change", args=[payout_id]), payout_id)
 
 
 class PayOutForm(DialogForm):
@@ -236,7 +197,7 @@ class SellerAdmin(ObjectAdmin):
                     ("Transfer", "Amount", "Taken back", "Status", "Created"),
                     [
                         (
-                            identifier(row.id),
+                            transfer_link(row.id),
                             money(row.amount, row.currency),
                             money(row.amount_reversed, row.currency),
                             status_chip(row.status),
@@ -285,115 +246,3 @@ def _terms(seller: Seller) -> Facts:
             ("Bank account", identifier(seller.payout_destination)),
         ],
     )
-
-
-class CancelPayoutDialog(Dialog):
-    """Give a payout up before it leaves."""
-
-    name = "cancel-payout"
-    label = "Cancel…"
-    permission = "payouts.send_payout"
-    form_class = ReasonForm
-    submit = "Cancel the payout"
-    is_dangerous = True
-    subject: Payout
-
-    def is_offered(self) -> bool:
-        """Only before a request may have left."""
-        return bool(self.subject.status == PayoutStatus.PENDING and self.subject.sent_at is None)
-
-    def look(self) -> Mapping[str, Any]:
-        """Return the status."""
-        return Payout.objects.values("status").get(pk=self.subject.pk)
-
-    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
-        """Cancel."""
-        cancel_payout(scope=self.subject.scope, payout_id=self.subject.id, origin=origin, now=now)
-        return Outcome(message="Canceled; the money is in the wallet again.")
-
-
-@admin.register(Payout)
-class PayoutAdmin(ObjectAdmin):
-    """Money on its way to sellers' banks; asked for on the seller's page, or by the clock."""
-
-    search_help_text = "Payout, seller or gateway reference"
-    list_display = ("what", "amount_out", "state", "by", "at")
-    list_filter = ("status", "livemode", "automatic")
-    tabs = (
-        ("All", ""),
-        ("Waiting", "status__exact=pending"),
-        ("On the way", "status__exact=in_transit"),
-        ("Failed", "status__exact=failed"),
-    )
-    dialogs = (CancelPayoutDialog,)
-
-    @admin.display(description="Payout")
-    def what(self, payout: Payout) -> SafeString:
-        """Return the payout's id and its seller's."""
-        return stacked(format_html("<code>{}</code>", payout.id), payout.seller_id)
-
-    @admin.display(description="Amount")
-    def amount_out(self, payout: Payout) -> str:
-        """Return how much."""
-        return money(payout.amount, payout.currency)
-
-    @admin.display(description="Status")
-    def state(self, payout: Payout) -> SafeString:
-        """Return the status."""
-        if payout.waits_for_approval:
-            return chip("Waits for approval", Tone.BUSY)
-        return status_chip(payout.status)
-
-    @admin.display(description="Asked by")
-    def by(self, payout: Payout) -> str:
-        """Return who asked for it."""
-        return payout.requested_by
-
-    @admin.display(description="Created")
-    def at(self, payout: Payout) -> Text:
-        """Return when."""
-        return moment(payout.created_at)
-
-    def look_up(self, term: str) -> Q | None:
-        """Search by the payout's id, its seller's, or the gateway's."""
-        return (
-            Q(pk=term) | Q(seller_id=term) | (Q(gateway_reference=term) & ~Q(gateway_reference=""))
-        )
-
-    def page(self, _request: HttpRequest, obj: Any) -> Page:
-        """Return what happened to the payout."""
-        events = Event.objects.filter(object_id=obj.id).order_by("-sequence")[:MAX_EVENTS]
-        return Page(
-            heading=money(obj.amount, obj.currency),
-            chips=(self.state(obj),),
-            subtitle=identifier(obj.id),
-            main=(
-                Timeline(
-                    "Timeline",
-                    [
-                        Happening(
-                            at=event.created_at,
-                            text=words(event.type.partition(".")[2]),
-                            actor=event.actor,
-                            note=str(event.data.get("code", "")),
-                        )
-                        for event in events
-                    ],
-                ),
-            ),
-            side=(
-                Facts(
-                    "Details",
-                    [
-                        ("Seller", seller_link(obj.seller_id)),
-                        ("Asked by", obj.requested_by),
-                        ("Agreed to by", obj.approved_by or NOTHING),
-                        ("Failure", words(obj.failure_code or NOTHING)),
-                        ("Gateway", obj.gateway),
-                        ("Gateway's reference", identifier(obj.gateway_reference)),
-                        ("Sent", moment(obj.sent_at)),
-                        ("Created", moment(obj.created_at)),
-                    ],
-                ),
-            ),
-        )
