@@ -28,7 +28,8 @@ class Session(EventSourced):
     A hosted page for one basket; `amount_total` is minor units of `currency` (upper case).
 
     The payment itself is a payment intent, and at any time there is one that can still be paid:
-    another takes its place only after the bank forbade a further try. `due_at` drives the sweep
+    another takes its place only after the bank forbade a further try. In setup mode a setup intent
+    stands in its place, and nothing is paid. `due_at` drives the sweep
     and is no part of the history.
     """
 
@@ -43,12 +44,13 @@ class Session(EventSourced):
         max_length=20, choices=PaymentStatus.choices, default=PaymentStatus.UNPAID
     )
     amount_total = models.BigIntegerField()
-    currency = models.CharField(max_length=3)
+    currency = models.CharField(max_length=3, blank=True)
     line_items = models.JSONField(default=list)
     customer_id = models.CharField(max_length=40, blank=True)
     customer_email = models.CharField(max_length=512, blank=True)
     client_reference_id = models.CharField(max_length=200, blank=True)
-    payment_intent_id = models.CharField(max_length=40)
+    payment_intent_id = models.CharField(max_length=40, blank=True)
+    setup_intent_id = models.CharField(max_length=40, blank=True)
     success_url = models.CharField(max_length=2048, blank=True)
     cancel_url = models.CharField(max_length=2048, blank=True)
     locale = models.CharField(max_length=10, blank=True)
@@ -63,14 +65,33 @@ class Session(EventSourced):
     class Meta:
         verbose_name = "checkout session"
         constraints = [
-            models.CheckConstraint(name="session_amount_positive", condition=Q(amount_total__gt=0)),
+            models.CheckConstraint(
+                name="session_has_what_its_mode_needs",
+                condition=Q(mode=SessionMode.PAYMENT, amount_total__gt=0, setup_intent_id="")
+                & ~Q(payment_intent_id="")
+                | Q(mode=SessionMode.SETUP, amount_total=0, payment_intent_id="")
+                & ~Q(setup_intent_id=""),
+            ),
             models.CheckConstraint(
                 name="session_complete_means_paid",
-                condition=Q(status=S.COMPLETE, payment_status=PaymentStatus.PAID)
-                | ~Q(status=S.COMPLETE) & Q(payment_status=PaymentStatus.UNPAID),
+                condition=Q(
+                    status=S.COMPLETE, mode=SessionMode.PAYMENT, payment_status=PaymentStatus.PAID
+                )
+                | Q(mode=SessionMode.SETUP, payment_status=PaymentStatus.NOTHING_TO_PAY)
+                | ~Q(status=S.COMPLETE)
+                & Q(mode=SessionMode.PAYMENT, payment_status=PaymentStatus.UNPAID),
             ),
             # Two sessions of one intent would tell two payers that they paid.
-            models.UniqueConstraint(name="session_of_its_intent", fields=["payment_intent_id"]),
+            models.UniqueConstraint(
+                name="session_of_its_intent",
+                fields=["payment_intent_id"],
+                condition=~Q(payment_intent_id=""),
+            ),
+            models.UniqueConstraint(
+                name="session_of_its_setup",
+                fields=["setup_intent_id"],
+                condition=~Q(setup_intent_id=""),
+            ),
         ]
         indexes = [
             models.Index(name="session_list", fields=["merchant_id", "livemode", "id"]),
@@ -91,6 +112,8 @@ class Session(EventSourced):
                 raise ValueError(f"{name} is not set by an event")
             is_time = name == "expires_at"
             setattr(self, name, datetime.fromisoformat(value) if is_time else value)
+        if self.mode == SessionMode.SETUP:
+            self.payment_status = PaymentStatus.NOTHING_TO_PAY
 
     def replace_payment(self, *, payment_intent_id: str, **_facts: Any) -> None:
         """Go on with another payment: the bank forbade a further try of the one before."""
@@ -98,8 +121,9 @@ class Session(EventSourced):
 
     @transition(status, source=[S.OPEN], target=S.COMPLETE)
     def complete(self, *, at: str, **_facts: Any) -> None:
-        """The payment went through."""
-        self.payment_status = PaymentStatus.PAID
+        """The payment went through, or the card is saved."""
+        if self.mode == SessionMode.PAYMENT:
+            self.payment_status = PaymentStatus.PAID
         self.completed_at = datetime.fromisoformat(at)
 
     @transition(status, source=[S.OPEN], target=S.EXPIRED)
@@ -111,8 +135,8 @@ class Session(EventSourced):
     BORN: ClassVar[frozenset[str]] = frozenset(
         {
             "mode", "amount_total", "currency", "line_items", "customer_id", "customer_email",
-            "client_reference_id", "payment_intent_id", "success_url", "cancel_url", "locale",
-            "metadata", "expires_at",
+            "client_reference_id", "payment_intent_id", "setup_intent_id", "success_url",
+            "cancel_url", "locale", "metadata", "expires_at",
         }
     )  # fmt: skip
 

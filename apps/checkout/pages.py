@@ -22,15 +22,14 @@ from apps.checkout.models import Session
 from apps.checkout.objects import page_url
 from apps.checkout.policies import PAID, Standing, page_state
 from apps.checkout.selectors import find_session
-from apps.checkout.services.payment import Submission, pay_session, try_number
+from apps.checkout.services.payment import Submission, pay_session
 from apps.checkout.services.sessions import settle_session
-from apps.checkout.states import PageState, SessionStatus
+from apps.checkout.states import PageState, SessionMode, SessionStatus
+from apps.checkout.subjects import Subject, subject_of
 from apps.common.addresses import client_address
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
 from apps.common.origin import Origin
-from apps.payments.models import PaymentIntent
-from apps.payments.selectors import get_intent
 
 # What the card fields hand out. Anything else is refused: an id of a stored payment method in its
 # place would charge somebody else's card.
@@ -63,7 +62,7 @@ def payment_page(request: HttpRequest, session_id: str) -> HttpResponse:
 def payment_status(_request: HttpRequest, session_id: str) -> HttpResponse:
     """Tell the waiting page which state it should show."""
     session = _session(session_id)
-    response = JsonResponse({"state": _state(session, _intent(session))})
+    response = JsonResponse({"state": _state(session, subject_of(session))})
     response["Cache-Control"] = "no-store"
     return response
 
@@ -75,15 +74,11 @@ def _session(session_id: str) -> Session:
     return session
 
 
-def _intent(session: Session) -> PaymentIntent:
-    return get_intent(session.scope, session.payment_intent_id)
-
-
-def _state(session: Session, intent: PaymentIntent) -> PageState:
+def _state(session: Session, subject: Subject) -> PageState:
     standing = Standing(
         session=session.status,
-        intent=intent.status,
-        error_type=(intent.last_payment_error or {}).get("type", ""),
+        intent=subject.status,
+        error_type=subject.error.get("type", ""),
         expires_at=session.expires_at,
         completed_at=session.completed_at,
     )
@@ -127,15 +122,15 @@ def _show(
     state: PageState | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    intent = _intent(session)
-    if session.status == SessionStatus.OPEN and intent.status in PAID:
+    subject = subject_of(session)
+    if session.status == SessionStatus.OPEN and subject.status in PAID:
         # The payer came back from the bank before the news did.
         session = settle_session(session_id=session.id, now=timezone.now())
-    state = state or _state(session, intent)
+    state = state or _state(session, subject)
     nonce = secrets.token_urlsafe(16)
     language = choose_language(session.locale, request)
     with translation.override(language):
-        context = _context(session, intent, state, language=language, nonce=nonce)
+        context = _context(session, subject, state, language=language, nonce=nonce)
         response = render(request, f"checkout/{state}.html", context, status=status)
     for name, value in _HEADERS.items():
         response[name] = value
@@ -145,7 +140,7 @@ def _show(
 
 
 def _context(
-    session: Session, intent: PaymentIntent, state: PageState, *, language: str, nonce: str
+    session: Session, subject: Subject, state: PageState, *, language: str, nonce: str
 ) -> dict[str, Any]:
     currency = session.currency
 
@@ -166,17 +161,19 @@ def _context(
             }
             for line in session.line_items
         ],
-        "total": money(session.amount_total),
+        "is_setup": session.mode == SessionMode.SETUP,
+        "total": money(session.amount_total) if session.currency else "",
         "is_paid": state in _PAID,
-        "is_hold": intent.capture_method == "manual",
-        "descriptor": intent.statement_descriptor,
+        "is_hold": subject.is_hold,
+        "descriptor": subject.descriptor,
         "expires": show_moment(session.expires_at, language),
         "paid_at": show_moment(session.completed_at, language) if session.completed_at else "",
-        "receipt_email": intent.receipt_email,
+        "receipt_email": subject.receipt_email,
+        "reference": subject.id,
         "is_payable": state in _PAYABLE,
-        "reason": explain_decline(intent.last_payment_error or {}),
-        "bank_url": (intent.next_action or {}).get("url", ""),
-        "try_number": try_number(intent.id, intent.attempt_count),
+        "reason": explain_decline(subject.error),
+        "bank_url": subject.bank_url,
+        "try_number": subject.next_try,
         "fields_url": _fields_url(language),
         "fields_origin": _fields_origin(),
         "success_url": session.success_url.replace("{CHECKOUT_SESSION_ID}", session.id),

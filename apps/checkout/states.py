@@ -15,6 +15,7 @@ class SessionMode(TextChoices):
     """What the payer is asked for."""
 
     PAYMENT = "payment"
+    SETUP = "setup"
 
 
 class PaymentStatus(TextChoices):
@@ -22,6 +23,7 @@ class PaymentStatus(TextChoices):
 
     UNPAID = "unpaid"
     PAID = "paid"
+    NOTHING_TO_PAY = "no_payment_required"
 
 
 class PageState(TextChoices):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from apps.api.models import Merchant
 from apps.checkout.models import Session
-from apps.checkout.services.payment import Submission, pay_session, try_number
+from apps.checkout.services.payment import Submission, pay_session
 from apps.checkout.services.sessions import Basket, LineItem, create_session
 from apps.common.origin import Origin, Scope
 from apps.payments.models import PaymentIntent
@@ -35,7 +35,7 @@ def pay(
 ) -> bool:
     """Press the button of a page that offered the try after `tries` others."""
     session.refresh_from_db()
-    submission = Submission(token=card, try_number=try_number(session.payment_intent_id, tries))
+    submission = Submission(token=card, try_number=f"{session.payment_intent_id}.{tries}")
     return pay_session(
         session=session, submission=submission, origin=PAYER, now=now or timezone.now()
     )

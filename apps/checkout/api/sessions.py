@@ -26,7 +26,13 @@ from apps.checkout.errors import LineItemsInvalid
 from apps.checkout.models import Session
 from apps.checkout.objects import render_line_item, render_session
 from apps.checkout.selectors import get_session
-from apps.checkout.services.sessions import Basket, LineItem, create_session, expire_session
+from apps.checkout.services.sessions import (
+    Basket,
+    LineItem,
+    create_session,
+    create_setup_session,
+    expire_session,
+)
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.common.errors import InvalidParameter
 
@@ -69,7 +75,7 @@ class IntentData(RequestSchema):
 
 class CreateSession(RequestSchema):
     mode = EnumField(SessionMode.values)
-    line_items = ListField(LineItemData(), max_length=_MAX_LINES)
+    line_items = ListField(LineItemData(), max_length=_MAX_LINES, required=False)
     customer = IdField("cus", required=False)
     customer_email = TextField(required=False, max_length=512)
     client_reference_id = TextField(required=False, max_length=200)
@@ -91,7 +97,7 @@ class ListSessions(ListSchema):
 
 class SessionView(ApiView):
     resource = "checkout_sessions"
-    expandable = frozenset({"customer", "payment_intent"})
+    expandable = frozenset({"customer", "payment_intent", "setup_intent"})
 
 
 class SessionList(SessionView):
@@ -110,7 +116,8 @@ class SessionList(SessionView):
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
-        session = create_session(
+        create = create_setup_session if params["mode"] == SessionMode.SETUP else create_session
+        session = create(
             scope=self.scope, basket=_basket(params), origin=self.origin, now=timezone.now()
         )
         return render_session(session)
@@ -164,7 +171,7 @@ def _basket(params: dict[str, Any]) -> Basket:
         "metadata": merge_metadata({}, params.get("metadata")),
     }
     return Basket(
-        items=[_line(each, place) for place, each in enumerate(params["line_items"])],
+        items=[_line(each, place) for place, each in enumerate(params.get("line_items", []))],
         fields=fields,
         intent=_intent_columns(params.get("payment_intent_data", {})),
         expires_at=params.get("expires_at"),

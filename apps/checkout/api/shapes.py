@@ -28,7 +28,7 @@ CHECKOUT_SESSION = Shape(
         "cancel_url": TEXT_OR_NULL,
         "client_reference_id": TEXT_OR_NULL,
         "created": TIME,
-        "currency": TEXT,
+        "currency": TEXT_OR_NULL,
         "customer": EXPANDABLE,
         "customer_details": MAP_OR_NULL,
         "customer_email": TEXT_OR_NULL,

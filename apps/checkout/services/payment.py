@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.checkout.errors import SessionNotOpen
 from apps.checkout.models import Session
 from apps.checkout.services.sessions import renew_payment, settle_session
+from apps.checkout.states import SessionMode, SessionStatus
+from apps.checkout.subjects import describe_payment, subject_of
 from apps.common.origin import Origin
 from apps.payments.errors import (
     ConcurrentChange,
@@ -13,6 +16,8 @@ from apps.payments.errors import (
     PaymentTerminallyFailed,
 )
 from apps.payments.services.intents import Confirmation, confirm_intent
+from apps.setups.errors import SetupNotConfirmable
+from apps.setups.services.setups import confirm_setup
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,15 +36,17 @@ class Submission:
 
 def pay_session(*, session: Session, submission: Submission, origin: Origin, now: datetime) -> bool:
     """
-    Charge the session's payment once for this try; return whether it was charged now.
+    Charge the session's payment, or save its card, once for this try; return whether it was now.
 
     False for a try that was made before, here or in another tab: how that one went the page says.
 
     :raises SessionNotOpen: paid or expired
     :raises GatewayFailed: no gateway could be reached; nothing was charged
     """
+    if session.mode == SessionMode.SETUP:
+        return _save_card(session, submission, origin=origin, now=now)
     intent = renew_payment(session=session, origin=origin, now=now)
-    if submission.try_number != try_number(intent.id, intent.attempt_count):
+    if submission.try_number != describe_payment(intent).next_try:
         return False
     changes = {"receipt_email": submission.email} if submission.email else {}
     try:
@@ -56,6 +63,20 @@ def pay_session(*, session: Session, submission: Submission, origin: Origin, now
     return True
 
 
-def try_number(intent_id: str, attempts: int) -> str:
-    """Return the name of the next try of this intent."""
-    return f"{intent_id}.{attempts}"
+def _save_card(session: Session, submission: Submission, *, origin: Origin, now: datetime) -> bool:
+    if session.status != SessionStatus.OPEN or now >= session.expires_at:
+        raise SessionNotOpen(session=session.id, status=session.status, step="saving a card")
+    if submission.try_number != subject_of(session).next_try:
+        return False
+    try:
+        confirm_setup(
+            scope=session.scope,
+            setup_id=session.setup_intent_id,
+            payment_method=submission.token,
+            origin=origin,
+            now=now,
+        )
+    except SetupNotConfirmable:
+        return False
+    settle_session(session_id=session.id, origin=origin, now=now)
+    return True

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from apps.checkout.policies import LIFETIME, LOOK_AGAIN, PAID, SHORTEST_LIFETIME
 from apps.checkout.selectors import get_session
 from apps.checkout.services.events import Moment
 from apps.checkout.states import SessionMode, SessionStatus
+from apps.checkout.subjects import subject_of
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
 from apps.common.origin import CLOCK, Origin, Scope
@@ -23,6 +25,8 @@ from apps.payments.models import PaymentIntent
 from apps.payments.selectors import get_intent
 from apps.payments.services.intents import cancel_intent, create_intent
 from apps.payments.states import IntentStatus
+from apps.setups.errors import SetupNotCancelable
+from apps.setups.services.setups import cancel_setup, create_setup
 from apps.subscriptions.selectors import get_prices
 
 logger = logging.getLogger(__name__)
@@ -69,15 +73,8 @@ def create_session(*, scope: Scope, basket: Basket, origin: Origin, now: datetim
     :raises InvalidParameter: `expires_at` is too soon or too late
     Source: docs/adr/0030-the-hosted-page-charges-one-intent.md
     """
-    expires_at = _check_expiry(basket.expires_at, now)
     lines, currency = _price(scope, basket.items)
-    session = Session(
-        id=new_id("cs"),
-        merchant_id=scope.merchant_id,
-        livemode=scope.livemode,
-        created_at=now,
-        due_at=expires_at,
-    )
+    session, expires_at = _new_session(scope, basket, now=now)
     born = {
         **basket.fields,
         "mode": str(SessionMode.PAYMENT),
@@ -106,6 +103,52 @@ def create_session(*, scope: Scope, basket: Basket, origin: Origin, now: datetim
         Moment(origin=origin, now=now).happen(session, "checkout.session.created", **born)
         session.save(force_insert=True)
     return session
+
+
+def create_setup_session(*, scope: Scope, basket: Basket, origin: Origin, now: datetime) -> Session:
+    """
+    Open a hosted page on which a payer saves a card; nothing is paid.
+
+    :raises LineItemsInvalid: something is sold, which takes payment mode
+    :raises ResourceMissing: no such customer
+    :raises InvalidParameter: `expires_at` is too soon or too late
+    """
+    if basket.items:
+        raise LineItemsInvalid("Nothing is sold in setup mode.", param="line_items")
+    session, expires_at = _new_session(scope, basket, now=now)
+    with transaction.atomic():
+        setup = create_setup(
+            scope=scope,
+            fields={
+                "customer_id": basket.fields.get("customer_id", ""),
+                "return_url": page_url(session.id),
+            },
+            origin=origin,
+            now=now,
+        )
+        Moment(origin=origin, now=now).happen(
+            session,
+            "checkout.session.created",
+            **basket.fields,
+            mode=str(SessionMode.SETUP),
+            amount_total=0,
+            setup_intent_id=setup.id,
+            expires_at=expires_at.isoformat(),
+        )
+        session.save(force_insert=True)
+    return session
+
+
+def _new_session(scope: Scope, basket: Basket, *, now: datetime) -> tuple[Session, datetime]:
+    expires_at = _check_expiry(basket.expires_at, now)
+    session = Session(
+        id=new_id("cs"),
+        merchant_id=scope.merchant_id,
+        livemode=scope.livemode,
+        created_at=now,
+        due_at=expires_at,
+    )
+    return session, expires_at
 
 
 def _check_expiry(wanted: datetime | None, now: datetime) -> datetime:
@@ -168,6 +211,9 @@ def expire_session(*, scope: Scope, session_id: str, origin: Origin, now: dateti
 
 def _end_payment(session: Session, *, reason: str, origin: Origin, now: datetime) -> None:
     """Cancel the session's intent, unless it is over already."""
+    if session.mode == SessionMode.SETUP:
+        _end_setup(session, origin=origin, now=now)
+        return
     try:
         cancel_intent(
             scope=session.scope,
@@ -183,6 +229,19 @@ def _end_payment(session: Session, *, reason: str, origin: Origin, now: datetime
         return
 
 
+def _end_setup(session: Session, *, origin: Origin, now: datetime) -> None:
+    if subject_of(session).status == IntentStatus.PROCESSING:
+        raise SessionBeingPaid(session=session.id)
+    with suppress(SetupNotCancelable):
+        cancel_setup(
+            scope=session.scope,
+            setup_id=session.setup_intent_id,
+            reason="abandoned",
+            origin=origin,
+            now=now,
+        )
+
+
 def settle_session(*, session_id: str, origin: Origin = CLOCK, now: datetime) -> Session:
     """
     Let the session follow its payment: complete it when paid, expire it when nobody can pay.
@@ -193,12 +252,12 @@ def settle_session(*, session_id: str, origin: Origin = CLOCK, now: datetime) ->
         session = Session.objects.lock(session_id)
         if session.status != SessionStatus.OPEN:
             return session
-        intent = get_intent(session.scope, session.payment_intent_id)
+        subject = subject_of(session)
         moment = Moment(origin=origin, now=now)
-        if intent.status in PAID:
+        if subject.status in PAID:
             session.due_at = None
             moment.happen(session, "checkout.session.completed", at=now.isoformat())
-        elif intent.status in _OVER:
+        elif subject.status in _OVER:
             session.due_at = None
             moment.happen(session, "checkout.session.expired")
         else:
@@ -237,20 +296,27 @@ def renew_payment(*, session: Session, origin: Origin, now: datetime) -> Payment
     return renewed
 
 
+# Two joins instead of one on either column: so each of them finds its index.
 _RING = """
 UPDATE checkout_session SET due_at = statement_timestamp()
-  FROM outbox_event event
- WHERE event.id = ANY(%s) AND event.object_id = checkout_session.payment_intent_id
-   AND checkout_session.status = 'open'
-   AND event.type IN ('payment_intent.succeeded', 'payment_intent.amount_capturable_updated',
-                      'payment_intent.canceled', 'payment_intent.expired')
+ WHERE status = 'open' AND id IN (
+    SELECT session.id FROM outbox_event event
+      JOIN checkout_session session ON session.payment_intent_id = event.object_id
+     WHERE event.id = ANY(%(events)s) AND session.payment_intent_id <> ''
+       AND event.type IN ('payment_intent.succeeded', 'payment_intent.canceled',
+                          'payment_intent.expired', 'payment_intent.amount_capturable_updated')
+    UNION ALL
+    SELECT session.id FROM outbox_event event
+      JOIN checkout_session session ON session.setup_intent_id = event.object_id
+     WHERE event.id = ANY(%(events)s) AND session.setup_intent_id <> ''
+       AND event.type IN ('setup_intent.succeeded', 'setup_intent.canceled'))
 """
 
 
 def queue_news(event_ids: list[str]) -> None:
     """Ring for the sessions whose payment came to an end by these events (a queue of MAP 2)."""
     with connection.cursor() as cursor:
-        cursor.execute(_RING, [event_ids])
+        cursor.execute(_RING, {"events": event_ids})
 
 
 def settle_due_sessions(*, now: datetime) -> int:
