@@ -39,6 +39,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.disputes.services.sweeps.find_missed_disputes", every=600.0),
     Sweep(run="apps.disputes.services.standings.count_standings", every=3600.0),
     Sweep(run="apps.vault.services.updates.remind_of_expiry", every=600.0),
+    Sweep(run="apps.fraud.services.drift.watch_drift", every=3600.0),
     Sweep(run="apps.fraud.tasks.drop_old_tallies", every=600.0),
     Sweep(run="apps.api.services.expire_idempotency_keys", every=60.0, continuous=True),
     Sweep(run="apps.api.partitions.keep_request_log", every=3600.0),

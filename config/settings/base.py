@@ -253,6 +253,7 @@ METRICS_PORT = env.int("METRICS_PORT", default=0)
 METRIC_SOURCES = [
     "apps.backoffice.figures.measure_approvals",
     "apps.disputes.figures.measure_disputes",
+    "apps.fraud.services.drift.measure_drift",
     "apps.gateways.figures.measure_circuits",
     "apps.ledger.figures.measure_imbalance",
     "apps.outbox.figures.measure_outbox",
@@ -286,9 +287,6 @@ GATEWAYS = {
     for name in GATEWAY_NAMES
 }
 
-# Whether all processes share their circuit breakers' verdicts, through Redis.
-CIRCUITS_SHARED = env.bool("CIRCUITS_SHARED", default=True)
-# Whether a payment of unknown outcome goes on at the next gateway: held there, and captured only
 # The card schemes' token service: network tokens for stored cards. Empty: there are none.
 TOKEN_SERVICE = {
     "name": "token_service",
@@ -300,6 +298,9 @@ TOKEN_SERVICE = {
     "total_timeout": env.float("TOKEN_SERVICE_TOTAL_TIMEOUT", default=1.5),
 }
 
+# Whether all processes share their circuit breakers' verdicts, through Redis.
+CIRCUITS_SHARED = env.bool("CIRCUITS_SHARED", default=True)
+# Whether a payment of unknown outcome goes on at the next gateway: held there, and captured only
 # once the first one is proven absent, voided or on its way back (ruling C1).
 FAILOVER_UNKNOWN = env.bool("FAILOVER_UNKNOWN", default=False)
 # The gateways that take the one-time tokens of the payer's page, when one tokeniser serves several.
@@ -366,8 +367,8 @@ RECONCILIATION_APPROVAL_LIMIT = Decimal(env.str("RECONCILIATION_APPROVAL_LIMIT",
 # --- Disputes -------------------------------------------------------------------------------
 # Who tells payments what disputes hold of a charge: payments lie below disputes.
 PAYMENT_HOLDS = "apps.disputes.selectors.find_held"
-# Who tells disputes what a payment was billed for: billing lies beside disputes.
 CHARGE_IS_DISPUTED = "apps.disputes.selectors.is_disputed"
+# Who tells disputes what a payment was billed for: billing lies beside disputes.
 DISPUTE_BILLING_EVIDENCE = "apps.subscriptions.evidence.describe_billing"
 
 # --- Vault ----------------------------------------------------------------------------------

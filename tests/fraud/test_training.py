@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from apps.common.fsm import IllegalTransition
 from apps.common.ids import new_id
 from apps.common.origin import Scope
 from apps.fraud.default_model import read_default_artifact
@@ -122,10 +123,20 @@ def test_a_new_champion_retires_the_old_one() -> None:
     registered(version="new")
 
     for version in ("old", "new"):
+        promote_model(version=version, to=ModelStatus.SHADOW)
         promote_model(version=version, to=ModelStatus.CHAMPION)
 
     statuses = dict(RiskModel.objects.values_list("version", "status"))
     assert statuses == {"old": "retired", "new": "champion"}
+
+
+def test_a_model_that_nobody_has_watched_cannot_act() -> None:
+    registered(version="new")
+
+    with pytest.raises(IllegalTransition):
+        promote_model(version="new", to=ModelStatus.CHAMPION)
+
+    assert RiskModel.objects.get().status == "candidate"
 
 
 def test_without_a_model_of_its_own_the_shipped_one_scores_but_never_acts(scope: Scope) -> None:

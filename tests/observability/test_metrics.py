@@ -100,7 +100,7 @@ def test_boards_and_rules_ask_only_for_what_there_is() -> None:
     rules = (folder / "rules.yml").read_text() + (folder / "alerts.yml").read_text()
     text = "\n".join([*queries, *re.findall(r"expr: (?:>\n)?((?:.+\n)(?: {10,}.+\n)*)", rules)])
 
-    asked = set(re.findall(r"\b(?:pay|api|probe)[_:][\w:]+|\bup\b", text))
+    asked = set(re.findall(r"\b(?:pay|api|fraud|probe)[_:][\w:]+|\bup\b", text))
 
     assert asked - known_names() - recorded == FOREIGN
 

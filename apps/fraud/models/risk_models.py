@@ -56,10 +56,32 @@ class RiskModel(StatefulModel):
     def shadow(self) -> None:
         """Record the model's scores, without effect."""
 
-    @transition(status, source=[S.CANDIDATE, S.SHADOW, S.RETIRED], target=S.CHAMPION)
+    @transition(status, source=[S.SHADOW, S.RETIRED], target=S.CHAMPION)
     def crown(self) -> None:
-        """Let the model's score act."""
+        """Let the model's score act: of one that was watched as a shadow, or acted before."""
 
     @transition(status, source=[S.CANDIDATE, S.SHADOW, S.CHAMPION], target=S.RETIRED)
     def retire(self) -> None:
         """Take the model out of use."""
+
+
+class Drift(models.Model):
+    """How far one feature of a day's payments was from those the model started with (PSI)."""
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    model_version = models.CharField(max_length=40)
+    feature = models.CharField(max_length=60)
+    stability_index = models.DecimalField(max_digits=9, decimal_places=4)
+    payments = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "fraud_drift"
+        constraints = [
+            models.UniqueConstraint(
+                name="drift_once_a_day", fields=["day", "model_version", "feature"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.feature} {self.stability_index}"
