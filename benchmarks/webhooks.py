@@ -202,7 +202,7 @@ def _database() -> Iterator[None]:
     from django.db import connection
 
     name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     # Only tests do without the pool.
     connection.close()
     connection.settings_dict["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8}

@@ -82,6 +82,15 @@ class PermissionRefused(DomainError):
     status: ClassVar[int] = 403
 
 
+class TlsRequired(DomainError):
+    code: ClassVar[str] = "tls_required"
+    type: ClassVar[str] = "authentication_error"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = (
+        "Use https. If this request carried an API key, roll it: it was sent in clear."
+    )
+
+
 class NotFound(DomainError):
     code: ClassVar[str] = "resource_missing"
     status: ClassVar[int] = 404

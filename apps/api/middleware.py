@@ -1,16 +1,29 @@
 """The way of an API request: past everything that only browsers need."""
 
 from collections.abc import Callable
+from typing import Final
 
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
-from apps.api.errors import error_response
+from apps.api.errors import TlsRequired, error_response
 
 # What programs call. None of it knows sessions, forms or pages.
-PROGRAM_PATHS = ("/v1/", "/webhooks/", "/healthz", "/readyz", "/metrics")
+PROGRAM_PATHS: Final = ("/v1/", "/webhooks/", "/healthz", "/readyz", "/metrics")
+# Where credentials and money are: never without TLS once SECURE_SSL_REDIRECT is set. There is no
+# redirect, for the key would have been sent in clear by then, and again with each request.
+_SECRET_PATHS: Final = ("/v1/", "/webhooks/")
+# What browsers should make of an answer that is meant for programs: nothing at all.
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 
 
 class ProgramsFirst:
@@ -18,23 +31,43 @@ class ProgramsFirst:
     Answer programs directly; only people go through sessions, CSRF, messages and the rest.
 
     That saves each payment a tenth of a millisecond, and keeps cookies away from the API. Stands
-    first in MIDDLEWARE; the views behind these paths set their own security headers.
+    first in MIDDLEWARE, and sets the security headers which others would set for people.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
+        self._headers = {**_HEADERS, **_transport_security()}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(PROGRAM_PATHS):
             return self._get_response(request)
         response = _answer(request)
+        for name, value in self._headers.items():
+            response.headers.setdefault(name, value)
         if isinstance(response, HttpResponse):
             # Otherwise the server would send it in chunks.
             response["Content-Length"] = str(len(response.content))
         return response
 
 
+def _transport_security() -> dict[str, str]:
+    if not settings.SECURE_HSTS_SECONDS:
+        return {}
+    parts = [f"max-age={settings.SECURE_HSTS_SECONDS}"]
+    if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS:
+        parts.append("includeSubDomains")
+    if settings.SECURE_HSTS_PRELOAD:
+        parts.append("preload")
+    return {"Strict-Transport-Security": "; ".join(parts)}
+
+
 def _answer(request: HttpRequest) -> HttpResponseBase:
+    if (
+        settings.SECURE_SSL_REDIRECT
+        and request.path_info.startswith(_SECRET_PATHS)
+        and not request.is_secure()
+    ):
+        return error_response(TlsRequired(), request)
     try:
         request.get_host()
         match = resolve(request.path_info)
