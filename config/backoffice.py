@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.dashboard import Card, Charts, Figures
 
@@ -313,20 +314,25 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             if not permission or request.user.has_perm(permission)
         ]
         if items:
-            groups.append({"title": title, "separator": bool(title), "items": items})
+            groups.append({"title": _(title), "separator": bool(title), "items": items})
     return groups
+
+
+def _(label: str) -> str:
+    """Return the label in the reader's language; no label stays none."""
+    return gettext(label) if label else ""
 
 
 def account_links(request: HttpRequest) -> list[dict[str, Any]]:
     """Return what the menu behind one's own name offers."""
     url = reverse("admin:backoffice_profile_change", args=[request.user.pk])
-    return [{"title": "Your account", "link": url}]
+    return [{"title": _("Your account"), "link": url}]
 
 
 def _item(request: HttpRequest, label: str, icon: str, url: str, badge: str) -> dict[str, Any]:
     number = import_string(badge)(request) if badge else ""
     return {
-        "title": label,
+        "title": _(label),
         "icon": icon,
         "link": reverse(url),
         **({"badge": number} if number else {}),

@@ -14,5 +14,9 @@ def stylesheet(_request: HttpRequest) -> str:
     return static("backoffice/backoffice.css")
 
 
+def favicon(_request: HttpRequest) -> str:
+    return static("backoffice/favicon.svg")
+
+
 def script(_request: HttpRequest) -> str:
     return static("backoffice/backoffice.js")

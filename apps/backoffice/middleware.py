@@ -1,4 +1,4 @@
-"""The policy of content per part of the site, and the end of sessions."""
+"""The policy of content per part of the site, its language, and the end of sessions."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,12 +10,16 @@ from django.contrib.auth import logout
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from apps.backoffice.services.sessions import keep_session
 
 # Where the browser's session names its StaffSession.
 SESSION_KEY: Final = "staff_session"
+# The catalogues in apps/backoffice/locale; the first one is what the code is written in.
+LANGUAGES: Final = ("en", "de")
 
 
 class PolicyPerPrefix(CSPMiddleware):
@@ -39,6 +43,29 @@ class PolicyPerPrefix(CSPMiddleware):
         if matching and not report_only and parts.config is None:
             parts.config = prefixes[max(matching, key=len)]
         return parts
+
+
+class ReaderLanguage:
+    """Show the back-office in the language that the reader's browser asks for, if we have it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer in that language; programs and the payers' pages are left alone."""
+        if not request.path_info.startswith(reverse("admin:index")):
+            return self._get_response(request)
+        with translation.override(_language_of(request)):
+            response = self._get_response(request)
+        response.headers["Content-Language"] = _language_of(request)
+        patch_vary_headers(response, ["Accept-Language"])
+        return response
+
+
+def _language_of(request: HttpRequest) -> str:
+    asked = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
+    plain = (code.partition("-")[0] for code, _ in asked)
+    return next((code for code in plain if code in LANGUAGES), LANGUAGES[0])
 
 
 class StaffSessions:

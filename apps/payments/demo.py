@@ -125,11 +125,11 @@ def _moments(demo: Demo, dice: random.Random) -> Iterator[datetime]:
     made = []
     for _ in range(demo.payments):
         # The square root makes later days busier: a shop that grows.
-        day = int(demo.days * dice.random() ** 0.8)
+        day = int((demo.days + 1) * dice.random() ** 0.8)
         at = demo.begins_at + timedelta(days=day, seconds=dice.randrange(3600))
-        hour = dice.choices(hours, _HOURS)[0]
-        at = at.replace(hour=hour)
-        made.append(min(max(at, demo.begins_at), demo.now - timedelta(minutes=1)))
+        at = at.replace(hour=dice.choices(hours, _HOURS)[0])
+        # Nothing of the hours to come: those payments are of the day before.
+        made.append(max(at if at < demo.now else at - timedelta(days=1), demo.begins_at))
     yield from sorted(made)
 
 

@@ -281,6 +281,7 @@ def health_chart(view: View) -> Chart:
         hint=f"the last {HOURS_SHOWN} hours, UTC; red: a twentieth or more had no answer",
         columns=("Hour", "Attempts"),
         bars=bars,
+        most=3,
     )
 
 

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "apps.backoffice.middleware.StaffSessions",
+    "apps.backoffice.middleware.ReaderLanguage",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "apps.backoffice.middleware.PolicyPerPrefix",
@@ -424,6 +425,9 @@ UNFOLD = {
     "SITE_TITLE": "Payments",
     "SITE_HEADER": "Payments",
     "SITE_SYMBOL": "account_balance_wallet",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "apps.backoffice.environment.favicon"}
+    ],
     "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

@@ -155,4 +155,4 @@ def test_bars_stand_to_scale_below_their_limit() -> None:
     heights = [shape["height"] for shape in chart.shapes]
 
     assert heights == [29, 59]
-    assert (chart.limit_y, chart.view_box) == (2, "0 0 48 120")
+    assert (chart.limit_y, chart.view_box) == (2, "0 0 192 120")

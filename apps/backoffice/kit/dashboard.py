@@ -70,6 +70,8 @@ class Bar:
 
 # The drawing's own measures; the page scales it.
 BAR_STEP: Final = 24
+# A drawing is as wide as that many bars, so that a few are not stretched over it.
+BARS_MIN: Final = 8
 BAR_WIDTH: Final = 16
 CHART_HEIGHT: Final = 120
 
@@ -93,7 +95,7 @@ class Chart:
     @property
     def width(self) -> int:
         """Return how wide the drawing is."""
-        return max(len(self.bars), 1) * BAR_STEP
+        return max(len(self.bars), BARS_MIN) * BAR_STEP
 
     @property
     def shapes(self) -> list[dict[str, object]]:

@@ -8,6 +8,7 @@ from babel.numbers import format_decimal
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from apps.common.money import exponent, to_major
 
@@ -64,7 +65,7 @@ def age(at: datetime, *, now: datetime) -> str:
 
 def words(code: str) -> str:
     """Return a status or another code as a person says it: `requires_capture` in words."""
-    return code.replace("_", " ").capitalize()
+    return gettext(code.replace("_", " ").capitalize()) if code else ""
 
 
 def chip(text: str, tone: Tone = Tone.NEUTRAL) -> SafeString:

@@ -14,6 +14,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from apps.backoffice.kit.columns import Column
@@ -50,6 +51,14 @@ class ObjectAdmin(ModelAdmin, DialogViews):
     export_columns: ClassVar[Sequence[Column]] = ()
     # Large columns that the list does not show.
     list_defers: ClassVar[Sequence[str]] = ()
+
+    def __init_subclass__(cls) -> None:
+        """Let the titles of the list's columns be said in the reader's language."""
+        super().__init_subclass__()
+        for value in vars(cls).values():
+            title = getattr(value, "short_description", "")
+            if callable(value) and isinstance(title, str) and title:
+                value.short_description = gettext_lazy(title)
 
     def page(self, request: HttpRequest, obj: Any) -> Page:
         """Return what the page of this object shows."""

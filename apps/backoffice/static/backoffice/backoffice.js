@@ -48,6 +48,7 @@ function offerPicks() {
     box.value = id;
     box.setAttribute("aria-label", `Pick ${id}`);
     link.before(box);
+    box.parentElement.classList.add("bo-pick-cell");
   }
   document.addEventListener("change", (event) => {
     if (event.target.matches(".bo-pick")) {

@@ -1,0 +1,66 @@
+"""The back-office in German: asked for by the browser, English for everybody else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from django.test import Client
+from django.urls import reverse
+
+from tests.backoffice.house import House, furnish
+from tests.fake_gateway import FakeGateway
+
+EnterAs = Callable[[str], Client]
+CATALOGUE = Path("apps/backoffice/locale/de/LC_MESSAGES")
+
+
+@pytest.fixture
+def house(db: None, gateway: FakeGateway) -> House:
+    return furnish(gateway)
+
+
+def read(client: Client, url: str, language: str) -> str:
+    return client.get(url, headers={"Accept-Language": language}).content.decode()
+
+
+def test_a_german_reader_reads_german(house: House, enter_as: EnterAs) -> None:
+    client = enter_as("support_lead")
+    page = reverse("admin:payments_paymentintent_change", args=[house.paid.id])
+    dialog = reverse("admin:payments_paymentintent_dialog", args=[house.paid.id, "refund"])
+    german = "de-AT,de;q=0.9,en;q=0.5"
+
+    first = read(client, "/admin/", german)
+    listed = read(client, reverse("admin:payments_paymentintent_changelist"), german)
+
+    assert "Arbeit, die wartet" in first
+    assert "Zahlungen ohne Ergebnis" in first
+    assert "Genehmigungsquote" in first
+    assert "Erfolgreich" in listed
+    assert "Betrag" in listed
+    assert "Verlauf" in read(client, page, german)
+    assert "Kann erstattet werden" in read(client, dialog, german)
+
+
+@pytest.mark.parametrize("language", ["", "en-GB", "fr,es;q=0.5", "nonsense;;q=x"])
+def test_everybody_else_reads_english(house: House, enter_as: EnterAs, language: str) -> None:
+    assert "Work that waits" in read(enter_as("support_lead"), "/admin/", language)
+
+
+def test_one_reader_s_language_is_not_the_next_one_s(house: House, enter_as: EnterAs) -> None:
+    client = enter_as("support_lead")
+
+    read(client, "/admin/", "de")
+
+    assert "Work that waits" in read(client, "/admin/", "en")
+
+
+def test_the_catalogue_is_compiled_as_it_is_written() -> None:
+    with (
+        (CATALOGUE / "django.po").open("rb") as written,
+        (CATALOGUE / "django.mo").open("rb") as compiled,
+    ):
+        texts = {message.id: message.string for message in read_po(written) if message.id}
+        assert {message.id: message.string for message in read_mo(compiled) if message.id} == texts
+    assert all(texts.values())
