@@ -25,9 +25,9 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.common.origin import Origin
-from apps.fraud.models import Decision, Review, Rule
+from apps.fraud.models import Check, Decision, Review, Rule
 from apps.fraud.selectors import linked_decisions
-from apps.fraud.services.reviews import approve_review, decline_review
+from apps.fraud.services.reviews import approve_review, block_card, decline_review
 from apps.fraud.services.rules import request_publication, retire_rule
 from apps.fraud.states import Level, ReviewStatus, RuleStatus
 
@@ -107,6 +107,30 @@ class DeclineDialog(_ReviewDialog):
         return Outcome(message="Declined: the money goes back to the payer.")
 
 
+class BlockCardDialog(_ReviewDialog):
+    """Find the payment fraudulent, and lock its card out."""
+
+    name = "block"
+    label = "Decline and block card…"
+    submit = "Block the card"
+    is_dangerous = True
+
+    def explanation(self) -> str:
+        """Say what follows."""
+        return "As declining; besides, the card pays nothing here until it is off the block list."
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Decline and block."""
+        block_card(
+            scope=self.subject.scope,
+            review_id=self.subject.id,
+            note=answers["reason"],
+            origin=origin,
+            now=now,
+        )
+        return Outcome(message="Declined, and the card is blocked.")
+
+
 @admin.register(Review)
 class ReviewAdmin(ObjectAdmin):
     """Payments that wait for a person's eye."""
@@ -115,7 +139,7 @@ class ReviewAdmin(ObjectAdmin):
     list_display = ("what", "at_stake", "score_shown", "waiting", "state")
     list_filter = ("status", "livemode")
     tabs = (("Open", "status__exact=open"), ("All", ""))
-    dialogs = (ApproveDialog, DeclineDialog)
+    dialogs = (ApproveDialog, DeclineDialog, BlockCardDialog)
 
     @admin.display(description="Review")
     def what(self, review: Review) -> SafeString:
@@ -186,9 +210,27 @@ class ReviewAdmin(ObjectAdmin):
                         ("Note", obj.note or NOTHING),
                     ],
                 ),
+                _bank_said(obj.attempt_id),
                 Raw("What was known", [("Facts", decision.facts), ("Features", decision.features)]),
             ),
         )
+
+
+def _bank_said(attempt_id: str) -> Facts:
+    """Return the bank's own checks, where it told any."""
+    check = Check.objects.filter(pk=attempt_id).first()
+    if check is None:
+        return Facts("The bank said", [("Checks", "Nothing that speaks for or against the payer")])
+    return Facts(
+        "The bank said",
+        [
+            ("Security code", words(check.cvc_check) or NOTHING),
+            ("Street", words(check.avs_line1_check) or NOTHING),
+            ("Postal code", words(check.avs_postal_code_check) or NOTHING),
+            ("3DS", words(check.three_d_secure) or NOTHING),
+            ("Bears a fraud", "The bank" if check.liability_shifted else "We"),
+        ],
+    )
 
 
 def _reasons(decision: Decision) -> Table:

@@ -48,6 +48,13 @@ class ReviewClosed(DomainError):
     template: ClassVar[str] = "{review} is closed: {status}."
 
 
+class CardUnknown(DomainError):
+    """There is nothing by which the card would be known again."""
+
+    code: ClassVar[str] = "card_unknown"
+    template: ClassVar[str] = "The card of {review} has no fingerprint, so it cannot be blocked."
+
+
 class TooFewFrauds(DomainError):
     """The history has too few known frauds to learn from."""
 

@@ -50,12 +50,13 @@ def held_intent(*, amount: int = 1000, currency: str = "EUR") -> PaymentIntent:
     return confirmed_intent(amount=amount, currency=currency, capture_method="manual")
 
 
-def stored_method(*gateways: str) -> PaymentMethod:
+def stored_method(*gateways: str, scope: Scope = SCOPE, fingerprint: str = "") -> PaymentMethod:
     """Return a payment method that each of these gateways can charge."""
     method = PaymentMethod.objects.create(
-        merchant_id=SCOPE.merchant_id,
-        livemode=SCOPE.livemode,
+        merchant_id=scope.merchant_id,
+        livemode=scope.livemode,
         type="card",
+        fingerprint=fingerprint,
         created_at=timezone.now(),
     )
     for name in gateways:

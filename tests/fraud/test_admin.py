@@ -7,11 +7,20 @@ from django.test import RequestFactory
 from apps.backoffice.kit.display import money
 from apps.backoffice.kit.pages import Table
 from apps.common.origin import Origin, Scope
-from apps.fraud.admin import ApproveDialog, DeclineDialog, ReviewAdmin, RuleAdmin
-from apps.fraud.models import Review, Rule
+from apps.fraud.admin import (
+    ApproveDialog,
+    BlockCardDialog,
+    DeclineDialog,
+    ReviewAdmin,
+    RuleAdmin,
+)
+from apps.fraud.errors import CardUnknown
+from apps.fraud.models import Review, Rule, ValueListItem
+from apps.fraud.rulesets import forget_rules
 from apps.fraud.selectors import linked_decisions
 from tests.factories.backoffice import staff
 from tests.factories.fraud import NOON, decision_of, draft_rule, live_rule, paid
+from tests.factories.payments import stored_method
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +55,40 @@ def test_a_dialog_closes_the_review_once(scope: Scope, gateway: FakeGateway) -> 
         "approved", clerk.actor, "known payer",
     )  # fmt: skip
     assert not DeclineDialog(review, user=clerk).is_offered()
+
+
+def test_a_blocked_card_pays_nothing_any_more(scope: Scope, gateway: FakeGateway) -> None:
+    method = stored_method(gateway.name, scope=scope, fingerprint="fp_stolen")
+    # What the gateway of the test tells about cards has no fingerprint and must not replace it.
+    method.brand, method.last4 = "visa", "4242"
+    method.save()
+    live_rule(scope, "review", "amount >= 1000")
+    review = Review.objects.get(intent_id=paid(scope, method=method.id).id)
+    clerk = staff("fraud.change_review")
+    origin = Origin(actor=clerk.actor)
+
+    BlockCardDialog(review, user=clerk).work({"reason": "stolen"}, origin=origin, now=NOON)
+
+    review.refresh_from_db()
+    assert (review.status, review.note) == ("declined", "stolen")
+    (item,) = ValueListItem.objects.all()
+    assert (item.value, item.value_list.alias) == ("fp_stolen", "card_blocklist")
+    forget_rules()
+    again = paid(scope, method=method.id, amount=100)
+    assert (again.status, decision_of(again).matched_rules) == ("failed", ["@card_blocklist"])
+
+
+def test_a_card_without_a_fingerprint_cannot_be_blocked(scope: Scope, gateway: FakeGateway) -> None:
+    review = reviewed(scope)
+    clerk = staff("fraud.change_review")
+
+    with pytest.raises(CardUnknown):
+        BlockCardDialog(review, user=clerk).work(
+            {"reason": "stolen"}, origin=Origin(actor=clerk.actor), now=NOON
+        )
+
+    review.refresh_from_db()
+    assert (review.status, ValueListItem.objects.count()) == ("open", 0)
 
 
 def test_payments_of_the_same_card_are_shown_together(scope: Scope, gateway: FakeGateway) -> None:

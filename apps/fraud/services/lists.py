@@ -126,6 +126,36 @@ def create_item(
     return item
 
 
+def put_on_list(
+    *,
+    scope: Scope,
+    alias: str,
+    item_type: str,
+    value: str,
+    reason: str,
+    origin: Origin,
+    now: datetime,
+) -> None:
+    """Put a value on the list of this alias, for good; a list that is missing is made."""
+    found = ValueList.objects.filter(
+        merchant_id=scope.merchant_id, livemode=scope.livemode, alias=alias
+    ).first()
+    if found is None:
+        found = create_list(
+            scope=scope,
+            alias=alias,
+            name=alias.replace("_", " ").capitalize(),
+            item_type=item_type,
+            metadata={},
+            origin=origin,
+            now=now,
+        )
+    if not ValueListItem.objects.filter(value_list=found, value=value).exists():
+        create_item(
+            scope=scope, list_id=found.id, value=value, reason=reason, origin=origin, now=now
+        )
+
+
 def delete_item(*, scope: Scope, item_id: str) -> None:
     """
     Take a value off its list.

@@ -1,17 +1,22 @@
 """Close reviews: a person found the payment good, or found it fraudulent."""
 
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Origin, Scope
-from apps.fraud.errors import ReviewClosed
-from apps.fraud.models import Review
+from apps.fraud.errors import CardUnknown, ReviewClosed
+from apps.fraud.models import Decision, Review
 from apps.fraud.objects import render_review
 from apps.fraud.services.labels import record_label
-from apps.fraud.states import LabelSource, ReviewStatus
+from apps.fraud.services.lists import put_on_list
+from apps.fraud.states import ItemType, LabelSource, ReviewStatus
 from apps.outbox.services import EventDraft, publish
+
+# Acts by its alias alone, as each list does that ends so (docs/risk.md).
+CARD_BLOCKLIST: Final = "card_blocklist"
 
 
 def approve_review(
@@ -36,6 +41,36 @@ def decline_review(
     :raises ReviewClosed: somebody decided before
     """
     return _close(scope, review_id, is_good=False, note=note, origin=origin, now=now)
+
+
+def block_card(
+    *, scope: Scope, review_id: str, note: str = "", origin: Origin, now: datetime
+) -> Review:
+    """
+    Find the payment fraudulent, and let its card pay nothing here any more.
+
+    The card goes on the list CARD_BLOCKLIST, which is made when it is missing.
+
+    :raises ResourceMissing: no such review
+    :raises ReviewClosed: somebody decided before
+    :raises CardUnknown: the gateway never told what would know the card again
+    """
+    decision = Decision.objects.get(pk=get_review(scope, review_id).decision_id)
+    fingerprint = decision.facts.get("card_fingerprint", "")
+    if not fingerprint:
+        raise CardUnknown(review=review_id)
+    with transaction.atomic():
+        review = decline_review(scope=scope, review_id=review_id, note=note, origin=origin, now=now)
+        put_on_list(
+            scope=scope,
+            alias=CARD_BLOCKLIST,
+            item_type=ItemType.CARD_FINGERPRINT,
+            value=fingerprint,
+            reason=f"{review_id}: {note}"[:200],
+            origin=origin,
+            now=now,
+        )
+    return review
 
 
 def get_review(scope: Scope, review_id: str) -> Review:
