@@ -30,6 +30,7 @@ def keep_secrets(path: Path) -> dict[str, str]:
         "FIELD_ENCRYPTION_KEYS": secrets.token_urlsafe(_SECRET_BYTES),
         "GATEWAYS_STRIPE_MAIN_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(_SECRET_BYTES)}",
         "GATEWAYS_ADYEN_MAIN_WEBHOOK_SECRET": secrets.token_hex(_SECRET_BYTES),
+        "TOKEN_SERVICE_WEBHOOK_SECRET": secrets.token_hex(_SECRET_BYTES),
     }
     if not made.keys() <= kept.keys():
         write_variables(path, {**made, **kept})
@@ -60,6 +61,8 @@ def build_environment(
         "GATEWAYS_ADYEN_MAIN_API_BASE": f"http://{LOOPBACK}:{simulator_port}",
         "GATEWAYS_ADYEN_MAIN_API_KEY": "adyen_test_simulator",
         "GATEWAYS_ADYEN_MAIN_MERCHANT_ACCOUNT": "DevelopmentMerchant",
+        "TOKEN_SERVICE_API_BASE": f"http://{LOOPBACK}:{simulator_port}/token-service",
+        "TOKEN_SERVICE_API_KEY": "tsk_test_simulator",
         # A proxy of the machine is for the world outside.
         "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), LOOPBACK, "localhost"])),
         **kept,

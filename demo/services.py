@@ -30,10 +30,14 @@ class Services:
         return self._process(
             "simulator",
             *("-m", "simulator", "--port", str(port), "--psp-port", str(psp_port)),
+            # Two days, as at a real one, and nobody would see a payout arrive.
+            *("--available-after", "5"),
             *("--stripe-webhook", f"{webhooks_url}/stripe/stripe_main"),
             *("--stripe-secret", self._environment["GATEWAYS_STRIPE_MAIN_WEBHOOK_SECRET"]),
             *("--adyen-webhook", f"{webhooks_url}/adyen/adyen_main"),
             *("--adyen-secret", self._environment["GATEWAYS_ADYEN_MAIN_WEBHOOK_SECRET"]),
+            *("--tokens-webhook", f"{webhooks_url}/tokens/token_service"),
+            *("--tokens-secret", self._environment["TOKEN_SERVICE_WEBHOOK_SECRET"]),
         )
 
     def web(self, *, port: int) -> Process:

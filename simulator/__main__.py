@@ -6,6 +6,7 @@ import sys
 
 from simulator.adyen.psp import DEFAULT_KEY as ADYEN_KEY
 from simulator.app import run
+from simulator.faults import PSPS
 from simulator.settings import Settings
 from simulator.state import Options
 from simulator.stripe.psp import DEFAULT_KEY as STRIPE_KEY
@@ -16,7 +17,7 @@ def main() -> None:
     """Read the command line and serve."""
     parser = _make_parser()
     arguments = parser.parse_args()
-    for psp in ("stripe", "adyen"):
+    for psp in PSPS:
         webhook, secret = _webhook_of(arguments, psp)
         if bool(webhook) != bool(secret):
             parser.error(f"--{psp}-webhook and --{psp}-secret belong together")
@@ -35,18 +36,23 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--adyen-key", action="append", help="an API key that Adyen accepts")
     parser.add_argument("--adyen-webhook", help="where Adyen's notifications go")
     parser.add_argument("--adyen-secret", help="the HMAC key that Adyen signs with, in hex")
+    parser.add_argument("--tokens-webhook", help="where the token service's events go")
+    parser.add_argument("--tokens-secret", help="what the token service signs them with")
     parser.add_argument("--debit-delay", type=float, help="seconds until a SEPA debit settles")
     parser.add_argument("--webhook-delay", type=float, help="seconds until a webhook leaves")
+    parser.add_argument(
+        "--available-after", type=float, help="seconds until money taken may be paid out"
+    )
     return parser
 
 
 def _read_options(arguments: argparse.Namespace) -> Options:
     settings = Settings()
-    for name in ("debit_delay", "webhook_delay"):
+    for name in ("debit_delay", "webhook_delay", "available_after"):
         if getattr(arguments, name) is not None:
             setattr(settings, name, getattr(arguments, name))
     endpoints = []
-    for psp in ("stripe", "adyen"):
+    for psp in PSPS:
         url, secret = _webhook_of(arguments, psp)
         if url:
             endpoints.append(Endpoint(psp=psp, url=url, secret=secret))

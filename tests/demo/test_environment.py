@@ -18,6 +18,7 @@ def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
         "SECRET_KEY",
         "FIELD_ENCRYPTION_KEYS",
         "GATEWAYS_ADYEN_MAIN_WEBHOOK_SECRET",
+        "TOKEN_SERVICE_WEBHOOK_SECRET",
         "GATEWAYS_STRIPE_MAIN_WEBHOOK_SECRET",
     }
     assert (tmp_path / "secrets.env").stat().st_mode & 0o777 == 0o600
