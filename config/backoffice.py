@@ -146,6 +146,36 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "",
         ),
     ],
+    "Reconciliation": [
+        (
+            "Exceptions",
+            "rule_folder",
+            "admin:reconciliation_discrepancy_changelist",
+            "reconciliation.view_discrepancy",
+            "",
+        ),
+        (
+            "Runs",
+            "balance",
+            "admin:reconciliation_reconciliationrun_changelist",
+            "reconciliation.view_reconciliationrun",
+            "",
+        ),
+        (
+            "Settlements",
+            "account_balance_wallet",
+            "admin:reconciliation_settlement_changelist",
+            "reconciliation.view_settlement",
+            "",
+        ),
+        (
+            "Statements",
+            "upload_file",
+            "admin:reconciliation_statementfile_changelist",
+            "reconciliation.view_statementfile",
+            "",
+        ),
+    ],
     "Pipeline": [
         (
             "Routing",
@@ -241,6 +271,14 @@ CARDS: Sequence[Card] = (
         permission="disputes.view_dispute",
     ),
     Card(
+        label="Books that disagree",
+        hint="Ledger, gateway and bank do not say the same",
+        count="apps.reconciliation.figures.count_open_exceptions",
+        url="admin:reconciliation_discrepancy_changelist",
+        query="status__exact=open",
+        permission="reconciliation.view_discrepancy",
+    ),
+    Card(
         label="Dead letters",
         hint="Events that some reader could not take",
         count="apps.outbox.figures.count_dead_letters",
@@ -294,6 +332,13 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "we": ("admin:webhooks_webhookendpoint_change", "webhooks.view_webhookendpoint"),
     "wd": ("admin:webhooks_delivery_change", "webhooks.view_delivery"),
     "jrn": ("admin:ledger_journalentry_change", "ledger.view_journalentry"),
+    "sf": ("admin:reconciliation_statementfile_change", "reconciliation.view_statementfile"),
+    "run": (
+        "admin:reconciliation_reconciliationrun_change",
+        "reconciliation.view_reconciliationrun",
+    ),
+    "rx": ("admin:reconciliation_discrepancy_change", "reconciliation.view_discrepancy"),
+    "stl": ("admin:reconciliation_settlement_change", "reconciliation.view_settlement"),
     "key": ("admin:api_apikey_change", "api.view_apikey"),
     "req": ("admin:api_loggedrequest_change", "api.view_loggedrequest"),
     "rrl": ("admin:gateways_routingrule_change", "gateways.view_routingrule"),

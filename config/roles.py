@@ -28,6 +28,17 @@ _DUNNING = ("subscriptions.view_dunningpolicy", "subscriptions.view_revenuechang
 _CLOCKS = ("subscriptions.view_testclock",)
 _DISPUTES = ("disputes.view_dispute",)
 _LEDGER = ("ledger.view_account", "ledger.view_journalentry", "ledger.view_exchangerate")
+_RECONCILIATION = (
+    "reconciliation.view_discrepancy",
+    "reconciliation.view_reconciliationrun",
+    "reconciliation.view_settlement",
+    "reconciliation.view_statementfile",
+)
+_RECONCILE = (
+    "reconciliation.add_reconciliationrun",
+    "reconciliation.add_statementfile",
+    "reconciliation.change_discrepancy",
+)
 _ROUTING = ("gateways.view_routingrule",)
 _PIPELINE = (
     "outbox.view_event",
@@ -92,6 +103,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_LEDGER,
         *_PII,
         *_REFUND,
+        *_RECONCILIATION,
+        *_RECONCILE,
         "disputes.change_dispute",
         "payouts.send_payout",
     ),
@@ -112,6 +125,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_APPROVE_ALL,
         "backoffice.cancel_payment",
         "backoffice.capture_payment",
+        *_RECONCILIATION,
+        *_RECONCILE,
+        "ledger.add_periodclose",
         "disputes.accept_dispute",
         "disputes.change_dispute",
         "disputes.submit_dispute",
@@ -156,6 +172,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_SELLERS,
         *_DISPUTES,
         *_LEDGER,
+        *_RECONCILIATION,
         *_KEYS,
         *_REQUESTS,
         *_AUDIT,

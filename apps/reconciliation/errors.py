@@ -19,6 +19,13 @@ class StatementTooLarge(DomainError):
     template: ClassVar[str] = "A statement has at most {maximum} bytes."
 
 
+class MonthNotReady(DomainError):
+    """The books of a month cannot be closed while somebody still has to look at it."""
+
+    code: ClassVar[str] = "month_not_reconciled"
+    template: ClassVar[str] = "{month} cannot be closed: {reason}."
+
+
 class AlreadyResolved(DomainError):
     code: ClassVar[str] = "exception_resolved"
     template: ClassVar[str] = "{exception} is {status}; only open exceptions can be resolved."

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -337,6 +338,10 @@ class Discrepancy(EventSourced):
     resolution_entry_id = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True)
+    # Who works on it; the audit trail knows who said so.
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
 
     objects = models.Manager.from_queryset(DiscrepancyQuerySet)()
 
@@ -409,7 +414,16 @@ class Discrepancy(EventSourced):
         self.resolution_entry_id = entry
 
     OUTSIDE_HISTORY = frozenset(
-        {"id", "merchant_id", "livemode", "gateway", "kind", "subject", "created_at"}
+        {
+            "id",
+            "merchant_id",
+            "livemode",
+            "gateway",
+            "kind",
+            "subject",
+            "created_at",
+            "assignee_id",
+        }
     )
 
     _ENDS: ClassVar[dict[str, Callable[..., None]]] = {

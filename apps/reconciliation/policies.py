@@ -79,9 +79,43 @@ def explain(
         K.PAYOUT_FAILED: f"Payout {about} of {theirs} came back.",
         K.BANK_MISMATCH: f"The bank received {theirs} for payout {about} of {ours}.",
         K.BANK_MISSING: f"Payout {about} of {ours} has not reached the bank.",
+        K.BANK_UNEXPLAINED: f"The bank received {theirs} as {about}; no payout is behind it.",
     }
     default = f"The gateway reports {theirs} for {about}; booked is {ours}."
     return sentences.get(DiscrepancyKind(kind), default)[:500]
+
+
+# What usually helps, for the person who has to decide: the action, and why.
+_ADVICE: Final = {
+    K.MISSING_IN_LEDGER: ("correct", "Park the money in suspense until its payment is found."),
+    K.MISSING_IN_REPORT: ("ignore", "Wait: it closes by itself when a later report has it."),
+    K.AMOUNT_OVER: ("correct", "Book what the gateway moved; suspense keeps the difference."),
+    K.AMOUNT_UNDER: ("correct", "Book what the gateway moved; suspense keeps the difference."),
+    K.SPLIT_MISMATCH: ("correct", "Book what the parts add up to; the rest stays in suspense."),
+    K.CURRENCY_MISMATCH: ("ignore", "Ask the gateway first: no journal mends a currency."),
+    K.STATUS_MISMATCH: ("match", "The gateway is asked again; what it says is booked then."),
+    K.FEE_MISMATCH: ("correct", "Book the fee as the gateway kept it."),
+    K.DATE_CUTOFF: ("match", "The amounts agree; only the day differs."),
+    K.DUPLICATE_LINE: ("ignore", "The first line counts; the second one moved nothing."),
+    K.PAYOUT_MISMATCH: ("match", "Upload the missing report; the sums are compared again."),
+    K.PAYOUT_FAILED: ("match", "The money is back at the gateway, and so it is booked."),
+    K.BANK_MISMATCH: ("match", "Ask the bank: it may have kept charges."),
+    K.BANK_MISSING: ("ignore", "Wait for the bank's next statement, then ask the gateway."),
+    K.BANK_UNEXPLAINED: ("correct", "Park the money in suspense until its sender is known."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a person would usually do about an exception."""
+
+    action: str
+    reason: str
+
+
+def advise(kind: str) -> Advice:
+    """Return what usually helps with an exception of this kind."""
+    return Advice(*_ADVICE[DiscrepancyKind(kind)])
 
 
 def needs_second_person(difference: int, currency: str, *, limit: Decimal) -> bool:

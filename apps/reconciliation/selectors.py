@@ -1,15 +1,20 @@
 """Read what is reconciled and what is not."""
 
+from dataclasses import dataclass
 from datetime import date
 
+from django.db import connection
 from django.db.models import Q
 
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
+from apps.reconciliation import matching
 from apps.reconciliation.models import (
     Discrepancy,
     ReconciliationRun,
+    Settlement,
     StatementFile,
+    StatementLine,
 )
 from apps.reconciliation.states import BANK_FORMATS
 
@@ -34,6 +39,60 @@ def has_news(scope: Scope, gateway: str, day: date) -> bool:
     # Of the bank's statements every gateway may have waited for.
     statements = StatementFile.objects.filter(Q(source=gateway) | Q(format__in=BANK_FORMATS))
     return statements.filter(**mine, created_at__gt=last_run.created_at).exists()
+
+
+def find_unreconciled(scope: Scope, first: date, last: date) -> list[tuple[str, date]]:
+    """
+    Return what nobody compared: each gateway with a day of which it has lines, in order.
+
+    A gateway with statements also has to be compared at the end, though nothing moved there.
+    """
+    mine = {"merchant_id": scope.merchant_id, "livemode": scope.livemode}
+    lines = StatementLine.objects.filter(**mine, day__range=(first, last))
+    wanted = set(lines.values_list("gateway", "day").distinct())
+    runs = ReconciliationRun.objects.filter(**mine, day__gte=first).values_list("gateway", "day")
+    done = set(runs)
+    ended = {gateway for gateway, day in done if day >= last}
+    behind = {(name, last) for owner, name in list_scopes() if owner == scope} - {
+        (name, last) for name in ended
+    }
+    return sorted((wanted - done) | behind)
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutPart:
+    """
+    What is in a payout of one kind of line: the gateway's sums beside the ledger's, in minor units.
+
+    `booked` is what the entries of these lines moved on the gateway's account.
+    """
+
+    kind: str
+    lines: int
+    gross: int
+    fee: int
+    net: int
+    booked: int
+
+    @property
+    def difference(self) -> int:
+        """Return by how much the gateway exceeds the ledger."""
+        return self.net - self.booked
+
+
+def list_payout_parts(settlement: Settlement) -> list[PayoutPart]:
+    """Return what is in a payout, by kind of line (AC-69)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            matching.SPLIT_PAYOUT,
+            {
+                "merchant": settlement.merchant_id,
+                "livemode": settlement.livemode,
+                "gateway": settlement.gateway,
+                "reference": settlement.reference,
+            },
+        )
+        return [PayoutPart(kind, *map(int, sums)) for kind, *sums in cursor.fetchall()]
 
 
 def get_file(scope: Scope, file_id: str) -> StatementFile:

@@ -44,6 +44,7 @@ class DiscrepancyKind(TextChoices):
     PAYOUT_FAILED = "payout_failed", "A payout came back"
     BANK_MISMATCH = "bank_mismatch", "The bank received another amount"
     BANK_MISSING = "bank_missing", "The bank has not received a payout"
+    BANK_UNEXPLAINED = "bank_unexplained", "The bank received what nobody announced"
 
 
 class DiscrepancyStatus(TextChoices):

@@ -1,14 +1,14 @@
 """What reconciliation does by the clock; wired in config/schedule.py."""
 
 import logging
-from datetime import datetime
+from datetime import date, datetime
 
 from django.conf import settings
 
-from apps.common.origin import CLOCK
+from apps.common.origin import CLOCK, Scope
 from apps.reconciliation.policies import day_before
 from apps.reconciliation.selectors import has_news, list_scopes
-from apps.reconciliation.services import reconcile_day
+from apps.reconciliation.services import ask_gateway_again, reconcile_day
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +26,16 @@ def reconcile_yesterday(*, now: datetime) -> int:
         if not has_news(scope, gateway, day):
             continue
         try:
-            reconcile_day(scope=scope, gateway=gateway, day=day, origin=CLOCK, now=now)
+            _reconcile(scope, gateway, day, now=now)
         except Exception:
             logger.exception("reconciliation of %s on %s failed", gateway, day)
             continue
         done += 1
     return done
+
+
+def _reconcile(scope: Scope, gateway: str, day: date, *, now: datetime) -> None:
+    """Compare, and once more when the gateway has told what we did not know."""
+    reconcile_day(scope=scope, gateway=gateway, day=day, origin=CLOCK, now=now)
+    if ask_gateway_again(scope=scope, gateway=gateway, origin=CLOCK, now=now):
+        reconcile_day(scope=scope, gateway=gateway, day=day, origin=CLOCK, now=now)

@@ -1,5 +1,6 @@
 """One of everything that the back-office shows, made by the services where there are some."""
 
+import io
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,9 @@ from apps.payments.models import Checkout, PaymentIntent, Refund
 from apps.payments.services.orders import CheckoutWish, OrderWish, create_checkout
 from apps.payments.services.refunds import request_refund, run_refund
 from apps.payouts.models import Payout, Seller
+from apps.reconciliation.models import Discrepancy
+from apps.reconciliation.services import import_statement, reconcile_day
+from apps.reconciliation.states import StatementFormat
 from apps.subscriptions.models import DunningPolicy, Invoice, Subscription, TestClock
 from apps.subscriptions.services.catalog import create_row
 from apps.subscriptions.services.clocks import create_clock
@@ -66,6 +70,7 @@ class House:
     review: Review
     rule: Rule
     routing_rule: RoutingRule
+    discrepancy: Discrepancy
     subscription: Subscription
     invoice: Invoice
     clock: TestClock
@@ -123,6 +128,7 @@ def furnish(gateway: FakeGateway) -> House:
         person=person,
         session=open_session(user=person, ip="192.0.2.7", browser="Firefox", now=now),
         dispute=dispute,
+        discrepancy=unexplained_line(now),
         review=open_review(paid, now=now),
         rule=draft_rule(SCOPE, "block", "amount > 1", now=now),
         routing_rule=create_routing_rule(
@@ -147,6 +153,28 @@ def subscribe_customer(customer: Customer, *, now: datetime) -> tuple[Subscripti
     # Sent and not charged: the house counts its payments.
     terms = {"collection_method": CollectionMethod.SEND_INVOICE}
     return subscribe(customer, price(4900), now=now, fields=terms), clock
+
+
+def unexplained_line(now: datetime) -> Discrepancy:
+    """Return the exception of a day whose report has a stranger, a payout and a broken row."""
+    columns = "balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category"
+    rows = [
+        f"{columns},source_id,automatic_payout_id",
+        f"txn_1,{now:%Y-%m-%d} 00:00:01,eur,10.00,0.59,9.41,charge,ch_stranger,po_house",
+        f"txn_2,{now:%Y-%m-%d} 00:00:02,eur,-9.00,0.00,-9.00,payout,po_house,",
+        f"txn_3,{now:%Y-%m-%d} 00:00:03,eur,n/a,0.00,1.00,charge,ch_broken,",
+    ]
+    import_statement(
+        scope=SCOPE,
+        source="stripe_main",
+        format=StatementFormat.STRIPE,
+        stream=io.BytesIO("\n".join(rows).encode()),
+        name="balance.csv",
+        origin=TESTER,
+        now=now,
+    )
+    reconcile_day(scope=SCOPE, gateway="stripe_main", day=now.date(), origin=TESTER, now=now)
+    return Discrepancy.objects.get(kind="missing_in_ledger")
 
 
 def ordered_from(seller: Seller, *, now: datetime) -> Checkout:

@@ -1,7 +1,16 @@
 """What is written in reconciliation."""
 
-from apps.reconciliation.services.exceptions import resolve_exception
+from apps.reconciliation.services.closing import close_month
+from apps.reconciliation.services.exceptions import assign_exception, resolve_exception
 from apps.reconciliation.services.files import import_statement
+from apps.reconciliation.services.recovery import ask_gateway_again
 from apps.reconciliation.services.runs import reconcile_day
 
-__all__ = ["import_statement", "reconcile_day", "resolve_exception"]
+__all__ = [
+    "ask_gateway_again",
+    "assign_exception",
+    "close_month",
+    "import_statement",
+    "reconcile_day",
+    "resolve_exception",
+]

@@ -34,7 +34,9 @@ ACTIONS: Final = ("match", "ignore", "correct", "write_off")
 BOOKING_ACTIONS: Final = frozenset({"correct", "write_off"})
 SETTLED_ITSELF: Final = "The sides agree now."
 
-# What the clearing account is corrected against; where money has no other explanation, it waits in
+# Whose books the difference is in, where it is not the gateway's account.
+_CORRECTED_ACCOUNTS: Final = {K.BANK_UNEXPLAINED: chart.BANK}
+# What that account is corrected against; where money has no other explanation, it waits in
 # suspense for one.
 _COUNTER_ACCOUNTS: Final = {
     K.MISSING_IN_LEDGER: chart.SUSPENSE,
@@ -44,6 +46,7 @@ _COUNTER_ACCOUNTS: Final = {
     K.AMOUNT_UNDER: chart.SUSPENSE,
     K.SPLIT_MISMATCH: chart.SUSPENSE,
     K.FEE_MISMATCH: chart.GATEWAY_FEES,
+    K.BANK_UNEXPLAINED: chart.SUSPENSE,
 }
 
 
@@ -133,6 +136,20 @@ def resolve_exception(
     return row
 
 
+def assign_exception(*, scope: Scope, exception_id: str, assignee: Any) -> Discrepancy:
+    """
+    Note who works on an exception.
+
+    :raises ResourceMissing: no such exception in this account and mode
+    :raises AlreadyResolved: it is not open
+    """
+    with transaction.atomic():
+        row = _lock(scope, exception_id)
+        row.assignee = assignee
+        row.save(update_fields=["assignee"])
+    return row
+
+
 def resolve_as_approved(
     *, scope: Scope, exception_id: str, action: str, reason: str, origin: Origin, now: datetime
 ) -> None:
@@ -188,19 +205,21 @@ def _carry_out(
 
 def draft_correction(row: Discrepancy, *, action: str, origin: Origin, now: datetime) -> EntryDraft:
     """
-    Return the journal that makes the gateway's account agree; nothing is booked here.
+    Return the journal that makes the account agree; nothing is booked here.
 
     :raises CannotCorrect: the sides do not differ in money, or not on that account
     """
-    counter = _COUNTER_ACCOUNTS.get(DiscrepancyKind(row.kind))
+    kind = DiscrepancyKind(row.kind)
+    counter = _COUNTER_ACCOUNTS.get(kind)
     if counter is None:
-        raise CannotCorrect(kind=row.kind, reason="it is not about the gateway's balance")
+        raise CannotCorrect(kind=row.kind, reason="it is not about a balance")
     if not row.difference:
         raise CannotCorrect(kind=row.kind, reason="the amounts agree")
     if action == "write_off":
         counter = chart.WRITEOFF
     owner = row.gateway if counter == chart.GATEWAY_FEES else ""
-    clearing, other = (chart.GATEWAY_CLEARING, row.gateway), (counter, owner)
+    code = _CORRECTED_ACCOUNTS.get(kind, chart.GATEWAY_CLEARING)
+    wrong, other = (code, row.gateway), (counter, owner)
     is_more = row.difference > 0
     fact = Fact(
         scope=row.scope,
@@ -213,8 +232,8 @@ def draft_correction(row: Discrepancy, *, action: str, origin: Origin, now: date
     )
     return recipes.corrected(
         fact,
-        debit=clearing if is_more else other,
-        credit=other if is_more else clearing,
+        debit=wrong if is_more else other,
+        credit=other if is_more else wrong,
         source_type="reconciliation_exception",
     )
 

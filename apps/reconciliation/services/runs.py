@@ -21,6 +21,7 @@ from apps.reconciliation import matching
 from apps.reconciliation.models import Discrepancy, ReconciliationRun
 from apps.reconciliation.objects import render_run
 from apps.reconciliation.policies import REPORTED_KINDS, due_window, start_of
+from apps.reconciliation.services.bank import check_credits
 from apps.reconciliation.services.exceptions import Finding, close_settled, open_findings
 from apps.reconciliation.services.settlements import Desk, check_settlements
 from apps.reconciliation.states import DiscrepancyStatus
@@ -62,6 +63,7 @@ def reconcile_day(
         _insert_findings(settlement_findings)
         opened = _open_all(scope, gateway, params, origin=origin, now=now)
         closed = _close_all(params, now=now)
+        check_credits(scope=scope, day=day, origin=origin, now=now)
         run = ReconciliationRun(
             merchant_id=scope.merchant_id,
             livemode=scope.livemode,

@@ -23,8 +23,6 @@ S = SettlementStatus
 
 # A gateway pays out a few times a day at most; a file with more is no report of one account.
 MAX_SETTLEMENTS: Final = 1000
-# A reference as short as this may stand in a bank's text by chance.
-MIN_NAMING_CHARACTERS: Final = 8
 # The source under which a returned payout's entry is taken back.
 REVERSAL_SOURCE: Final = "settlement_failed"
 
@@ -175,8 +173,8 @@ def _find_bank_line(settlement: Settlement) -> BankLine | None:
     """
     Return the credit that names the payout, or else the only one of its amount in its days.
 
-    Two credits of the same amount without a name are left to a person. A short reference, such as
-    the number of a batch, stands in many texts and names nothing.
+    Two credits of the same amount without a name are left to a person. A mere number, such as that
+    of a batch, stands in many texts and names nothing.
     """
     credits = BankLine.objects.filter(
         merchant_id=settlement.merchant_id,
@@ -187,7 +185,7 @@ def _find_bank_line(settlement: Settlement) -> BankLine | None:
         booked_on__gte=settlement.paid_on,
         booked_on__lte=settlement.paid_on + timedelta(days=BANK_DAYS + 2),
     )
-    if len(settlement.reference) >= MIN_NAMING_CHARACTERS:
+    if not settlement.reference.isdecimal():
         named = credits.filter(description__contains=settlement.reference)
         if line := named.order_by("booked_on", "pk").first():
             return line

@@ -1,0 +1,226 @@
+"""What staff may do about an exception: assign, match, ignore, correct, write off."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from django import forms
+from django.conf import settings
+from django.utils import timezone
+
+from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
+from apps.backoffice.kit.display import money, words
+from apps.common.errors import DomainError
+from apps.common.origin import CLOCK, Origin
+from apps.reconciliation.models import Discrepancy
+from apps.reconciliation.policies import advise, needs_second_person
+from apps.reconciliation.services import assign_exception, resolve_exception
+from apps.reconciliation.services.exceptions import draft_correction
+from apps.reconciliation.states import DiscrepancyStatus
+
+MAX_AT_ONCE: Final = 100
+
+
+class _ExceptionDialog(Dialog):
+    subject: Discrepancy
+    permission = "reconciliation.change_discrepancy"
+
+    def is_offered(self) -> bool:
+        """Return whether it is still open."""
+        return bool(self.subject.status == DiscrepancyStatus.OPEN)
+
+    def look(self) -> Mapping[str, Any]:
+        """Return where the exception stands."""
+        return Discrepancy.objects.values("status", "kind", "resolution_entry_id").get(
+            pk=self.subject.pk
+        )
+
+
+class AssignDialog(_ExceptionDialog):
+    """Take the work on an exception."""
+
+    name = "assign"
+    label = "Assign to me…"
+    submit = "Assign to me"
+
+    def is_offered(self) -> bool:
+        """Return whether it is open, and not this person's already."""
+        return super().is_offered() and self.subject.assignee_id != self.user.pk
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Note who works on it."""
+        del origin, now
+        assign_exception(scope=self.subject.scope, exception_id=self.subject.id, assignee=self.user)
+        return Outcome(message=f"{self.subject.id} is yours.")
+
+
+class _ResolveDialog(_ExceptionDialog):
+    """End an exception by one action of the service."""
+
+    action: ClassVar[str]
+    form_class = ReasonForm
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Resolve, or ask a second person."""
+        row = resolve_exception(
+            scope=self.subject.scope,
+            exception_id=self.subject.id,
+            action=self.action,
+            reason=answers["reason"],
+            origin=origin,
+            now=now,
+        )
+        if row.status == DiscrepancyStatus.OPEN:
+            return Outcome(
+                message=f"{money(abs(row.difference), row.currency)} is above the limit: a second"
+                f" person has to approve it ({row.id})."
+            )
+        return Outcome(message=f"{row.id} is {words(row.status).lower()}.")
+
+
+class MatchDialog(_ResolveDialog):
+    """Say that the sides belong together."""
+
+    name = "match"
+    label = "Match…"
+    action = "match"
+    submit = "They agree"
+
+    def explanation(self) -> str:
+        """Say that nothing is booked."""
+        return "The sides belong together as they are. Nothing is booked."
+
+
+class IgnoreDialog(_ResolveDialog):
+    """Leave a difference as it is."""
+
+    name = "ignore"
+    label = "Ignore…"
+    action = "ignore"
+    submit = "Ignore it"
+
+    def explanation(self) -> str:
+        """Say that it stays."""
+        return "The difference stays in the books, and this exception is not opened again."
+
+
+class _BookingDialog(_ResolveDialog):
+    """An action that books; its journal is shown before."""
+
+    needs_fresh_factor = True
+
+    def is_offered(self) -> bool:
+        """Return whether a journal follows from the two sides."""
+        return super().is_offered() and bool(self._legs())
+
+    def explanation(self) -> str:
+        """Say when a second person is needed."""
+        limit = settings.RECONCILIATION_APPROVAL_LIMIT
+        row = self.subject
+        if needs_second_person(row.difference, row.currency, limit=limit):
+            return f"Above {limit} {row.currency} a second person has to approve it."
+        return "The journal below is booked at once."
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return the journal that will be booked."""
+        return self._legs()
+
+    def _legs(self) -> list[tuple[str, str]]:
+        try:
+            draft = draft_correction(
+                self.subject, action=self.action, origin=CLOCK, now=timezone.now()
+            )
+        except DomainError:
+            return []
+        return [
+            (
+                f"{'Debit' if leg.amount > 0 else 'Credit'} {words(leg.account).lower()}"
+                f"{f' of {leg.owner}' if leg.owner else ''}",
+                money(abs(leg.amount), leg.currency),
+            )
+            for leg in draft.legs
+        ]
+
+
+class CorrectDialog(_BookingDialog):
+    """Book the difference where it belongs."""
+
+    name = "correct"
+    label = "Correct…"
+    action = "correct"
+    submit = "Book the correction"
+
+
+class WriteOffDialog(_BookingDialog):
+    """Give the difference up."""
+
+    name = "write-off"
+    label = "Write off…"
+    action = "write_off"
+    submit = "Write it off"
+    is_dangerous = True
+
+
+class SeveralForm(ReasonForm):
+    """Which exceptions, and why."""
+
+    exceptions = forms.CharField(
+        max_length=6000,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text=f"Ids of at most {MAX_AT_ONCE} exceptions; tick them in the list.",
+    )
+    field_order = ("nonce", "exceptions", "reason")
+
+    def clean_exceptions(self) -> list[Discrepancy]:
+        """Return the exceptions, all of them open."""
+        wanted = list(dict.fromkeys(self.cleaned_data["exceptions"].replace(",", " ").split()))
+        if len(wanted) > MAX_AT_ONCE:
+            raise forms.ValidationError(f"At most {MAX_AT_ONCE} exceptions at once.")
+        found = Discrepancy.objects.in_bulk(wanted)
+        for name in wanted:
+            if name not in found:
+                raise forms.ValidationError(f"There is no exception {name[:60]}.")
+        return [found[name] for name in wanted]
+
+
+class IgnoreSeveralDialog(Dialog):
+    """Ignore ticked exceptions for one reason."""
+
+    name = "ignore-several"
+    label = "Ignore several…"
+    permission = "reconciliation.change_discrepancy"
+    form_class: ClassVar[type[DialogForm]] = SeveralForm
+    submit = "Ignore them"
+    takes_picks = True
+
+    def explanation(self) -> str:
+        """Say that they stay."""
+        return "The differences stay in the books, and these exceptions are not opened again."
+
+    def initial(self) -> Mapping[str, Any]:
+        """Begin with what was ticked in the list."""
+        return {"exceptions": "\n".join(self.place.picks)}
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Ignore each; one that has ended meanwhile says so."""
+        refused: list[str] = []
+        for row in answers["exceptions"]:
+            try:
+                resolve_exception(
+                    scope=row.scope,
+                    exception_id=row.id,
+                    action="ignore",
+                    reason=answers["reason"],
+                    origin=origin,
+                    now=now,
+                )
+            except DomainError as refusal:
+                refused.append(refusal.message)
+        ignored = len(answers["exceptions"]) - len(refused)
+        return Outcome(message=" ".join([f"{ignored} exceptions are ignored.", *refused]))
+
+
+def advice_of(row: Discrepancy) -> tuple[str, str]:
+    """Return what usually helps: the action's name, and why."""
+    advice = advise(row.kind)
+    return words(advice.action), advice.reason

@@ -1,0 +1,203 @@
+"""Comparisons of a gateway's day with the books; and the end of a month."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from apps.backoffice.kit.dialogs import Dialog, Outcome
+from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, money, stacked
+from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.objects import ObjectAdmin
+from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.common.origin import Origin
+from apps.gateways.registry import gateway_names
+from apps.reconciliation.admin.forms import ScopeForm, scope_of
+from apps.reconciliation.models import ReconciliationRun
+from apps.reconciliation.services import close_month, reconcile_day
+
+
+class RunForm(ScopeForm):
+    """Which day of which account."""
+
+    gateway = forms.ChoiceField(choices=lambda: [(name, name) for name in gateway_names()])
+    day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
+
+
+class RunDialog(Dialog):
+    """Compare a day now."""
+
+    name = "reconcile"
+    label = "Compare a day…"
+    permission = "reconciliation.add_reconciliationrun"
+    form_class = RunForm
+    submit = "Compare"
+
+    def explanation(self) -> str:
+        """Say that it may be done as often as wanted."""
+        return "A second run over the same statements opens nothing new."
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Compare."""
+        run = reconcile_day(
+            scope=scope_of(answers),
+            gateway=answers["gateway"],
+            day=answers["day"],
+            origin=origin,
+            now=now,
+        )
+        return Outcome(
+            message=f"{run.lines_matched} of {run.lines} lines agree; {run.exceptions_opened}"
+            f" exceptions opened, {run.exceptions_closed} closed, {run.exceptions_open} open.",
+            object_id=run.id,
+        )
+
+
+class CloseMonthForm(ScopeForm):
+    """Which month."""
+
+    month = forms.CharField(
+        help_text="Such as 2026-10.",
+        widget=forms.TextInput(attrs={"type": "month", "placeholder": "2026-10"}),
+    )
+
+    def clean_month(self) -> date:
+        """Return the first day of the month."""
+        try:
+            return date.fromisoformat(f"{self.cleaned_data['month']}-01")
+        except ValueError:
+            raise forms.ValidationError("A month is written as 2026-10.") from None
+
+
+class CloseMonthDialog(Dialog):
+    """Close a month's books."""
+
+    name = "close-month"
+    label = "Close a month…"
+    permission = "ledger.add_periodclose"
+    form_class = CloseMonthForm
+    submit = "Close the month"
+    needs_fresh_factor = True
+    is_dangerous = True
+
+    def explanation(self) -> str:
+        """Say what it takes, and what becomes of what comes later."""
+        return (
+            "Wants every exception of its days resolved and every gateway compared up to the last"
+            " day. A closed month stays closed; what comes later counts for the next open day."
+        )
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Close."""
+        closed = close_month(
+            scope=scope_of(answers), month=answers["month"], origin=origin, now=now
+        )
+        return Outcome(message=f"The books are closed up to {closed.closed_through}.")
+
+
+@admin.register(ReconciliationRun)
+class ReconciliationRunAdmin(ObjectAdmin):
+    """Every comparison."""
+
+    search_help_text = "Id of the run"
+    list_display = ("what", "rows", "matched", "opened", "open_", "difference_", "ran")
+    list_filter = ("gateway", "livemode", created_filter("run"))
+    list_dialogs = (RunDialog, CloseMonthDialog)
+
+    @admin.display(description="Day")
+    def what(self, run: ReconciliationRun) -> SafeString:
+        """Return the day and the gateway."""
+        return stacked(f"{run.day} · {run.gateway}", run.id)
+
+    @admin.display(description="Lines")
+    def rows(self, run: ReconciliationRun) -> str:
+        """Return how many lines the day has."""
+        return f"{run.lines:,}"
+
+    @admin.display(description="Agree")
+    def matched(self, run: ReconciliationRun) -> SafeString:
+        """Return the share of lines that agree."""
+        tone = Tone.GOOD if run.lines_matched == run.lines else Tone.WARNING
+        return chip(_share(run), tone)
+
+    @admin.display(description="Opened")
+    def opened(self, run: ReconciliationRun) -> str:
+        """Return what the run opened and closed."""
+        return f"+{run.exceptions_opened} / -{run.exceptions_closed}"
+
+    @admin.display(description="Open")
+    def open_(self, run: ReconciliationRun) -> Text:
+        """Return how many exceptions stood open afterwards."""
+        count = str(run.exceptions_open)
+        return chip(count, Tone.WARNING) if run.exceptions_open else chip("None", Tone.GOOD)
+
+    @admin.display(description="Difference")
+    def difference_(self, run: ReconciliationRun) -> str:
+        """Return what is open, per currency."""
+        return _difference(run)
+
+    @admin.display(description="Ran")
+    def ran(self, run: ReconciliationRun) -> Text:
+        """Return when."""
+        return moment(run.created_at)
+
+    def page(self, _request: HttpRequest, obj: Any) -> Page:
+        """Return the run with the day's earlier ones."""
+        same = ReconciliationRun.objects.filter(
+            merchant_id=obj.merchant_id, livemode=obj.livemode, gateway=obj.gateway, day=obj.day
+        ).order_by("-pk")[:25]
+        return Page(
+            heading=f"{obj.day} at {obj.gateway}",
+            chips=(self.matched(obj), chip("Live", Tone.GOOD) if obj.livemode else chip("Test")),
+            subtitle=identifier(obj.id),
+            main=(
+                Facts(
+                    "What was compared",
+                    [
+                        ("Lines of the day", f"{obj.lines:,}"),
+                        ("Agree in every respect", f"{obj.lines_matched:,}"),
+                        ("Booked, expected in a later report", f"{obj.facts_expected:,}"),
+                        ("Fees booked from the report", f"{obj.fees_booked:,}"),
+                        ("Exceptions opened", f"{obj.exceptions_opened:,}"),
+                        ("Exceptions closed", f"{obj.exceptions_closed:,}"),
+                        ("Exceptions open afterwards", f"{obj.exceptions_open:,}"),
+                        ("Open difference", _difference(obj)),
+                    ],
+                ),
+                Table(
+                    "Runs of this day",
+                    ("Run", "Agree", "Opened", "Open", "By"),
+                    [
+                        (run.id, _share(run), self.opened(run), self.open_(run), run.actor)
+                        for run in same
+                    ],
+                    empty="",
+                ),
+            ),
+            side=(
+                Facts(
+                    "Details",
+                    [
+                        ("By", obj.actor),
+                        ("Merchant", obj.merchant_id),
+                        ("Ran", moment(obj.created_at)),
+                    ],
+                ),
+            ),
+        )
+
+
+def _share(run: ReconciliationRun) -> str:
+    if not run.lines:
+        return "no lines"
+    # Rounded down, so that 100 % means all.
+    return f"{run.lines_matched * 1000 // run.lines / 10:.1f} %"
+
+
+def _difference(run: ReconciliationRun) -> str:
+    amounts = [money(amount, currency) for currency, amount in sorted(run.difference.items())]
+    return ", ".join(amounts) or NOTHING

@@ -1,0 +1,220 @@
+"""Finance in the back-office: what is planted is fixed by dialogs, until the books agree."""
+
+import uuid
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from apps.api.models import Merchant
+from apps.backoffice.models import Approval
+from apps.backoffice.services import setup_roles
+from apps.ledger import chart
+from apps.ledger.models import PeriodClose
+from apps.ledger.selectors import balance_of, list_trial_balance
+from apps.reconciliation.errors import MonthNotReady
+from apps.reconciliation.models import Discrepancy, Settlement, StatementFile
+from apps.reconciliation.services import close_month
+from tests.backoffice.conftest import Enter, enter  # noqa: F401 - the fixture
+from tests.factories.backoffice import staff
+from tests.factories.payments import SCOPE
+from tests.fake_gateway import FakeGateway
+from tests.reconciliation.statements import (
+    DAY,
+    FINANCE,
+    GATEWAY,
+    NOON,
+    charge_row,
+    csv_of,
+    paid,
+    payout_row,
+    run,
+    stripe_row,
+    upload,
+)
+
+pytestmark = pytest.mark.django_db
+
+# A few weeks after the day that is compared.
+LAST_MONTH, END_OF_LAST_MONTH = date(2026, 10, 5), date(2026, 10, 31)
+LATER = datetime(2026, 12, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def finance(gateway: FakeGateway, enter: Enter) -> Client:  # noqa: F811
+    setup_roles()
+    Merchant.objects.create(id=SCOPE.merchant_id, name="Ada's books", created_at=NOON)
+    return enter(staff(email="lee@shop.example", role="finance_lead"))
+
+
+def send(client: Client, model: str, dialog: str, row: Any = None, **answers: Any) -> Any:
+    """Open a dialog and send it, as the browser does."""
+    name = f"admin:reconciliation_{model}_{'dialog' if row else 'list_dialog'}"
+    url = reverse(name, args=[row.pk, dialog] if row else [dialog])
+    return client.post(url, {"nonce": str(uuid.uuid4()), **answers}, follow=True)
+
+
+def plant() -> None:
+    """Compare a day with a stranger, a wrong amount, a wrong fee and a row that came twice."""
+    right, more, fee = paid(), paid(), paid()
+    row = charge_row(right)
+    stranger = stripe_row(reference="txn_x", category="charge", source="ch_x", gross=1000, fee=59)
+    upload(
+        row,
+        row,
+        charge_row(more, gross="101.00", net="97.80"),
+        charge_row(fee, fee="3.21", net="96.79"),
+        stranger,
+    )
+    run()
+
+
+def clearing() -> int:
+    return balance_of(
+        scope=SCOPE, code=chart.GATEWAY_CLEARING, currency="EUR", owner=GATEWAY
+    ).posted
+
+
+def test_planted_differences_are_fixed_on_the_screens_and_the_books_agree(
+    finance: Client,
+) -> None:
+    plant()
+    kinds = ["amount_over", "duplicate_line", "fee_mismatch", "missing_in_ledger"]
+    assert sorted(Discrepancy.objects.values_list("kind", flat=True)) == kinds
+
+    for row in Discrepancy.objects.exclude(kind="duplicate_line"):
+        page = send(finance, "discrepancy", "correct", row, reason="As the gateway has it.")
+        assert "is resolved." in page.content.decode()
+    page = send(
+        finance, "discrepancy", "ignore", Discrepancy.objects.get(kind="duplicate_line"),
+        reason="It moved nothing.",
+    )  # fmt: skip
+    assert "is ignored." in page.content.decode()
+
+    again = run()
+    assert (again.exceptions_opened, again.exceptions_open, again.difference) == (0, 0, {})
+    assert clearing() == 9_680 + 9_780 + 9_679 + 941
+    assert sum(line.debit - line.credit for line in list_trial_balance(scope=SCOPE)) == 0
+
+
+def test_a_correction_shows_its_journal_before_it_is_booked(finance: Client) -> None:
+    plant()
+    row = Discrepancy.objects.get(kind="amount_over")
+    before = clearing()
+
+    page = finance.get(
+        reverse("admin:reconciliation_discrepancy_dialog", args=[row.pk, "correct"])
+    ).content.decode()
+
+    assert f"Debit gateway clearing of {GATEWAY}" in page
+    assert "Credit suspense" in page
+    assert "1.00\xa0EUR" in page
+    assert clearing() == before
+
+
+def test_ac_069_a_correction_above_the_limit_waits_for_a_second_person(finance: Client) -> None:
+    upload(stripe_row(reference="txn_x", category="charge", source="ch_x", gross=50_000, fee=0))
+    run()
+    row = Discrepancy.objects.get()
+
+    page = send(finance, "discrepancy", "write-off", row, reason="Nobody knows it.")
+
+    assert "a second person has to approve it" in page.content.decode()
+    assert Discrepancy.objects.get().status == "open"
+    assert Approval.objects.get().subject_id == row.id
+    assert clearing() == 0
+
+
+def test_an_exception_is_assigned_and_several_are_ignored_at_once(finance: Client) -> None:
+    plant()
+    first, second = Discrepancy.objects.order_by("pk")[:2]
+
+    send(finance, "discrepancy", "assign", first)
+    page = send(
+        finance, "discrepancy", "ignore-several",
+        exceptions=f"{first.id}\n{second.id}", reason="Timing only.",
+    )  # fmt: skip
+
+    assert "2 exceptions are ignored." in page.content.decode()
+    ended = Discrepancy.objects.filter(status="ignored").order_by("pk")
+    assert [row.id for row in ended] == [first.id, second.id]
+    assert str(ended[0].assignee) == "lee@shop.example"
+
+
+def test_a_broken_file_says_which_rows_it_was_refused_for(finance: Client) -> None:
+    good, bad = charge_row(paid()), charge_row(paid(), gross="n/a")
+
+    page = send(
+        finance, "statementfile", "upload-statement",
+        merchant=SCOPE.merchant_id, format="stripe", source=GATEWAY,
+        file=SimpleUploadedFile("november.csv", csv_of([good, bad])),
+    ).content.decode()  # fmt: skip
+
+    assert "1 lines are new, 0 were known, 0 came twice, 1 could not be read" in page
+    file = StatementFile.objects.get()
+    assert (file.lines_new, file.lines_refused) == (1, 1)
+    assert file.refusals.get().number == 3
+    shown = finance.get(reverse("admin:reconciliation_statementfile_change", args=[file.pk]))
+    assert file.sha256 in shown.content.decode()
+    assert "is no amount" in shown.content.decode()
+
+
+def test_a_report_of_an_account_that_is_not_ours_is_refused(finance: Client) -> None:
+    page = send(
+        finance, "statementfile", "upload-statement",
+        merchant=SCOPE.merchant_id, format="stripe", source="stripe_other",
+        file=SimpleUploadedFile("november.csv", csv_of([])),
+    )  # fmt: skip
+
+    assert page.status_code == 422
+    assert f"is of one of: {GATEWAY}." in page.content.decode()
+    assert not StatementFile.objects.exists()
+
+
+def test_ac_069_a_payouts_page_shows_ledger_gateway_and_bank_side_by_side(
+    finance: Client,
+) -> None:
+    attempt = paid()
+    upload(charge_row(attempt, automatic_payout_id="po_1234567"), payout_row("po_1234567", 9_680))
+    run()
+
+    page = finance.get(
+        reverse("admin:reconciliation_settlement_change", args=[Settlement.objects.get().pk])
+    ).content.decode()
+
+    assert page.count("To the cent") == 3
+    assert "Not known" in page
+    assert "What the entries of its lines moved" in page
+
+
+def test_a_month_is_closed_once_nothing_of_it_is_open(finance: Client) -> None:
+    stranger = stripe_row(
+        reference="txn_x", category="charge", source="ch_x", gross=1000,
+        changes={"created_utc": f"{LAST_MONTH} 12:00:00"},
+    )  # fmt: skip
+    upload(stranger)
+    for day in (LAST_MONTH, END_OF_LAST_MONTH):
+        run(day=day)
+    month = {"merchant": SCOPE.merchant_id, "month": f"{LAST_MONTH:%Y-%m}"}
+
+    refused = send(finance, "reconciliationrun", "close-month", **month)
+    send(finance, "discrepancy", "ignore", Discrepancy.objects.get(), reason="Not ours.")
+    closed = send(finance, "reconciliationrun", "close-month", **month)
+
+    reason = "2026-10 cannot be closed: 1 exceptions of its days are open."
+    assert reason in refused.content.decode()
+    assert "The books are closed up to 2026-10-31." in closed.content.decode()
+    assert PeriodClose.objects.get().closed_through == END_OF_LAST_MONTH
+
+
+def test_a_month_with_a_day_that_nobody_compared_stays_open(gateway: FakeGateway) -> None:
+    upload(charge_row(paid()))
+
+    with pytest.raises(MonthNotReady) as refusal:
+        close_month(scope=SCOPE, month=DAY, origin=FINANCE, now=LATER)
+
+    assert refusal.value.context["reason"] == f"nobody compared {GATEWAY} on {DAY}"
+    assert not PeriodClose.objects.exists()
