@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
@@ -38,6 +38,7 @@ from apps.subscriptions.models import Invoice, Subscription  # noqa: E402
 from apps.subscriptions.selectors import Times  # noqa: E402
 from apps.subscriptions.services import duties  # noqa: E402
 from apps.subscriptions.states import CollectionMethod  # noqa: E402
+from benchmarks.measure import cpu_seconds  # noqa: E402
 from tests.factories.subscriptions import customer_with_card, price, subscribe  # noqa: E402
 
 START = datetime(2025, 1, 31, 10, tzinfo=UTC)
@@ -103,8 +104,22 @@ def make_template() -> None:
     )
 
 
-def renew_all(times: Times) -> tuple[int, float, int]:
-    """Return how many were renewed, in how many seconds, and with how many statements."""
+class Run(NamedTuple):
+    """So many renewals, in how many seconds, of which how many CPU, with how many statements."""
+
+    renewed: int
+    seconds: float
+    cpu: float
+    statements: int
+
+    @property
+    def cpu_ms(self) -> float:
+        """The CPU time of one renewal, ours and PostgreSQL's: it does not mind who else works."""
+        return self.cpu / max(1, self.renewed) * 1000
+
+
+def renew_all(times: Times) -> Run:
+    """Renew until nothing is due."""
     statements = 0
 
     def count(execute: Callable[..., Any], *call: Any) -> Any:
@@ -112,11 +127,17 @@ def renew_all(times: Times) -> tuple[int, float, int]:
         statements += 1
         return execute(*call)
 
-    renewed, begin = 0, time.perf_counter()
+    renewed, begin, cpu = 0, time.perf_counter(), cpu_used()
     with connection.execute_wrapper(count):
         while batch := duties.bill_due(times)[0]:
             renewed += batch
-    return renewed, time.perf_counter() - begin, statements
+    return Run(renewed, time.perf_counter() - begin, cpu_used() - cpu, statements)
+
+
+def cpu_used() -> float:
+    """Return the CPU seconds of this process and of its PostgreSQL session."""
+    connection.ensure_connection()
+    return cpu_seconds([os.getpid(), connection.connection.info.backend_pid])
 
 
 def check(due: int) -> None:
@@ -142,20 +163,22 @@ def main() -> None:
         seed(options.present, prefix="p", due=DUE + timedelta(days=365), shapes=shapes)
         seed(options.loop, prefix="l", due=DUE, shapes=shapes)
         batch, duties.BATCH = duties.BATCH, 1
-        looped, loop_seconds, loop_statements = renew_all(times)
+        loop = renew_all(times)
         duties.BATCH = batch
         seed(options.due, prefix="d", due=DUE, shapes=shapes)
-        renewed, seconds, statements = renew_all(times)
-        check(renewed + looped)
+        run = renew_all(times)
+        check(run.renewed + loop.renewed)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MEGABYTE
-    rate, loop_rate = renewed / seconds, looped / loop_seconds if looped else 0.0
-    print(f"renewed            {renewed} of {renewed + looped + options.present} present")
-    print(f"seconds            {seconds:.1f}")
-    print(f"renewals/s         {rate:.0f}, {1000 / rate:.3f} ms each")
-    if looped:
-        print(f"one by one         {loop_rate:.0f}/s, so {rate / loop_rate:.1f}x")
-        print(f"                   {loop_statements / looped:.1f} statements per subscription")
-    print(f"in batches of {batch} {statements / renewed:.3f} statements per subscription")
+    print(f"renewed            {run.renewed}, with {options.present} present that are not due")
+    print(f"seconds            {run.seconds:.1f}, of which CPU {run.cpu:.1f}")
+    print(f"renewals/s         {run.renewed / run.seconds:.0f}, CPU {run.cpu_ms:.3f} ms each")
+    print(f"in batches of {batch} {run.statements / run.renewed:.3f} statements per subscription")
+    if loop.renewed:
+        rate = loop.renewed / loop.seconds
+        print(f"one by one         {rate:.0f}/s, CPU {loop.cpu_ms:.3f} ms each,", end=" ")
+        print(f"{loop.statements / loop.renewed:.1f} statements per subscription")
+        print(f"                   so {run.renewed / run.seconds / rate:.1f}x,", end=" ")
+        print(f"by CPU {loop.cpu_ms / run.cpu_ms:.1f}x")
     print(f"peak memory        {memory} MB")
 
 

@@ -48,6 +48,7 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
 
     context = {
         "invoice": invoice,
+        "language": language,
         "words": WORDS[language],
         "seller": _seller(invoice),
         "issued": show_date(invoice.finalized_at or invoice.created_at, language),

@@ -102,7 +102,7 @@ def test_a_plan_is_changed_only_after_the_invoice_that_follows_was_seen(
 
     text = preview.content.decode()
     assert preview.status_code == 422
-    assert "Look at the invoice below" in text
+    assert "Look at the invoice above" in text
     assert "50.00\u00a0EUR" in text
     assert subscription.items.get().price_id != wanted.id
 

@@ -106,7 +106,7 @@ class ChangePlanForm(DialogForm):
             raise forms.ValidationError(refusal.message) from refusal
         if answers.get("seen") != self._digest():
             self.data = {**dict(self.data.items()), "seen": self._digest()}
-            raise forms.ValidationError("Look at the invoice below, then send it once more.")
+            raise forms.ValidationError("Look at the invoice above, then send it once more.")
         return answers
 
     def facts(self) -> Sequence[tuple[str, str]]:

@@ -10,7 +10,16 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, money, stacked
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    identifier,
+    moment,
+    money,
+    stacked,
+    words,
+)
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.subscriptions.admin.dialogs import (
@@ -186,7 +195,7 @@ def _facts(row: Subscription) -> Facts:
             ("Time zone", row.time_zone),
             ("Trial until", moment(row.trial_end)),
             ("Past due since", moment(row.past_due_since)),
-            ("Collection paused", row.get_pause_behavior_display() or "no"),
+            ("Collection paused", words(row.pause_behavior) if row.pause_behavior else "no"),
             ("Ends at the period's end", "yes" if row.cancel_at_period_end else "no"),
             ("Ended", moment(row.ended_at)),
             ("Test clock", identifier(row.test_clock_id)),

@@ -36,6 +36,7 @@ class DunningPolicy(Recorded):
     active = models.BooleanField(default=True)
 
     class Meta:
+        verbose_name_plural = "dunning policies"
         constraints = [
             models.UniqueConstraint(
                 name="one_default_dunning_policy",
