@@ -110,11 +110,15 @@ def test_ac_085_what_a_lost_dispute_took_above_the_booking_is_an_exchange_loss()
     }
 
 
-def test_a_lost_dispute_is_borne_by_the_seller_where_agreed() -> None:
-    entry = recipes.dispute_lost(fact(1000), booked=1000, shares=(Share(SELLER, 1000),))
+def test_ac_049d_a_lost_dispute_is_borne_by_the_seller_and_our_fee() -> None:
+    entry = recipes.dispute_lost(
+        fact(1000), booked=1000, shares=(Share(SELLER, 850),), platform_fee=100
+    )
 
     assert layer_sums(entry) == {
-        ("seller_payable", SELLER, "EUR", POSTED): 1000,
+        ("dispute_losses", "", "EUR", POSTED): 50,
+        ("platform_fees", "", "EUR", POSTED): 100,
+        ("seller_payable", SELLER, "EUR", POSTED): 850,
         ("dispute_withheld", GATEWAY, "EUR", POSTED): -1000,
     }
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.common.errors import ResourceMissing
-from apps.gateways.base import RefundResult, RefundState
+from apps.gateways.base import DisputeState, RefundResult, RefundState
 from apps.ledger.selectors import balance_of
 from apps.outbox.models import Event
 from apps.payments.errors import FeeExceedsAmount, FeeWithoutSeller
@@ -25,6 +25,7 @@ from apps.payouts.errors import (
 from apps.payouts.models import Seller, Transfer
 from apps.payouts.services.shares import release_shares
 from apps.payouts.services.transfers import reverse_transfer
+from tests.disputes.stories import tell
 from tests.factories.payments import SCOPE, TESTER, confirmed_intent, created_intent
 from tests.factories.payouts import asked_payout, paid_seller, seller_of, wallet_of
 from tests.fake_gateway import FakeGateway
@@ -305,3 +306,44 @@ def test_seller_who_may_go_negative_can_be_taken_back_from_all_the_same(
     reverse(Transfer.objects.get().id)
 
     assert wallet_of(seller).available == -700
+
+
+def disputed_split(gateway: FakeGateway) -> tuple[Seller, str]:
+    """Return a seller with a share of 900 of a payment that is disputed, and the dispute."""
+    seller = seller_of()
+    split_intent(seller)
+    opened = gateway.open_dispute(gateway.captures[-1], now=timezone.now())
+    tell(opened)
+    return seller, opened.reference
+
+
+def test_ac_049d_a_lost_dispute_takes_share_and_fee_back_and_is_no_loss_of_ours(
+    gateway: FakeGateway,
+) -> None:
+    seller, dispute = disputed_split(gateway)
+
+    tell(gateway.move_dispute(dispute, state=DisputeState.LOST), times=2)
+
+    assert (total(seller), booked("platform_fees"), booked("dispute_losses")) == (0, 0, 0)
+    share = Transfer.objects.get()
+    assert (share.amount_reversed, share.fee_returned) == (900, 100)
+
+
+def test_ac_049d_a_loss_that_is_taken_back_and_comes_again_is_borne_once(
+    gateway: FakeGateway,
+) -> None:
+    seller, dispute = disputed_split(gateway)
+    tell(gateway.move_dispute(dispute, state=DisputeState.LOST))
+
+    tell(gateway.win_dispute(dispute))
+
+    assert (total(seller), booked("platform_fees"), booked("dispute_losses")) == (900, 100, 0)
+    share = Transfer.objects.get()
+    assert (share.amount_reversed, share.fee_returned) == (0, 0)
+
+    gateway.move_funds(dispute, -1000)
+    tell(gateway.move_dispute(dispute, state=DisputeState.LOST))
+
+    assert (total(seller), booked("platform_fees"), booked("dispute_losses")) == (0, 0, 0)
+    share.refresh_from_db()
+    assert (share.amount_reversed, share.fee_returned) == (900, 100)

@@ -215,7 +215,7 @@ class Money(RuleBasedStateMachine):
             origin=TESTER,
             now=self.now,
         )
-        lost = recipes.dispute_lost(fact, booked=left, shares=taken.shares)
+        lost = recipes.dispute_lost(fact, booked=left, shares=taken.shares, platform_fee=taken.fee)
         post_entries([recipes.dispute_withdrawn(fact), lost])
         self.disputed += left
 

@@ -12,7 +12,7 @@ from apps.ledger import recipes
 from apps.ledger.drafts import EntryDraft
 from apps.ledger.exchange import find_exchange, find_position
 from apps.ledger.policies import Conversion, Exchange, Position, implied_rate
-from apps.ledger.recipes import Fact, Share
+from apps.ledger.recipes import Fact
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payouts.services.shares import Taken, give_share_again, take_back_share
 
@@ -80,8 +80,8 @@ def _lose(
         return _lose_abroad(dispute, funds, position, attempt, intent, moment)
     booked = _booked(dispute, attempt, amount)
     is_same_money = dispute.funds_currency == attempt.currency
-    taken = _take_share(dispute, attempt, intent, booked, moment) if is_same_money else Taken()
-    return _lost(dispute, _fact(dispute, funds, moment), booked=booked, shares=taken.shares)
+    taken = _take_share(funds, attempt, intent, booked, moment) if is_same_money else Taken()
+    return _lost(dispute, _fact(dispute, funds, moment), booked=booked, taken=taken)
 
 
 def _lose_abroad(
@@ -99,7 +99,7 @@ def _lose_abroad(
     """
     rate = position.rate
     disputed = min(dispute.amount, position.amount)
-    taken = _take_share(dispute, attempt, intent, disputed, moment)
+    taken = _take_share(funds, attempt, intent, disputed, moment)
     fact = replace(_fact(dispute, funds, moment), amount=disputed, currency=rate.base)
     today = implied_rate(
         amount=disputed,
@@ -112,14 +112,14 @@ def _lose_abroad(
     exchange = Exchange(
         settled=Conversion(funds.amount, rate.quote, today), booked=position.booked_part(disputed)
     )
-    lost = _lost(dispute, fact, booked=disputed, shares=taken.shares)
+    lost = _lost(dispute, fact, booked=disputed, taken=taken)
     return recipes.exchanged_by_gateway(lost, payment=attempt.id, exchange=exchange)
 
 
-def _lost(dispute: Dispute, fact: Fact, *, booked: int, shares: tuple[Share, ...]) -> EntryDraft:
-    if dispute.status == DisputeStatus.PREVENTED:
-        return recipes.dispute_prevented(fact, booked=booked, shares=shares)
-    return recipes.dispute_lost(fact, booked=booked, shares=shares)
+def _lost(dispute: Dispute, fact: Fact, *, booked: int, taken: Taken) -> EntryDraft:
+    is_given_back = dispute.status == DisputeStatus.PREVENTED
+    book = recipes.dispute_prevented if is_given_back else recipes.dispute_lost
+    return book(fact, booked=booked, shares=taken.shares, platform_fee=taken.fee)
 
 
 def _position(dispute: Dispute, attempt: PaymentAttempt) -> Position | None:
@@ -134,11 +134,12 @@ def _position(dispute: Dispute, attempt: PaymentAttempt) -> Position | None:
 def _return_loss(
     dispute: Dispute, attempt: PaymentAttempt, amount: int, moment: Moment
 ) -> EntryDraft:
-    lost = _find_loss(dispute)
+    losses = _standing_losses(dispute)
+    lost = _find_exchange(losses)
     kind = FundsKind.LOSS_RETURNED
     funds = _keep(dispute, kind, moment, amount=amount, currency=dispute.funds_currency)
     _count_loss(dispute, dispute.amount_lost - amount, moment)
-    given = give_share_again(source=dispute.id, origin=moment.origin, now=moment.now)
+    given = _give_shares(losses, moment)
     fact = _fact(dispute, funds, moment)
     if lost is not None:
         disputed, exchange = lost
@@ -146,36 +147,60 @@ def _return_loss(
             replace(fact, amount=disputed, currency=attempt.currency),
             booked=disputed,
             shares=given.shares,
+            platform_fee=given.fee,
         )
         settled = replace(exchange.settled, amount=amount)
         return recipes.exchanged_by_gateway(
             back, payment=attempt.id, exchange=replace(exchange, settled=settled)
         )
     booked = _booked(dispute, attempt, amount)
-    return recipes.dispute_loss_returned(fact, booked=booked, shares=given.shares)
+    return recipes.dispute_loss_returned(
+        fact, booked=booked, shares=given.shares, platform_fee=given.fee
+    )
 
 
-def _find_loss(dispute: Dispute) -> tuple[int, Exchange] | None:
+def _standing_losses(dispute: Dispute) -> list[str]:
+    """Return the losses since the last one that was taken back, oldest first."""
+    returned = dispute.funds.filter(kind=FundsKind.LOSS_RETURNED).order_by("-id").first()
+    losses = dispute.funds.filter(kind=FundsKind.LOST)
+    if returned is not None:
+        losses = losses.filter(id__gt=returned.id)
+    return list(losses.order_by("id").values_list("id", flat=True))
+
+
+def _give_shares(losses: list[str], moment: Moment) -> Taken:
+    given = [give_share_again(source=id_, origin=moment.origin, now=moment.now) for id_ in losses]
+    return Taken(
+        shares=tuple(share for taken in given for share in taken.shares),
+        fee=sum(taken.fee for taken in given),
+    )
+
+
+def _find_exchange(losses: list[str]) -> tuple[int, Exchange] | None:
     """Return how the latest loss was exchanged, if it was; it comes back the same way."""
-    latest = dispute.funds.filter(kind=FundsKind.LOST).order_by("-id").first()
-    if latest is None:
+    if not losses:
         return None
     return find_exchange(
         source_type="dispute",
-        source_id=latest.id,
+        source_id=losses[-1],
         kinds=["dispute_lost", "dispute_prevented"],
     )
 
 
 def _take_share(
-    dispute: Dispute, attempt: PaymentAttempt, intent: PaymentIntent, booked: int, moment: Moment
+    funds: DisputeFunds,
+    attempt: PaymentAttempt,
+    intent: PaymentIntent,
+    booked: int,
+    moment: Moment,
 ) -> Taken:
     """Let the seller bear their part of a loss, `booked` in the payment's currency."""
     if not intent.transfer_destination:
         return Taken()
     return take_back_share(
         charge_id=attempt.charge_id,
-        source=dispute.id,
+        # A dispute may be lost, won and lost again: each loss is borne for itself.
+        source=funds.id,
         amount=booked,
         payment_left=intent.amount_received - intent.amount_refunded,
         origin=moment.origin,
