@@ -19,6 +19,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.webhooks.services.verification.verify_due_endpoints", every=1.0),
     Sweep(run="apps.payments.services.sweeps.sweep_attempts", every=1.0, copies=2),
     Sweep(run="apps.payments.services.sweeps.sweep_refunds", every=1.0, copies=2),
+    Sweep(run="apps.payments.services.sweeps.sweep_checkouts", every=5.0),
     Sweep(run="apps.payments.services.sweeps.expire_intents", every=30.0),
     Sweep(run="apps.setups.services.setups.sweep_setups", every=5.0),
     Sweep(run="apps.payouts.services.payouts.sweep_payouts", every=1.0),

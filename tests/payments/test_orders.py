@@ -1,6 +1,7 @@
 """Several sellers in one checkout: one order, one intent, one charge each; flags never lie."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,8 +17,14 @@ from apps.outbox.history import find_differences
 from apps.outbox.models import Event
 from apps.payments.models import Checkout, PaymentIntent, PaymentOrder
 from apps.payments.services.attempts import resolve_attempt
-from apps.payments.services.orders import run_checkout
-from apps.payments.services.sweeps import sweep_attempts
+from apps.payments.services.intents import Confirmation, confirm_intent
+from apps.payments.services.orders import (
+    CheckoutWish,
+    OrderWish,
+    create_checkout,
+    run_checkout,
+)
+from apps.payments.services.sweeps import sweep_attempts, sweep_checkouts
 from apps.payouts.models import Seller
 from tests.factories.payments import TESTER
 from tests.factories.payouts import seller_of, wallet_of
@@ -380,6 +387,68 @@ def test_running_a_checkout_again_charges_nothing_twice(
     )
 
     assert gateway.count("create") == 2
+
+
+def kept_checkout(ada: Seller, bob: Seller, token: str) -> Checkout:
+    """Return a checkout of which the process died before it charged anything."""
+    sellers = {"o-1": ada, "o-2": bob}
+    wish = CheckoutWish(
+        checkout_id="checkout-1",
+        payment_method=token,
+        orders=[
+            OrderWish(payment_order_id=name, seller_id=seller.id, amount=1234, currency="EUR")
+            for name, seller in sellers.items()
+        ],
+    )
+    return create_checkout(scope=ada.scope, wish=wish, origin=TESTER, now=timezone.now())
+
+
+def test_checkout_whose_process_died_is_finished_while_its_buyer_waits(
+    gateway: FakeGateway, ada: Seller, bob: Seller
+) -> None:
+    checkout = kept_checkout(ada, bob, "pm_card_visa")
+    kept = checkout.created_at
+
+    assert sweep_checkouts(now=kept + timedelta(seconds=59)) == 0
+    assert statuses() == {"o-1": "NOT_STARTED", "o-2": "NOT_STARTED"}
+
+    assert sweep_checkouts(now=kept + timedelta(seconds=61)) == 1
+    assert statuses() == {"o-1": "SUCCESS", "o-2": "SUCCESS"}
+    assert len(gateway.captures) == 2
+    checkout.refresh_from_db()
+    assert checkout.is_payment_done
+    assert sweep_checkouts(now=kept + timedelta(seconds=62)) == 0
+
+
+def test_checkout_that_was_half_charged_is_finished_and_charges_nothing_twice(
+    gateway: FakeGateway, ada: Seller, bob: Seller
+) -> None:
+    checkout = kept_checkout(ada, bob, "pm_card_visa")
+    first = PaymentOrder.objects.get(payment_order_id="o-1")
+    confirm_intent(
+        scope=ada.scope,
+        intent_id=first.intent_id,
+        confirmation=Confirmation(payment_method=checkout.payment_method_id),
+        origin=TESTER,
+        now=timezone.now(),
+    )
+
+    sweep_checkouts(now=checkout.created_at + timedelta(minutes=2))
+
+    assert statuses() == {"o-1": "SUCCESS", "o-2": "SUCCESS"}
+    assert len(gateway.captures) == 2
+
+
+def test_checkout_that_nobody_waits_for_any_more_is_given_up(
+    gateway: FakeGateway, ada: Seller, bob: Seller
+) -> None:
+    checkout = kept_checkout(ada, bob, "pm_card_visa")
+
+    assert sweep_checkouts(now=checkout.created_at + timedelta(minutes=16)) == 1
+
+    assert statuses() == {"o-1": "FAILED", "o-2": "FAILED"}
+    assert gateway.captures == []
+    assert list(find_differences()) == []
 
 
 def test_postgresql_refuses_an_order_that_says_booked_and_is_not(

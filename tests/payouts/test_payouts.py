@@ -117,6 +117,36 @@ def test_payout_waits_until_the_window_to_cancel_is_over(
     assert gateway.count("payout") == 0
 
 
+def test_payout_of_a_suspended_seller_waits_until_the_seller_is_resumed(
+    gateway: FakeGateway,
+) -> None:
+    seller = paid_seller(1000)
+    payout = asked_payout(seller, 700)
+    suspend_seller(scope=SCOPE, seller_id=seller.id, origin=TESTER, now=timezone.now())
+
+    assert sweep_payouts(now=timezone.now()) == 0
+    assert (reload(payout).status, gateway.count("payout")) == ("pending", 0)
+
+    resume_seller(scope=SCOPE, seller_id=seller.id, origin=TESTER, now=timezone.now())
+    assert sweep_payouts(now=timezone.now()) == 1
+    assert (reload(payout).status, gateway.count("payout")) == ("paid", 1)
+
+
+def test_payout_that_is_on_its_way_arrives_whatever_becomes_of_its_seller(
+    gateway: FakeGateway,
+) -> None:
+    seller = paid_seller(1000)
+    payout = asked_payout(seller, 700)
+    gateway.after = [GatewayUnknown("read timeout")]
+    sweep_payouts(now=timezone.now())
+    suspend_seller(scope=SCOPE, seller_id=seller.id, origin=TESTER, now=timezone.now())
+
+    sweep_payouts(now=timezone.now() + timedelta(minutes=1))
+
+    assert reload(payout).status == "paid"
+    assert len(gateway.payouts) == 1
+
+
 def test_payout_that_may_have_left_cannot_be_canceled(gateway: FakeGateway) -> None:
     seller = paid_seller(1000)
     payout = asked_payout(seller, 700)

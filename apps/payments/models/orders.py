@@ -78,7 +78,14 @@ class PaymentOrder(StatefulModel):
                 condition=~Q(status=O.SUCCESS) | Q(ledger_updated=True),
             ),
         ]
-        indexes = [models.Index(name="order_list", fields=["merchant_id", "livemode", "id"])]
+        indexes = [
+            models.Index(name="order_list", fields=["merchant_id", "livemode", "id"]),
+            models.Index(
+                name="order_not_started",
+                fields=["created_at"],
+                condition=Q(status=O.NOT_STARTED),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.payment_order_id

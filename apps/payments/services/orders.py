@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
 from apps.common.money import check_charge_amount
-from apps.common.origin import Origin, Scope
+from apps.common.origin import CLOCK, Origin, Scope
 from apps.customers.selectors import get_customer
 from apps.customers.services import create_customer
 from apps.gateways.errors import GatewayError
@@ -23,7 +23,7 @@ from apps.payments.errors import (
 )
 from apps.payments.models import Checkout, PaymentIntent, PaymentOrder
 from apps.payments.objects import render_order
-from apps.payments.policies import INLINE_BUDGET
+from apps.payments.policies import INLINE_BUDGET, REPLAY_WINDOW
 from apps.payments.services.intents import (
     Confirmation,
     cancel_intent,
@@ -258,10 +258,7 @@ def run_checkout(
     scope = Scope(checkout.merchant_id, checkout.livemode)
     _attach(checkout, scope, origin=origin, now=now)
     started = time.monotonic()
-    waiting = PaymentIntent.objects.filter(
-        order__checkout=checkout, status=IntentStatus.CREATED
-    ).order_by("id")
-    for intent_id in list(waiting.values_list("id", flat=True)):
+    for intent_id in _uncharged(checkout):
         elapsed = timedelta(seconds=time.monotonic() - started)
         confirmation = Confirmation(
             payment_method=checkout.payment_method_id or payment_method,
@@ -269,6 +266,27 @@ def run_checkout(
         )
         _confirm(scope, intent_id, confirmation, origin=origin, now=now + elapsed)
     return Checkout.objects.get(pk=checkout_id)
+
+
+def settle_checkout(*, checkout_id: str, now: datetime) -> None:
+    """
+    Finish a checkout whose request died before it had charged all orders, or give it up.
+
+    It is finished while its buyer may still wait for it, with a stored method. Later, and with a
+    one-time token, which is kept nowhere, the orders that nobody charged fail.
+    """
+    checkout = Checkout.objects.get(pk=checkout_id)
+    if checkout.payment_method_id and now - checkout.created_at <= REPLAY_WINDOW:
+        run_checkout(checkout_id=checkout_id, payment_method="", origin=CLOCK, now=now)
+        return
+    scope = Scope(checkout.merchant_id, checkout.livemode)
+    for intent_id in _uncharged(checkout):
+        cancel_intent(scope=scope, intent_id=intent_id, reason="abandoned", origin=CLOCK, now=now)
+
+
+def _uncharged(checkout: Checkout) -> list[str]:
+    waiting = PaymentIntent.objects.filter(order__checkout=checkout, status=IntentStatus.CREATED)
+    return list(waiting.order_by("id").values_list("id", flat=True))
 
 
 def _attach(checkout: Checkout, scope: Scope, *, origin: Origin, now: datetime) -> None:

@@ -2,26 +2,30 @@
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 
 from apps.common.errors import DomainError
 from apps.common.origin import CLOCK, Scope
-from apps.payments.models import PaymentIntent
+from apps.payments.models import PaymentIntent, PaymentOrder
 from apps.payments.policies import LEASE
 from apps.payments.selectors import get_attempt_and_intent
 from apps.payments.services.attempts import resolve_attempt, run_attempt
 from apps.payments.services.intents import cancel_intent
+from apps.payments.services.orders import settle_checkout
 from apps.payments.services.refunds import run_refund
 from apps.payments.services.step import Step
-from apps.payments.states import IntentStatus, Operation
+from apps.payments.states import IntentStatus, Operation, OrderStatus
 from apps.vault.selectors import get_chargeable_method
 
 logger = logging.getLogger(__name__)
 
 # How many rows one sweep takes over; several sweepers share a backlog by SKIP LOCKED.
 BATCH = 50
+
+# No request that keeps a checkout lives longer; one that comes back with its key goes on by itself.
+CHECKOUT_GRACE = timedelta(minutes=1)
 
 _CLAIM = """
 UPDATE {table} SET due_at = %s, checks = checks + 1
@@ -65,6 +69,21 @@ def _take_over(attempt_id: str, checks: int, now: datetime) -> None:
         scope = Scope(attempt.merchant_id, attempt.livemode)
         method = get_chargeable_method(scope, attempt.payment_method_id)
         run_attempt(intent=intent, attempt=attempt, method=method, origin=CLOCK, now=now)
+
+
+def sweep_checkouts(*, now: datetime) -> int:
+    """Finish or give up checkouts whose request died on the way; return how many."""
+    waiting = PaymentOrder.objects.filter(
+        status=OrderStatus.NOT_STARTED, created_at__lte=now - CHECKOUT_GRACE
+    ).order_by("created_at")
+    # Several orders of one checkout are one piece of work.
+    found = list(dict.fromkeys(waiting.values_list("checkout_id", flat=True)[:BATCH]))
+    for checkout_id in found:
+        try:
+            settle_checkout(checkout_id=checkout_id, now=now)
+        except DomainError as refusal:
+            logger.warning("%s is not settled: %s", checkout_id, refusal)
+    return len(found)
 
 
 def expire_intents(*, now: datetime) -> int:

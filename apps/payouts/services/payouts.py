@@ -224,12 +224,15 @@ def update_payout(
     return payout
 
 
-# The claim notes that the payout is being sent: from here on nobody can cancel it.
+# The claim notes that the payout is being sent: from here on nobody can cancel it. Until then it
+# waits while its seller is suspended.
 _CLAIM = """
 UPDATE payouts_payout SET due_at = %s, checks = checks + 1, sent_at = coalesce(sent_at, %s)
 WHERE id IN (
-    SELECT id FROM payouts_payout WHERE due_at <= %s
-    ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+    SELECT payout.id FROM payouts_payout payout
+      JOIN payouts_seller seller ON seller.id = payout.seller_id
+     WHERE payout.due_at <= %s AND (payout.sent_at IS NOT NULL OR seller.status = 'active')
+     ORDER BY payout.due_at LIMIT %s FOR UPDATE OF payout SKIP LOCKED
 )
 RETURNING id
 """

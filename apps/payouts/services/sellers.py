@@ -80,6 +80,8 @@ def suspend_seller(*, scope: Scope, seller_id: str, origin: Origin, now: datetim
     """
     Stop paying out to a seller; shares of payments still reach the wallet.
 
+    Payouts that have not left yet wait until the seller is resumed, or somebody cancels them.
+
     :raises ResourceMissing: no such seller
     :raises IllegalTransition: suspended already
     """
