@@ -16,6 +16,10 @@ REMIND_DAYS = (7, 3, 1)
 
 # Open disputes are read again now and then, in case a webhook was lost.
 POLL_EVERY = timedelta(hours=6)
+# A bank may come back to a dispute that we have won, for about as long as schemes allow it to; no
+# list of new disputes names such an old one.
+POLL_WON_EVERY = timedelta(days=1)
+COMES_BACK_WITHIN = timedelta(days=120)
 # A gateway that does not answer is asked again after this.
 POLL_AGAIN = timedelta(minutes=10)
 # After its deadline a dispute is read at the gateway, which may have taken something at the last
@@ -121,6 +125,12 @@ def next_check(now: datetime, *, due_at: datetime | None) -> datetime:
         moments += [due_at - timedelta(days=days) for days in REMIND_DAYS]
         moments.append(due_at + EXPIRY_GRACE)
     return min(moment for moment in moments if moment > now)
+
+
+def next_look_at_won(now: datetime, *, opened_at: datetime) -> datetime | None:
+    """Return when to read a won dispute again, None when the bank will not come back any more."""
+    at = now + POLL_WON_EVERY
+    return at if at <= opened_at + COMES_BACK_WITHIN else None
 
 
 def is_expired(due_at: datetime | None, *, now: datetime) -> bool:

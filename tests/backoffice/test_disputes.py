@@ -79,3 +79,31 @@ def test_the_queue_stays_at_a_few_statements(house: House, enter_as: EnterAs) ->
     assert house.dispute.id in page.content.decode()
     assert "6 days left" in page.content.decode()
     assert len(statements) <= 14
+
+
+def test_the_timeline_tells_who_changed_the_draft_and_who_has_the_work(
+    house: House, enter_as: EnterAs
+) -> None:
+    client = enter_as("finance")
+    client.post(do(house, "evidence"), {"nonce": FIRST, "customer_name": "Ada"})
+    client.post(do(house, "assign"), {"nonce": SECOND})
+
+    page = client.get(f"/admin/disputes/dispute/{house.dispute.id}/change/").content.decode()
+
+    assert "Draft: " in page
+    assert "Customer&#x27;s name" in page
+    assert "Assigned to finance@" in page
+
+
+def test_the_packet_is_shown_in_a_sandbox_and_only_to_who_may_see_people(
+    house: House, enter_as: EnterAs
+) -> None:
+    url = f"/admin/disputes/dispute/{house.dispute.id}/packet/"
+
+    shown = enter_as("finance").get(url)
+    refused = enter_as("auditor").get(url)
+
+    assert (shown.status_code, shown["Content-Type"]) == (200, "application/pdf")
+    assert shown["Content-Security-Policy"].endswith("sandbox")
+    assert shown["X-Content-Type-Options"] == "nosniff"
+    assert refused.status_code == 403

@@ -1,6 +1,7 @@
 """The whole way with Stripe's adapter and the simulator, when no webhook tells."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from apps.gateways import registry
 from apps.gateways.base import GatewayAccount
 from apps.gateways.stripe.adapter import StripeGateway
 from simulator.testing import RunningSimulator
-from tests.disputes.stories import PERSON, balances, tell
+from tests.disputes.stories import PERSON, balances
 from tests.factories.payments import SCOPE, confirmed_intent
 
 pytestmark = pytest.mark.django_db
@@ -82,8 +83,10 @@ def test_ac_092_the_banks_second_round_is_heard(stripe: RunningSimulator) -> Non
     poll(dispute)
     advance(stripe, dispute, "appeal")
 
-    # Nobody polls a dispute that is over: here a webhook tells.
-    again = tell(registry.get_gateway("stripe_main").retrieve_dispute(dispute.gateway_reference))
+    # A won dispute is looked at once a day, as long as banks come back.
+    assert sweep_disputes(now=timezone.now() + timedelta(hours=23)) == 0
+    assert sweep_disputes(now=timezone.now() + timedelta(days=1, minutes=1)) == 1
+    again = Dispute.objects.get()
 
     assert (again.status, again.stage, again.round) == ("needs_response", "pre_arbitration", 2)
     assert (again.amount_withdrawn, again.amount_fees) == (1000, 3000)

@@ -37,7 +37,7 @@ from apps.disputes.admin.dialogs import (
 )
 from apps.disputes.admin.display import due_chip, stage_chip, status_chip
 from apps.disputes.admin.figures import figures_page, rate_in_words
-from apps.disputes.matrix import FILE_FIELDS, checklist, claim_of
+from apps.disputes.matrix import FIELDS, FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.policies import answer_by
 from apps.disputes.ratios import win_rate
@@ -253,18 +253,53 @@ def _excerpt(text: str) -> str:
 
 def _timeline(dispute: Dispute) -> Timeline:
     events = Event.objects.filter(object_id=dispute.id).order_by("-sequence")[:_EVENTS_MAX]
+    happened = [
+        Happening(
+            at=event.created_at,
+            text=words(event.type.removeprefix("charge.dispute.")),
+            actor=event.actor.partition(":")[2] or words(event.actor),
+            note=words(event.data.get("status", "")),
+        )
+        for event in events
+    ]
     return Timeline(
         "Timeline",
-        [
-            Happening(
-                at=event.created_at,
-                text=words(event.type.removeprefix("charge.dispute.")),
-                actor=event.actor.partition(":")[2] or words(event.actor),
-                note=words(event.data.get("status", "")),
-            )
-            for event in events
-        ],
+        sorted([*happened, *_work_on(dispute)], key=lambda each: each.at, reverse=True),
     )
+
+
+def _work_on(dispute: Dispute) -> list[Happening]:
+    """Return what people did to the draft, and who was given the work, from its history."""
+    kept = DisputeCase.history.filter(dispute_id=dispute.id).select_related(
+        "assignee", "history_user"
+    )
+    versions = list(kept.order_by("-history_date")[: _EVENTS_MAX + 1])
+    told = []
+    for now, before in zip(versions, [*versions[1:], None], strict=True):
+        note = _changes(now, before)
+        if note:
+            told.append(
+                Happening(
+                    at=now.history_date,
+                    text="Work on the answer",
+                    actor=str(now.history_user or "the API"),
+                    note=note,
+                )
+            )
+    return told
+
+
+def _changes(now: Any, before: Any) -> str:
+    draft = before.evidence if before else {}
+    names = [
+        field.label
+        for name, field in FIELDS.items()
+        if draft.get(name, "") != now.evidence.get(name, "")
+    ]
+    notes = [f"Draft: {', '.join(names)}"] if names else []
+    if now.assignee_id != (before.assignee_id if before else None):
+        notes.append(f"Assigned to {now.assignee or 'nobody'}")
+    return "; ".join(notes)
 
 
 def _deadline(dispute: Dispute, case: DisputeCase | None) -> Facts:

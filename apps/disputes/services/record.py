@@ -8,7 +8,14 @@ from django.db import transaction
 from apps.common.ids import new_id
 from apps.common.origin import Origin
 from apps.disputes.models import Dispute
-from apps.disputes.policies import Standing, is_stale, next_check, stage_after, status_after
+from apps.disputes.policies import (
+    Standing,
+    is_stale,
+    next_check,
+    next_look_at_won,
+    stage_after,
+    status_after,
+)
 from apps.disputes.services.events import Moment
 from apps.disputes.services.funds import book_funds, settle_loss
 from apps.disputes.states import OPEN, DisputeStage, DisputeStatus
@@ -66,6 +73,8 @@ def record_dispute(
 
 def _next_check(dispute: Dispute, *, is_new: bool, now: datetime) -> datetime | None:
     """Return when the clock looks at it: a new one at once, for the merchant's standing orders."""
+    if dispute.status == S.WON:
+        return next_look_at_won(now, opened_at=dispute.opened_at)
     if not dispute.is_open:
         return None
     return now if is_new else next_check(now, due_at=dispute.due_at)
