@@ -2,9 +2,11 @@
 Webhooks in both directions, without a web server around them.
 
     bin/with-servers .venv/bin/python -m benchmarks.webhooks [--events 5000] [--calls 3000]
+                                                             [--payments 200] [--seconds 10]
 
 Outbound: events per second from the queue to a 2xx of two quick endpoints, while a third one
-never answers. Inbound: CPU per event of Stripe, from the WSGI call to the stored row. Everything
+never answers; then the lag from the event to each 2xx at the pace of 200 payments/s, three events
+each. Inbound: CPU per event of Stripe, from the WSGI call to the stored row. Everything
 happens in a test database of its own, which is removed afterwards.
 """
 
@@ -16,6 +18,7 @@ import io
 import json
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +34,18 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.05
 BATCH = 100
+EVENTS_PER_PAYMENT = 3
+PUBLISH_EVERY_SECONDS = 0.05
+# Of the quick endpoints: from the moment of the event to the end of the answer.
+LAG = """
+SELECT count(*),
+       percentile_cont(ARRAY[0.5, 0.99, 1]) WITHIN GROUP (ORDER BY 1000 * extract(epoch FROM
+           attempt.attempted_at - event.created_at) + attempt.duration_ms)
+  FROM webhooks_deliveryattempt attempt
+  JOIN webhooks_delivery delivery ON delivery.id = attempt.delivery_id
+  JOIN outbox_event event ON event.id = delivery.event_id
+ WHERE delivery.endpoint_id = ANY (%s) AND delivery.status = 'succeeded'
+"""
 
 
 def main() -> None:
@@ -38,6 +53,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=5000)
     parser.add_argument("--calls", type=int, default=3000)
+    parser.add_argument("--payments", type=int, default=200, help="per second, for the lag")
+    parser.add_argument("--seconds", type=int, default=10)
     options = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
     os.environ["WEBHOOKS_ALLOW_LOOPBACK"] = "true"
@@ -46,6 +63,7 @@ def main() -> None:
     django.setup()
     with _database():
         measure_outbound(options.events)
+        measure_lag(options.payments * EVENTS_PER_PAYMENT, options.seconds)
         measure_inbound(options.calls)
 
 
@@ -66,6 +84,47 @@ def measure_outbound(count: int) -> None:
         f" {count / seconds:.0f} events/s, {done / seconds:.0f} deliveries/s,"
         f" {cpu * 1000 / done:.2f} ms of CPU per delivery; {stuck} more wait for one that hangs"
     )
+
+
+def measure_lag(rate: int, seconds: int) -> None:
+    """Publish `rate` events a second and see how long each takes to arrive; one endpoint hangs."""
+    from django.db import connection
+
+    from apps.webhooks.models import Delivery, WebhookEndpoint
+
+    # What still waits for the endpoint that hangs would be sent along.
+    WebhookEndpoint.objects.update(status="disabled")
+    with _receiver() as port:
+        hooks = [_endpoint(f"http://127.0.0.1:{port}/{name}") for name in ("a", "b", "hang")]
+        quick = [hook.id for hook in hooks[:2]]
+        arrived = Delivery.objects.filter(endpoint_id__in=quick, status="succeeded")
+        publisher = threading.Thread(target=_publish_at, args=(rate, seconds))
+        publisher.start()
+        asyncio.run(_deliver(lambda: arrived.count() >= 2 * rate * seconds))
+        publisher.join()
+        with connection.cursor() as cursor:
+            cursor.execute(LAG, [quick])
+            count, (middle, high, worst) = cursor.fetchone()
+    print(
+        f"lag: {count} of {2 * rate * seconds} deliveries at {rate} events/s, each to two"
+        f" endpoints, while a third hangs: p50 {middle:.0f} ms, p99 {high:.0f} ms,"
+        f" worst {worst:.0f} ms"
+    )
+
+
+def _publish_at(rate: int, seconds: int) -> None:
+    from django.db import connection
+
+    started, done = time.monotonic(), 0
+    try:
+        while done < rate * seconds:
+            due = min(rate * seconds, int((time.monotonic() - started) * rate))
+            if due > done:
+                _publish(due - done, prefix=f"paced_{done}")
+                done = due
+            time.sleep(PUBLISH_EVERY_SECONDS)
+    finally:
+        connection.close()
 
 
 def measure_inbound(count: int) -> None:
@@ -106,7 +165,7 @@ async def _deliver(is_done: Callable[[], bool]) -> None:
     await asyncio.gather(sending, return_exceptions=True)
 
 
-def _publish(count: int) -> None:
+def _publish(count: int, *, prefix: str = "burst") -> None:
     from django.utils import timezone
 
     from apps.outbox.services import EventDraft, publish
@@ -119,9 +178,9 @@ def _publish(count: int) -> None:
             merchant_id="mer_bench",
             livemode=False,
             type="payment_intent.succeeded",
-            object_id=f"pi_{n}",
+            object_id=f"pi_{prefix}_{n}",
             sequence=1,
-            object={"id": f"pi_{n}", **body},
+            object={"id": f"pi_{prefix}_{n}", **body},
             actor="clock",
             created_at=now,
         )

@@ -52,6 +52,59 @@ def objects_of_a_shop(api: ApiClient) -> dict[str, str]:
         "charge_id": paid["latest_charge"],
         "refund_id": refund["id"],
         "event_id": event["id"],
+        **objects_of_sellers(api),
+        **objects_of_billing(api, customer=customer, method=method),
+        **objects_of_risk(api),
+    }
+
+
+def objects_of_sellers(api: ApiClient) -> dict[str, str]:
+    """Make a seller with a transfer and an order."""
+    seller = api.post("/v1/accounts", {"email": "s@example.com", "default_currency": "eur"})
+    account = seller.json()["id"]
+    wish = {"amount": 5000, "currency": "eur", "destination": account}
+    order = {"payment_order_id": "order-1", "seller_account": account, "amount": "12.34"}
+    checkout = {
+        "checkout_id": "checkout-1",
+        "credit_card_info": {"token": "tok_visa"},
+        "payment_orders": [{**order, "currency": "EUR"}],
+    }
+    api.post("/v1/payments", checkout)
+    return {
+        "account_id": account,
+        "transfer_id": api.post("/v1/transfers", wish).json()["id"],
+        "payment_order_id": "order-1",
+    }
+
+
+def objects_of_billing(api: ApiClient, *, customer: str, method: str) -> dict[str, str]:
+    """Make a subscription with all that it needs."""
+    product = api.post("/v1/products", {"name": "Plan"}).json()["id"]
+    monthly = {"currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}}
+    price = api.post("/v1/prices", {"product": product, **monthly}).json()["id"]
+    wish = {"customer": customer, "items": [{"price": price}], "default_payment_method": method}
+    subscription = api.post("/v1/subscriptions", wish).json()
+    policy = api.post("/v1/dunning_policies", {"name": "Short", "retry_days": [1, 3]})
+    clock = api.post("/v1/test_helpers/test_clocks", {"frozen_time": 1_900_000_000})
+    coupon = api.post("/v1/coupons", {"percent_off": 10, "duration": "once"})
+    return {
+        "product_id": product,
+        "price_id": price,
+        "subscription_id": subscription["id"],
+        "invoice_id": subscription["latest_invoice"],
+        "policy_id": policy.json()["id"],
+        "clock_id": clock.json()["id"],
+        "code": coupon.json()["id"],
+    }
+
+
+def objects_of_risk(api: ApiClient) -> dict[str, str]:
+    """Make a rule and a list."""
+    rule = {"name": "Too much", "action": "block", "expression": "amount > 900000"}
+    known = api.post("/v1/radar/value_lists", {"alias": "suspects", "name": "Suspects"})
+    return {
+        "rule_id": api.post("/v1/radar/rules", rule).json()["id"],
+        "list_id": known.json()["id"],
     }
 
 
