@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from apps.api.models import Merchant
 from apps.checkout.models import Session
-from apps.checkout.services.sessions import expire_session
+from apps.checkout.services.sessions import Basket, create_setup_session, expire_session
+from apps.common.origin import Scope
 from apps.payments.models import PaymentIntent
 from apps.payments.services.sweeps import sweep_attempts
 from simulator.testing import RunningSimulator
@@ -191,9 +192,32 @@ def test_a_payer_passes_the_banks_check(
     page.click("text=Approve")
 
     expect_state(page, "succeeded")
+    expect(page).to_have_url(f"{base}/pay/{session.id}")
     assert charges(simulator, session) == [("succeeded", 4900)]
     session.refresh_from_db()
     assert session.status == "complete"
+
+
+def test_a_payer_saves_a_card_and_pays_nothing(
+    base: str, visit: Visit, merchant: Merchant, simulator: RunningSimulator
+) -> None:
+    setup = create_setup_session(
+        scope=Scope(merchant.id, livemode=False),
+        basket=Basket(items=[]),
+        origin=MERCHANT,
+        now=timezone.now(),
+    )
+    page = visit.page()
+    page.goto(f"{base}/pay/{setup.id}")
+    expect(page.locator("#pay button")).to_have_text("Save the card")
+    assert_accessible(page)
+    picture(page, "checkout-setup", full=True)
+    fill_card(page, WITH_CHALLENGE)
+    press(page)
+    page.click("text=Approve")
+
+    expect(page.get_by_role("heading", name="Your card is saved")).to_be_visible(timeout=10_000)
+    assert simulator.charges() == []
 
 
 @pytest.mark.parametrize("first", ["stripe", "adyen"])

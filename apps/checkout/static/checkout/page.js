@@ -90,6 +90,9 @@ class CardForm {
 // A page out of the browser's memory may show what was true before.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
+// The way back from the bank leaves the client secret in the address; nothing here reads it.
+if (location.search) history.replaceState(null, "", location.pathname);
+
 const bank = document.getElementById("bank");
 if (bank) goToBankOnce(bank);
 else sessionStorage.removeItem(ON_THE_WAY);
