@@ -142,18 +142,19 @@ def measure(simulator: Any, key: str, options: argparse.Namespace) -> bool:
         simulator.heal()
         left = settle(run)
         is_good &= run.show(kept=count_kept(simulator, run), left=left)
-        forget_circuits()
+        forget_faults()
     return is_good
 
 
-def forget_circuits() -> None:
-    """Close the circuits that all processes share."""
+def forget_faults() -> None:
+    """Close the circuits and forget the success rates that all processes share."""
     import redis
     from django.conf import settings
 
     memory = redis.Redis.from_url(settings.REDIS_URL)
-    for name in memory.scan_iter("circuit:*"):
-        memory.delete(name)
+    for pattern in ("circuit:*", "gateway_outcomes*"):
+        for name in memory.scan_iter(pattern):
+            memory.delete(name)
 
 
 def main() -> None:
@@ -169,7 +170,7 @@ def main() -> None:
         # The sweeper of this process charges at the same gateways.
         os.environ.update(variables(simulator))
         key = prepare()
-        forget_circuits()
+        forget_faults()
         is_good = measure(simulator, key, options)
     sys.exit(0 if is_good else 1)
 

@@ -66,6 +66,9 @@ class RuleForm(DialogForm):
             self.fields[f"{_WEIGHT_PREFIX}{gateway}"] = forms.IntegerField(
                 label=f"Weight of {gateway}", min_value=0, max_value=MAX_WEIGHT, initial=0
             )
+        # What every rule needs comes first, the conditions that few have after it.
+        first = ("merchant", "livemode", "name", "priority")
+        self.order_fields([*first, *(f"{_WEIGHT_PREFIX}{each}" for each in gateway_names())])
 
 
 class NewRuleForm(RuleForm):
