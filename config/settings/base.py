@@ -222,6 +222,7 @@ SPECTACULAR_SETTINGS = {
     # Fields of one name with other words: without a name of their own each is numbered anew
     # whenever a field is added.
     "ENUM_NAME_OVERRIDES": {
+        "FutureUsageEnum": ["on_session", "off_session"],
         "CaptureMethodEnum": ["automatic", "manual", "automatic_async"],
         "SessionCaptureMethodEnum": ["automatic", "manual"],
         "PaymentMethodTypeEnum": ["card", "sepa_debit"],

@@ -32,7 +32,7 @@ from apps.vault.errors import GatewaysAway
 CANCELLATION_REASONS = ["abandoned", "requested_by_customer", "duplicate"]
 
 
-class AutomaticPaymentMethods(RequestSchema):
+class SetupPaymentMethods(RequestSchema):
     """Stripe's switch; our gateways decide by the payment method, so it changes nothing."""
 
     enabled = BooleanField()
@@ -48,7 +48,7 @@ class CreateSetup(RequestSchema):
     confirm = BooleanField(required=False, default=False)
     return_url = TextField(required=False, max_length=2048)
     payment_method_types = ListField(EnumField(["card"]), required=False)
-    automatic_payment_methods = AutomaticPaymentMethods(required=False)
+    automatic_payment_methods = SetupPaymentMethods(required=False)
 
 
 class ConfirmSetup(RequestSchema):
