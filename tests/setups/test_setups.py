@@ -161,6 +161,23 @@ def test_a_lost_answer_stays_processing_and_the_sweep_asks_with_the_same_key(
     assert [key for call, key in gateway.calls if call == "set_up"] == [f"{setup_id}_1"] * 2
 
 
+def test_a_setup_of_which_nobody_tells_for_a_day_may_be_tried_again(
+    api: Any, gateway: FakeGateway
+) -> None:
+    setup_id = api.post("/v1/setup_intents", {"payment_method": "tok_visa"}).json()["id"]
+    now = timezone.now()
+    gateway.after.extend(GatewayUnknown("the answer was lost") for _ in range(9))
+    api.post(f"/v1/setup_intents/{setup_id}/confirm")
+
+    for _ in range(9):
+        now += timedelta(hours=17)
+        sweep_setups(now=now)
+
+    setup = SetupIntent.objects.get()
+    assert (setup.status, setup.due_at) == ("requires_payment_method", None)
+    assert gateway.count("set_up") == 9
+
+
 def test_a_gateway_that_is_away_saves_nothing_and_says_so(api: Any, gateway: FakeGateway) -> None:
     setup_id = api.post("/v1/setup_intents", {"payment_method": "tok_visa"}).json()["id"]
     gateway.before.append(GatewayNotSent("nobody listens"))

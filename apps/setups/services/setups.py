@@ -207,6 +207,11 @@ def _look_again(setup: SetupIntent, *, now: datetime) -> None:
     if setup.status == S.REQUIRES_ACTION:
         finish_setup(setup_id=setup.id, answer={}, origin=CLOCK, now=now)
         return
+    if next_look(now, checks=setup.checks) is None:
+        # Nobody told for a day. No money is at stake: the payer may try again.
+        result = SetupResult(state=SetupState.FAILED, reference="")
+        _record(setup, result, origin=CLOCK, now=now)
+        return
     method = get_chargeable_method(setup.scope, setup.payment_method_id)
     _ask(setup, _confirmation(setup, method), origin=CLOCK, now=now)
 
