@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dialogs import Dialog, Outcome
@@ -159,7 +160,7 @@ class StatementFileAdmin(ObjectAdmin):
                 Table(
                     "Rows that could not be read",
                     ("Line", "Why", "What it says"),
-                    [(str(row.number), row.reason, row.text) for row in refusals],
+                    [(str(row.number), row.reason, _row(row.text)) for row in refusals],
                     empty="Every row was read.",
                     numbers=(0,),
                 ),
@@ -187,3 +188,8 @@ class StatementFileAdmin(ObjectAdmin):
                 ),
             ),
         )
+
+
+def _row(text: str) -> SafeString:
+    """Return a row of the file, broken wherever its column ends."""
+    return format_html('<span class="bo-id"><code>{}</code></span>', text)
