@@ -16,4 +16,4 @@ TOKENISER_URL = "https://fields.example/card"
 # A test may send more than a merchant; those about the limit switch it on.
 RATE_LIMIT_ENABLED = env.bool("RATE_LIMIT_ENABLED", default=False)
 # The log is written by a thread, whose rows no test would roll back.
-REQUEST_LOG_ENABLED = False
+REQUEST_LOG_ENABLED = env.bool("REQUEST_LOG_ENABLED", default=False)
