@@ -335,31 +335,36 @@ SELECT coalesce(sum(net), 0) FROM reconciliation_statementline
    AND currency = %(currency)s AND NOT is_duplicate
    AND (occurred_at, id) <= (%(at)s, %(line)s)
 """
-# The same by kind of line, beside what the ledger booked for those lines. Several lines may share
-# an entry, and a fee that was told later is an entry of its own.
+# The same by kind of line, beside what the ledger booked for those lines: their entries, of which
+# several lines may share one, fees that were told later, and what a person has corrected since.
 SPLIT_PAYOUT = f"""
 WITH line AS (
-    SELECT min(kind) AS kind, entry_id, max(subject_id) AS subject_id, count(*) AS lines,
+    SELECT CASE WHEN entry_id = '' THEN 'line:' || id ELSE entry_id END AS subject,
+           min(kind) AS kind, max(subject_id) AS subject_id, count(*) AS lines,
            sum(gross) AS gross, sum(fee) AS fee, sum(net) AS net
       FROM reconciliation_statementline
      WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
        AND payout_reference = %(reference)s AND payout_reference <> '' AND NOT is_duplicate
        AND kind NOT IN {_PAYOUT_KINDS}
-     GROUP BY entry_id, CASE WHEN entry_id = '' THEN id END),
+     GROUP BY 1),
 part AS (
-    SELECT entry_id, entry_id AS part_id FROM line WHERE entry_id <> ''
+    SELECT subject, subject AS entry_id FROM line
      UNION ALL
-    SELECT line.entry_id, key.entry_id FROM line JOIN ledger_entrykey key
+    SELECT line.subject, key.entry_id FROM line JOIN ledger_entrykey key
         ON key.source_id = line.subject_id AND key.kind = 'fee_charged'
-     WHERE line.entry_id <> ''),
+     UNION ALL
+    SELECT line.subject, ended.resolution_entry_id
+      FROM line JOIN reconciliation_discrepancy ended ON ended.subject = line.subject
+     WHERE ended.merchant_id = %(merchant)s AND ended.livemode = %(livemode)s
+       AND ended.gateway = %(gateway)s AND ended.resolution_entry_id <> ''),
 booked AS (
-    SELECT part.entry_id, sum(posting.amount) AS net
-      FROM part JOIN ledger_posting posting ON posting.entry_id = part.part_id
+    SELECT part.subject, sum(posting.amount) AS net
+      FROM part JOIN ledger_posting posting ON posting.entry_id = part.entry_id
       JOIN ledger_account account ON account.id = posting.account_id
      WHERE posting.layer = 'posted' AND account.owner = %(gateway)s
        AND account.code = '{chart.GATEWAY_CLEARING}'
-     GROUP BY part.entry_id)
+     GROUP BY part.subject)
 SELECT line.kind, sum(lines), sum(gross), sum(fee), sum(line.net), coalesce(sum(booked.net), 0)
-  FROM line LEFT JOIN booked ON booked.entry_id = line.entry_id AND line.entry_id <> ''
+  FROM line LEFT JOIN booked ON booked.subject = line.subject
  GROUP BY line.kind ORDER BY line.kind
 """  # noqa: S608

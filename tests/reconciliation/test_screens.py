@@ -17,7 +17,8 @@ from apps.ledger.models import PeriodClose
 from apps.ledger.selectors import balance_of, list_trial_balance
 from apps.reconciliation.errors import MonthNotReady
 from apps.reconciliation.models import Discrepancy, Settlement, StatementFile
-from apps.reconciliation.services import close_month
+from apps.reconciliation.selectors import list_payout_parts
+from apps.reconciliation.services import close_month, resolve_exception
 from tests.backoffice.conftest import Enter, enter  # noqa: F401 - the fixture
 from tests.factories.backoffice import staff
 from tests.factories.payments import SCOPE
@@ -188,6 +189,28 @@ def test_ac_069_a_payouts_page_shows_ledger_gateway_and_bank_side_by_side(
     assert page.count("To the cent") == 3
     assert "Not known" in page
     assert "What the entries of its lines moved" in page
+
+
+def test_a_correction_counts_on_the_page_of_its_payout(gateway: FakeGateway) -> None:
+    named = {"automatic_payout_id": "po_1234567"}
+    stranger = stripe_row(
+        reference="txn_x", category="charge", source="ch_x", gross=1000, fee=59, changes=named
+    )
+    upload(charge_row(paid(), gross="101.00", net="97.80", **named), stranger)
+    upload(payout_row("po_1234567", 9_780 + 941))
+    run()
+    settlement = Settlement.objects.get()
+    before = list_payout_parts(settlement)
+
+    for row in Discrepancy.objects.all():
+        resolve_exception(
+            scope=SCOPE, exception_id=row.id, action="correct", reason="So it is.",
+            origin=FINANCE, now=NOON,
+        )  # fmt: skip
+
+    (after,) = list_payout_parts(settlement)
+    assert [(part.net, part.booked) for part in before] == [(10_721, 9_680)]
+    assert (after.lines, after.net, after.booked, after.difference) == (2, 10_721, 10_721, 0)
 
 
 def test_a_month_is_closed_once_nothing_of_it_is_open(finance: Client) -> None:
