@@ -23,7 +23,7 @@ from apps.reconciliation.api import views as reconciliation
 from apps.reporting.api import views as reporting
 from apps.setups.api import setups
 from apps.setups.pages import setup_return
-from apps.subscriptions.api import catalog, clocks, invoices, subscriptions
+from apps.subscriptions.api import catalog, clocks, invoices, items, subscriptions
 from apps.subscriptions.api import figures as billing_figures
 from apps.subscriptions.pages import card_page, invoice_page, invoice_pdf
 from apps.vault.api import views as methods
@@ -180,7 +180,8 @@ billing_urls: list[URLPattern | URLResolver] = [
         "v1/subscriptions/<str:subscription_id>/resume",
         subscriptions.SubscriptionResume.as_view(),
     ),
-    path("v1/subscription_items", subscriptions.ItemList.as_view()),
+    path("v1/subscription_items", items.ItemList.as_view()),
+    path("v1/subscription_items/<str:item_id>", items.ItemDetail.as_view()),
     path("v1/invoices", invoices.InvoiceList.as_view()),
     path("v1/invoices/create_preview", invoices.InvoicePreview.as_view()),
     path("v1/invoices/<str:invoice_id>", invoices.InvoiceDetail.as_view()),

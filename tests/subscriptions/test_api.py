@@ -338,3 +338,25 @@ def test_figures_tell_what_was_recovered_and_what_it_is_worth_a_month(
     assert (month["new"], month["churn"], month["net"]) == ("2000", "0", "2000")
     refused = api.get("/v1/billing/revenue", {"start": FEBRUARY, "end": JANUARY})
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "start")
+
+
+def test_items_are_added_changed_and_taken_away_through_the_sdk(sdk: stripe.StripeClient) -> None:
+    customer, gold, seats = customer_with_card(sdk), monthly(sdk), monthly(sdk, 300)
+    made = sdk.v1.subscriptions.create({"customer": customer, "items": [{"price": gold}]})
+
+    item = sdk.v1.subscription_items.create(
+        {"subscription": made.id, "price": seats, "quantity": 2, "metadata": {"team": "a"}}
+    )
+    assert (item.price.id, item.quantity, item.subscription) == (seats, 2, made.id)
+    changed = sdk.v1.subscription_items.update(item.id, {"quantity": 5, "metadata": {"seat": "b"}})
+    assert (changed.quantity, changed.metadata["team"], changed.metadata["seat"]) == (5, "a", "b")
+    assert sdk.v1.subscription_items.retrieve(item.id).quantity == 5
+    found = sdk.v1.subscription_items.list({"subscription": made.id})
+    assert [each.price.id for each in found.data] == [gold, seats]
+
+    gone = sdk.v1.subscription_items.delete(item.id, {"proration_behavior": "none"})
+    assert gone.deleted is True
+    assert len(sdk.v1.subscription_items.list({"subscription": made.id}).data) == 1
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        sdk.v1.subscription_items.retrieve(item.id)
+    assert refusal.value.code == "resource_missing"

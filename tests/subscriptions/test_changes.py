@@ -32,6 +32,7 @@ from apps.subscriptions.services.collection import collect_invoice
 from apps.subscriptions.services.subscriptions import (
     SubscriptionChange,
     cancel_subscription,
+    charge_queued,
     preview_update,
     update_subscription,
 )
@@ -408,3 +409,36 @@ def test_metered_usage_is_billed_with_the_next_period(gateway: FakeGateway) -> N
     collect_invoice(invoice_id=july.id, origin=TESTER, now=day("2025-07-01"))
 
     assert sorted(lines_of(july)) == [67, 1000]
+
+
+def test_a_change_whose_process_died_is_charged_and_not_made_again(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscription = subscribe(customer_with_card(), price(1000), now=JUNE)
+    change = to(subscription, price(3000), proration=ProrationBehavior.ALWAYS_INVOICE)
+    remembered: list[str] = []
+
+    def die(**_call: Any) -> None:
+        raise RuntimeError("the process died")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.subscriptions.services.subscriptions.collect_invoice", die)
+        with pytest.raises(RuntimeError, match="died"):
+            update_subscription(
+                scope=SCOPE,
+                subscription_id=subscription.id,
+                change=SubscriptionChange(contract=change),
+                origin=TESTER,
+                now=day("2025-06-16"),
+                remember=remembered.append,
+            )
+    assert remembered == [subscription.id]
+    charged = len(gateway.captures)
+
+    for _ in range(2):
+        charge_queued(
+            scope=SCOPE, subscription_id=subscription.id, origin=TESTER, now=day("2025-06-16")
+        )
+
+    assert len(gateway.captures) == charged + 1
+    assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", "paid"]

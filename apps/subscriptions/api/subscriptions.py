@@ -1,4 +1,4 @@
-"""`/v1/subscriptions` and `/v1/subscription_items`, read."""
+"""`/v1/subscriptions`."""
 
 from typing import Any
 
@@ -19,11 +19,10 @@ from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import Json
-from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
 from apps.subscriptions.api.catalog import BillingView
 from apps.subscriptions.api.fields import DecimalTextField, MomentField
-from apps.subscriptions.api.shapes import SUBSCRIPTION, SUBSCRIPTION_ITEM
+from apps.subscriptions.api.shapes import SUBSCRIPTION
 from apps.subscriptions.models import Subscription
 from apps.subscriptions.objects import render_subscription
 from apps.subscriptions.policies.proration import ProrationUnit
@@ -34,6 +33,7 @@ from apps.subscriptions.services.subscriptions import (
     PaymentBehavior,
     SubscriptionChange,
     cancel_subscription,
+    charge_queued,
     create_subscription,
     resume_subscription,
     start_subscription,
@@ -270,7 +270,20 @@ def _new(params: dict[str, Any], payment: PaymentBehavior) -> NewSubscription:
     )
 
 
-class SubscriptionDetail(BillingView):
+class SubscriptionView(BillingView):
+    """What the views of one subscription share."""
+
+    def go_on(self, subscription_id: str) -> Subscription:
+        """Charge what an earlier run of this request left when it died after its change."""
+        return charge_queued(
+            scope=self.scope,
+            subscription_id=subscription_id,
+            origin=self.origin,
+            now=timezone.now(),
+        )
+
+
+class SubscriptionDetail(SubscriptionView):
     resource = "subscriptions"
     schemas = {"POST": UpdateSubscription, "DELETE": CancelSubscription}
     answers = {"GET": SUBSCRIPTION, "POST": SUBSCRIPTION, "DELETE": SUBSCRIPTION}
@@ -283,12 +296,16 @@ class SubscriptionDetail(BillingView):
 
     def post(self, _request: HttpRequest, subscription_id: str) -> Json:
         current = get_row(Subscription, self.scope, subscription_id)
+        change = _change(self.load(), current)
+        if self.claim and self.claim.object_id:
+            return show(self.go_on(subscription_id))
         updated = update_subscription(
             scope=self.scope,
             subscription_id=subscription_id,
-            change=_change(self.load(), current),
+            change=change,
             origin=self.origin,
             now=timezone.now(),
+            remember=self.claim.remember if self.claim else None,
         )
         return show(updated)
 
@@ -326,7 +343,7 @@ def _change(params: dict[str, Any], current: Subscription) -> SubscriptionChange
     )
 
 
-class SubscriptionResume(BillingView):
+class SubscriptionResume(SubscriptionView):
     resource = "subscriptions"
     schemas = {"POST": ResumeSubscription}
     answers = {"POST": SUBSCRIPTION}
@@ -335,31 +352,17 @@ class SubscriptionResume(BillingView):
 
     def post(self, _request: HttpRequest, subscription_id: str) -> Json:
         params = self.load()
+        if self.claim and self.claim.object_id:
+            return show(self.go_on(subscription_id))
         resumed = resume_subscription(
             scope=self.scope,
             subscription_id=subscription_id,
             keeps_anchor=params["billing_cycle_anchor"] == "unchanged",
             origin=self.origin,
             now=timezone.now(),
+            remember=self.claim.remember if self.claim else None,
         )
         return show(resumed)
-
-
-class ListItems(ListSchema):
-    subscription = IdField("sub")
-
-
-class ItemList(BillingView):
-    resource = "subscriptions"
-    schemas = {"GET": ListItems}
-    answers = {"GET": ListOf(SUBSCRIPTION_ITEM)}
-
-    def get(self, _request: HttpRequest) -> Json:
-        params = self.load()
-        row = get_row(Subscription, self.scope, params["subscription"], param="subscription")
-        if "starting_after" in params or "ending_before" in params:
-            raise InvalidParameter("All items are on one page.", param="starting_after")
-        return dict(show(row)["items"])
 
 
 def load_subscriptions(ids: set[str], scope: Scope) -> dict[str, Json]:

@@ -390,9 +390,13 @@ def update_subscription(
     change: SubscriptionChange,
     origin: Origin,
     now: datetime,
+    remember: Callable[[str], None] | None = None,
 ) -> Subscription:
     """
     Change a subscription; what is invoiced at once is charged at once.
+
+    `remember` is called with its id in the transaction of the change, so that a retry of the
+    request does not make it again.
 
     :raises SubscriptionOver: it has ended
     :raises DomainError: the new items do not fit together
@@ -414,10 +418,29 @@ def update_subscription(
         write_bills(unit, bills, times, is_inline=True)
         record(unit, contract)
         unit.write()
+        if remember is not None:
+            remember(subscription.id)
     for bill in bills:
         collect_invoice(invoice_id=bill.invoice.id, origin=origin, now=now)
     if "default_payment_method_id" in change.fields:
         charge_overdue(customer_id=subscription.customer_id, origin=origin, now=now)
+    return Subscription.objects.get(pk=subscription_id)
+
+
+def charge_queued(
+    *, scope: Scope, subscription_id: str, origin: Origin, now: datetime
+) -> Subscription:
+    """
+    Charge the invoices which a change has queued, when whoever made it died before.
+
+    :raises ResourceMissing: no such subscription
+    """
+    get_row(Subscription, scope, subscription_id)
+    queued = Invoice.objects.filter(
+        subscription_id=subscription_id, status=InvoiceStatus.OPEN, collect_at__isnull=False
+    )
+    for invoice_id in list(queued.order_by("pk").values_list("pk", flat=True)):
+        collect_invoice(invoice_id=invoice_id, origin=origin, now=now)
     return Subscription.objects.get(pk=subscription_id)
 
 
@@ -524,10 +547,18 @@ def preview_update(
 
 
 def resume_subscription(
-    *, scope: Scope, subscription_id: str, keeps_anchor: bool, origin: Origin, now: datetime
+    *,
+    scope: Scope,
+    subscription_id: str,
+    keeps_anchor: bool,
+    origin: Origin,
+    now: datetime,
+    remember: Callable[[str], None] | None = None,
 ) -> Subscription:
     """
     Serve and bill a paused subscription again, in a new cycle from now unless it keeps its own.
+
+    `remember` is called as by `update_subscription`.
 
     :raises SubscriptionNotPaused: it is in another state
     """
@@ -547,6 +578,8 @@ def resume_subscription(
         write_bills(unit, bills, times, is_inline=True)
         record(unit, contract, "customer.subscription.resumed")
         unit.write()
+        if remember is not None:
+            remember(subscription.id)
     for bill in bills:
         collect_invoice(invoice_id=bill.invoice.id, origin=origin, now=now)
     return Subscription.objects.get(pk=subscription_id)
