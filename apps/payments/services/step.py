@@ -81,10 +81,15 @@ class Step:
         self._events.append(self._draft(type_, data, self.intent.id, self.intent.version))
 
     def object_event(
-        self, type_: str, object_id: str, sequence: int, shown: dict[str, Any]
+        self,
+        type_: str,
+        object_id: str,
+        sequence: int,
+        shown: dict[str, Any],
+        data: dict[str, Any] | None = None,
     ) -> None:
         """Keep an event of another object that changes with the intent, such as a refund."""
-        self._events.append(self._draft(type_, {}, object_id, sequence, shown))
+        self._events.append(self._draft(type_, data or {}, object_id, sequence, shown))
 
     def put(self, attempt: PaymentAttempt) -> None:
         """Write this attempt's row."""
@@ -97,7 +102,8 @@ class Step:
     def put_share(self, share: Transfer) -> None:
         """Insert a seller's share of the payment."""
         self._shares.append(share)
-        self.object_event("transfer.created", share.id, share.version, render_transfer(share))
+        shown = render_transfer(share)
+        self.object_event("transfer.created", share.id, share.version, shown, share.born())
 
     def put_assessment(self, assessment: Assessment) -> None:
         """Keep what risk said about the attempt that this step starts."""

@@ -1,13 +1,16 @@
 """Whom the platform pays out, and when."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
 
-from apps.common.fsm import StatefulModel, StatusField, transition
+from apps.common.fsm import StatusField, transition
 from apps.common.ids import new_id
 from apps.common.origin import Scope
+from apps.outbox.history import EventSourced
 from apps.payouts.policies import BASIS_POINTS, DEFAULT_DELAY_DAYS, DEFAULT_RESERVE_DAYS
 from apps.payouts.states import PayoutInterval, SellerStatus
 
@@ -18,7 +21,7 @@ class SellerQuerySet(models.QuerySet["Seller"]):
         return self.select_for_update().get(pk=pk)
 
 
-class Seller(StatefulModel):
+class Seller(EventSourced):
     """
     One seller of a merchant; the money is in ledger accounts whose owner is the seller's id.
 
@@ -26,13 +29,13 @@ class Seller(StatefulModel):
     A share waits `delay_days` before it can be paid out; `reserve_basis_points` of it are then
     held back for `reserve_days`. The platform keeps `fee_basis_points` of the seller's payment
     orders. Refunds and disputes may always take the wallet below zero;
-    taking a transfer back may only where `may_go_negative` says so.
+    taking a transfer back may only where `may_go_negative` says so. The row is the fold of its
+    events; the payout schedule beside it only drives the clock.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "acct"))
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
-    version = models.PositiveIntegerField(default=0)
     status = StatusField(default=SellerStatus.ACTIVE, choices=SellerStatus.choices)
     name = models.CharField(max_length=256, blank=True)
     email = models.CharField(max_length=512, blank=True)
@@ -75,6 +78,36 @@ class Seller(StatefulModel):
     @transition(status, source=SellerStatus.SUSPENDED, target=SellerStatus.ACTIVE)
     def resume(self) -> None:
         """Pay out to this seller again."""
+
+    def begin(self, **born: Any) -> None:
+        """Start with the terms."""
+        for name, value in born.items():
+            setattr(self, name, value)
+
+    def update(self, *, status: str = "", **changes: Any) -> None:
+        """Change terms, or stop and start paying out."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        if status:
+            self._SWITCHES[status](self)
+
+    _SWITCHES: ClassVar[dict[str, Callable[..., None]]] = {
+        SellerStatus.SUSPENDED: suspend,
+        SellerStatus.ACTIVE: resume,
+    }
+
+    OUTSIDE_HISTORY = frozenset({"id", "merchant_id", "livemode", "created_at"})
+
+    # What the row is born with, besides its identity.
+    BORN: ClassVar[tuple[str, ...]] = (
+        "name", "email", "country", "default_currency", "payout_destination", "delay_days",
+        "reserve_basis_points", "reserve_days", "fee_basis_points", "may_go_negative", "metadata",
+    )  # fmt: skip
+
+    ARROWS: ClassVar[dict[str, Callable[..., None]]] = {
+        "account.created": begin,
+        "account.updated": update,
+    }
 
 
 class PayoutSchedule(models.Model):

@@ -1,14 +1,17 @@
 """What a seller gets, and what is taken back of it."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
-from apps.common.fsm import StatefulModel, StatusField, transition
+from apps.common.fsm import StatusField, transition
 from apps.common.ids import new_id
 from apps.common.origin import Scope
+from apps.outbox.history import EventSourced
 from apps.payouts.models.sellers import Seller
 from apps.payouts.policies import Split
 from apps.payouts.states import TransferStatus
@@ -22,7 +25,7 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
         return self.select_for_update().get(pk=pk)
 
 
-class Transfer(StatefulModel):
+class Transfer(EventSourced):
     """
     Money that belongs to a seller now; `amount` is minor units of `currency` (upper case).
 
@@ -32,14 +35,15 @@ class Transfer(StatefulModel):
     at it again: to make it available, then to give its reserve back. `amount_reversed` can exceed
     `amount` by the fee, where the platform keeps its fee and the seller bears it
     (docs/adr/0016-who-bears-a-refund-of-a-split-payment.md).
+
+    The row is the fold of its events, but for `due_at`, which only drives the sweep.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "tr"))
     merchant_id = models.CharField(max_length=40)
     livemode = models.BooleanField()
-    version = models.PositiveIntegerField(default=0)
     seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="transfers")
-    status = StatusField(default=T.AVAILABLE, choices=T.choices)
+    status = StatusField(default=T.PENDING, choices=T.choices)
     amount = models.BigIntegerField()
     amount_reversed = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3)
@@ -123,11 +127,17 @@ class Transfer(StatefulModel):
         fee = min(fee, payment_left - share)
         return Split(share=share, fee=fee, rest=payment_left - share - fee)
 
+    def begin(self, **born: Any) -> None:
+        """Start with what the seller gets; money apart from any capture is there at once."""
+        for name, value in born.items():
+            setattr(self, name, value)
+        if not self.from_capture:
+            self.become_available(reserve=self.reserve_amount)
+
     @transition(status, source=[T.PENDING], target=T.AVAILABLE)
-    def become_available(self, *, reserve: int, due_at: datetime | None) -> None:
+    def become_available(self, *, reserve: int) -> None:
         """The share can be paid out now, but for `reserve`."""
         self.reserve_amount = reserve
-        self.due_at = due_at
 
     @transition(status, source=[T.AVAILABLE, T.REVERSED], target=T.REVERSED)
     def reverse_in_full(self) -> None:
@@ -137,19 +147,56 @@ class Transfer(StatefulModel):
     def restore(self) -> None:
         """Part of what was taken back is the seller's again: the refund failed."""
 
-    def take_back(self, amount: int, *, fee: int = 0) -> None:
+    def take_back(self, *, amount: int, fee: int = 0) -> None:
         """Count what is taken back of the transfer and of the platform's fee."""
         self.amount_reversed += amount
         self.fee_returned += fee
-        if self.status == T.AVAILABLE and self.amount_reversed >= self.amount:
-            self.reverse_in_full()
+        self._look_whether_all_is_reversed()
 
-    def give_again(self, amount: int, *, fee: int = 0) -> None:
-        """Undo `take_back`."""
+    def update(self, *, metadata: dict[str, str] | None = None, **moved: int) -> None:
+        """
+        Change what the caller may change, release the share, or undo `take_back`.
+
+        The three look alike from outside, so they share an event type: `reserve` tells a release,
+        `amount` and `fee` what is given again.
+        """
+        if metadata is not None:
+            self.metadata = metadata
+        if "reserve" in moved:
+            self.become_available(reserve=moved["reserve"])
+            self._look_whether_all_is_reversed()
+        if "amount" in moved:
+            self._give_again(moved["amount"], fee=moved["fee"])
+
+    def _give_again(self, amount: int, *, fee: int) -> None:
         self.amount_reversed -= amount
         self.fee_returned -= fee
         if self.status == T.REVERSED and self.amount_reversed < self.amount:
             self.restore()
+
+    def _look_whether_all_is_reversed(self) -> None:
+        if self.status == T.AVAILABLE and self.amount_reversed >= self.amount:
+            self.reverse_in_full()
+
+    OUTSIDE_HISTORY = frozenset(
+        {"id", "merchant_id", "livemode", "seller_id", "created_at", "due_at"}
+    )
+
+    # What the row is born with, besides its identity.
+    BORN: ClassVar[tuple[str, ...]] = (
+        "amount", "currency", "from_capture", "fee_amount", "reserve_amount",
+        "source_transaction", "transfer_group", "description", "metadata",
+    )  # fmt: skip
+
+    ARROWS: ClassVar[dict[str, Callable[..., None]]] = {
+        "transfer.created": begin,
+        "transfer.reversed": take_back,
+        "transfer.updated": update,
+    }
+
+    def born(self) -> dict[str, Any]:
+        """Return what the row began with, as its first event keeps it."""
+        return {name: getattr(self, name) for name in self.BORN}
 
 
 class TransferReversal(models.Model):

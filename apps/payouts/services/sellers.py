@@ -15,6 +15,7 @@ from apps.payouts.objects import render_seller
 from apps.payouts.policies import next_run
 from apps.payouts.selectors import get_seller
 from apps.payouts.services.events import publish_event
+from apps.payouts.states import SellerStatus
 
 
 def create_seller(
@@ -31,17 +32,16 @@ def create_seller(
     Without a schedule wallets are paid out daily. The wallet itself opens with its first money.
     """
     with transaction.atomic():
-        seller = Seller.objects.create(
-            merchant_id=scope.merchant_id,
-            livemode=scope.livemode,
-            created_at=now,
-            version=1,
-            **fields,
+        seller = Seller(
+            merchant_id=scope.merchant_id, livemode=scope.livemode, created_at=now, **fields
         )
+        born = {name: getattr(seller, name) for name in Seller.BORN}
+        seller.apply("account.created", born)
+        seller.save(force_insert=True)
         plan = PayoutSchedule(seller=seller, **(schedule or {}))
         plan.next_run_at = next_run(plan.interval, plan.weekday, after=now)
         plan.save(force_insert=True)
-        _publish(seller, plan, "account.created", origin=origin, now=now)
+        _publish(seller, plan, "account.created", born, origin=origin, now=now)
     return seller
 
 
@@ -62,17 +62,15 @@ def update_seller(
     get_seller(scope, seller_id)
     with transaction.atomic():
         seller = Seller.objects.lock(seller_id)
-        for name, value in fields.items():
-            setattr(seller, name, value)
         plan = PayoutSchedule.objects.get(seller=seller)
         if schedule:
             for name, value in schedule.items():
                 setattr(plan, name, value)
             plan.next_run_at = next_run(plan.interval, plan.weekday, after=now)
             plan.save()
+        _update(seller, plan, fields, origin=origin, now=now)
         if "may_go_negative" in fields:
             open_floors(seller)
-        _save(seller, plan, "account.updated", fields, origin=origin, now=now)
     return seller
 
 
@@ -85,7 +83,7 @@ def suspend_seller(*, scope: Scope, seller_id: str, origin: Origin, now: datetim
     :raises ResourceMissing: no such seller
     :raises IllegalTransition: suspended already
     """
-    return _switch(scope, seller_id, "suspend", origin=origin, now=now)
+    return _switch(scope, seller_id, SellerStatus.SUSPENDED, origin=origin, now=now)
 
 
 def resume_seller(*, scope: Scope, seller_id: str, origin: Origin, now: datetime) -> Seller:
@@ -95,16 +93,17 @@ def resume_seller(*, scope: Scope, seller_id: str, origin: Origin, now: datetime
     :raises ResourceMissing: no such seller
     :raises IllegalTransition: not suspended
     """
-    return _switch(scope, seller_id, "resume", origin=origin, now=now)
+    return _switch(scope, seller_id, SellerStatus.ACTIVE, origin=origin, now=now)
 
 
-def _switch(scope: Scope, seller_id: str, arrow: str, *, origin: Origin, now: datetime) -> Seller:
+def _switch(
+    scope: Scope, seller_id: str, status: SellerStatus, *, origin: Origin, now: datetime
+) -> Seller:
     get_seller(scope, seller_id)
     with transaction.atomic():
         seller = Seller.objects.lock(seller_id)
-        getattr(seller, arrow)()
         plan = PayoutSchedule.objects.get(seller=seller)
-        _save(seller, plan, "account.updated", ["status"], origin=origin, now=now)
+        _update(seller, plan, {"status": status.value}, origin=origin, now=now)
     return seller
 
 
@@ -122,21 +121,27 @@ def open_floors(seller: Seller) -> None:
             set_account_floor(account_id=account.id, floor=floor)
 
 
-def _save(
+def _update(
     seller: Seller,
     plan: PayoutSchedule,
-    type_: str,
-    fields: Mapping[str, Any] | list[str],
+    changes: Mapping[str, Any],
     *,
     origin: Origin,
     now: datetime,
 ) -> None:
-    seller.version += 1
-    seller.save(update_fields=[*fields, "version"])
-    _publish(seller, plan, type_, origin=origin, now=now)
+    seller.apply("account.updated", dict(changes))
+    seller.save(update_fields=[*changes, "version"])
+    _publish(seller, plan, "account.updated", changes, origin=origin, now=now)
 
 
 def _publish(
-    seller: Seller, plan: PayoutSchedule, type_: str, *, origin: Origin, now: datetime
+    seller: Seller,
+    plan: PayoutSchedule,
+    type_: str,
+    data: Mapping[str, Any],
+    *,
+    origin: Origin,
+    now: datetime,
 ) -> None:
-    publish_event(seller, type_, render_seller(seller, plan), origin=origin, now=now)
+    shown = render_seller(seller, plan)
+    publish_event(seller, type_, shown, data=dict(data), origin=origin, now=now)

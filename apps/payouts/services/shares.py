@@ -64,9 +64,7 @@ def draft_share(
         id=new_id("tr"),
         merchant_id=scope.merchant_id,
         livemode=scope.livemode,
-        version=1,
         seller_id=seller_id,
-        status=TransferStatus.PENDING,
         amount=split.share,
         fee_amount=split.fee,
         currency=currency,
@@ -76,6 +74,7 @@ def draft_share(
         due_at=now,
         created_at=now,
     )
+    share.apply("transfer.created", share.born())
     return share, split
 
 
@@ -107,7 +106,6 @@ def take_back_share(
     part = split_refund(amount, left=left)
     if not part.share and not part.fee:
         return Taken()
-    share.take_back(part.share, fee=part.fee)
     reversal = TransferReversal.objects.create(
         transfer=share,
         merchant_id=share.merchant_id,
@@ -117,7 +115,8 @@ def take_back_share(
         source=source,
         created_at=now,
     )
-    _save(share, "transfer.reversed", origin=origin, now=now)
+    taken = {"amount": part.share, "fee": part.fee}
+    happen(share, "transfer.reversed", taken, origin=origin, now=now)
     return _taken(share, reversal)
 
 
@@ -135,8 +134,8 @@ def give_share_again(*, source: str, origin: Origin, now: datetime) -> Taken:
     if reversal.undone_at is None:
         reversal.undone_at = now
         reversal.save(update_fields=["undone_at"])
-        share.give_again(reversal.amount, fee=reversal.fee_amount)
-        _save(share, "transfer.updated", origin=origin, now=now)
+        given = {"amount": reversal.amount, "fee": reversal.fee_amount}
+        happen(share, "transfer.updated", given, origin=origin, now=now)
     return _taken(share, reversal)
 
 
@@ -176,15 +175,12 @@ def _release(transfer_id: str, *, now: datetime) -> None:
             share.save(update_fields=["due_at"])
         else:
             entries = _become_available(share, now=now)
-            _save(share, "transfer.updated", origin=CLOCK, now=now)
         post_entries(entries)
 
 
 def _become_available(share: Transfer, *, now: datetime) -> list[EntryDraft]:
-    reserve, until = plan_reserve(share.seller, share.amount, now=now)
-    share.become_available(reserve=reserve, due_at=until)
-    if share.amount_reversed >= share.amount:
-        share.reverse_in_full()
+    reserve, share.due_at = plan_reserve(share.seller, share.amount, now=now)
+    happen(share, "transfer.updated", {"reserve": reserve}, origin=CLOCK, now=now)
     entries = [
         share_available(
             fact_of(share, share.amount, now=now),
@@ -228,10 +224,13 @@ def fact_of(transfer: Transfer, amount: int, *, now: datetime) -> Fact:
     )
 
 
-def _save(transfer: Transfer, type_: str, *, origin: Origin, now: datetime) -> None:
-    transfer.version += 1
+def happen(
+    transfer: Transfer, type_: str, data: dict[str, Any], *, origin: Origin, now: datetime
+) -> None:
+    """Let the fact happen: move the transfer, save it, and keep the event."""
+    transfer.apply(type_, data)
     transfer.save()
-    publish_event(transfer, type_, show_transfer(transfer), origin=origin, now=now)
+    publish_event(transfer, type_, show_transfer(transfer), data=data, origin=origin, now=now)
 
 
 def show_transfer(transfer: Transfer) -> dict[str, Any]:

@@ -19,9 +19,8 @@ from apps.payouts.errors import (
 )
 from apps.payouts.models import Transfer, TransferReversal
 from apps.payouts.selectors import get_seller, get_transfer
-from apps.payouts.services.events import publish_event
 from apps.payouts.services.sellers import open_floors
-from apps.payouts.services.shares import fact_of, hold_reserve, plan_reserve, show_transfer
+from apps.payouts.services.shares import fact_of, happen, hold_reserve, plan_reserve
 
 
 def create_transfer(
@@ -54,11 +53,10 @@ def create_transfer(
         if source_transaction and source_amount is not None:
             _check_source(source_transaction, source_amount, amount)
         reserve, due_at = plan_reserve(seller, amount, now=now)
-        transfer = Transfer.objects.create(
+        transfer = Transfer(
             id=new_id("tr"),
             merchant_id=scope.merchant_id,
             livemode=scope.livemode,
-            version=1,
             seller=seller,
             amount=amount,
             currency=currency,
@@ -70,7 +68,7 @@ def create_transfer(
             due_at=due_at,
             created_at=now,
         )
-        publish_event(transfer, "transfer.created", show_transfer(transfer), origin=origin, now=now)
+        happen(transfer, "transfer.created", transfer.born(), origin=origin, now=now)
         moved = transferred(fact_of(transfer, amount, now=now), seller_id=seller.id)
         post_entries([moved, *hold_reserve(transfer, now=now)])
     return transfer
@@ -121,12 +119,7 @@ def reverse_transfer(
             metadata=dict(metadata or {}),
             created_at=now,
         )
-        transfer.take_back(wanted)
-        transfer.version += 1
-        transfer.save()
-        publish_event(
-            transfer, "transfer.reversed", show_transfer(transfer), origin=origin, now=now
-        )
+        happen(transfer, "transfer.reversed", {"amount": wanted}, origin=origin, now=now)
         post_entry(
             transfer_reversed(
                 Fact(
@@ -174,8 +167,6 @@ def update_transfer(
     get_transfer(scope, transfer_id)
     with transaction.atomic():
         transfer = Transfer.objects.lock(transfer_id)
-        transfer.metadata = dict(metadata)
-        transfer.version += 1
-        transfer.save(update_fields=["metadata", "version"])
-        publish_event(transfer, "transfer.updated", show_transfer(transfer), origin=origin, now=now)
+        changed = {"metadata": dict(metadata)}
+        happen(transfer, "transfer.updated", changed, origin=origin, now=now)
     return transfer
