@@ -5,8 +5,9 @@ How long people wait in the back-office with millions of payments, and what a la
 
 Fills an empty database of its own: a small history by the rules of the house, copied by SQL into
 millions of rows. Then every list, tab and filter, deep pages, exact searches, look-ups of the
-palette and the first page are opened in this process, by somebody with every right; the time is the
-server's, one request at a time. The export runs in a process of its own, whose memory is measured.
+palette and the first page are opened in this process, by somebody with every right; the time is
+the server's, one request at a time, and on a shared machine its CPU says more. The export runs in
+a process of its own, whose memory is measured.
 """
 
 import argparse
@@ -18,11 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import django
+
+from benchmarks.measure import cpu_seconds, percentile
 
 TEMPLATES = 2_000
 DAYS = 365
@@ -68,6 +72,15 @@ ON CONFLICT DO NOTHING
 """
 
 
+@dataclass
+class Looks:
+    """What opening one page several times took; CPU is that of Django and of PostgreSQL."""
+
+    statements: int
+    milliseconds: list[float] = field(default_factory=list)
+    cpu_milliseconds: float = 0.0
+
+
 def main() -> None:
     """Build, measure, and say whether the targets are met."""
     options = _options()
@@ -80,7 +93,8 @@ def main() -> None:
         _build(options.payments)
     measured = _measure(options.rounds)
     worst = _report(measured)
-    worst |= _report_export(options.python)
+    if not options.pages_only:
+        worst |= _report_export(options.python)
     sys.exit(1 if worst else 0)
 
 
@@ -88,6 +102,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--payments", type=int, default=3_000_000, help="0: they are there")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pages-only", action="store_true", help="make no export")
     parser.add_argument("--export", default="", help=argparse.SUPPRESS)
     parser.set_defaults(python=sys.executable)
     return parser.parse_args()
@@ -215,24 +230,29 @@ def _copy(cursor: Any, table: str, overrides: dict[str, str], condition: str) ->
 # --- looking ------------------------------------------------------------------------------------
 
 
-def _measure(rounds: int) -> dict[str, tuple[list[float], int]]:
-    """Return, by page, the milliseconds of each look and the most statements of one."""
+def _measure(rounds: int) -> dict[str, Looks]:
+    """Open every page `rounds` times, after once to warm up."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     client = _client()
-    measured: dict[str, tuple[list[float], int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        backend = cursor.fetchone()[0]
+    measured: dict[str, Looks] = {}
     for name, url in _pages():
-        client.get(url)
-        times = []
+        with CaptureQueriesContext(connection) as statements:
+            client.get(url)
+        looks = Looks(statements=len(statements))
+        cpu = time.process_time() + cpu_seconds([backend])
         for _ in range(rounds):
             started = time.perf_counter()
             response = client.get(url)
-            times.append((time.perf_counter() - started) * 1000)
+            looks.milliseconds.append((time.perf_counter() - started) * 1000)
             assert response.status_code == 200, (url, response.status_code)
-        with CaptureQueriesContext(connection) as statements:
-            client.get(url)
-        measured[name] = (times, len(statements))
+        cpu = time.process_time() + cpu_seconds([backend]) - cpu
+        looks.cpu_milliseconds = cpu * 1000 / rounds
+        measured[name] = looks
     return measured
 
 
@@ -299,25 +319,33 @@ def _payments() -> Iterator[tuple[str, str]]:
         yield f"palette: {name}", f"{palette}?s={term}&extended=1"
 
 
-def _report(measured: dict[str, tuple[list[float], int]]) -> bool:
+def _report(measured: dict[str, Looks]) -> bool:
     """Print the slowest pages and the percentiles; return whether a target is missed."""
-    slowest = sorted(measured.items(), key=lambda row: -max(row[1][0]))
-    for name, (times, statements) in slowest[:12]:
-        middle = statistics.median(times)
-        print(f"{name:<44} median {middle:6.1f} ms  max {max(times):6.1f} ms  {statements:3d} SQL")
-    index = measured.pop("first page")[0]
-    times = sorted(taken for row in measured.values() for taken in row[0])
-    p95 = times[int(len(times) * 0.95)]
-    most = max(row[1] for row in measured.values())
-    for name, (_, statements) in measured.items():
-        if statements > LIST_STATEMENTS:
-            print(f"{name}: {statements} statements")
+    slowest = sorted(measured.items(), key=lambda row: -row[1].cpu_milliseconds)
+    for name, looks in slowest[:12]:
+        middle = statistics.median(looks.milliseconds)
+        print(
+            f"{name:<44} CPU {looks.cpu_milliseconds:5.0f} ms  median {middle:5.0f} ms"
+            f"  max {max(looks.milliseconds):5.0f} ms  {looks.statements:3d} SQL"
+        )
+    index = measured.pop("first page")
+    times = sorted(taken for looks in measured.values() for taken in looks.milliseconds)
+    busy = sorted(looks.cpu_milliseconds for looks in measured.values())
+    p95, most = percentile(times, 0.95), max(looks.statements for looks in measured.values())
+    for name, looks in measured.items():
+        if looks.statements > LIST_STATEMENTS:
+            print(f"{name}: {looks.statements} statements")
     print(
         f"{len(measured)} lists, searches and look-ups: p95 {p95:.0f} ms"
-        f" (<= {LIST_MILLISECONDS:.0f}), most statements {most} (<= {LIST_STATEMENTS})"
+        f" (<= {LIST_MILLISECONDS:.0f}), p95 of their CPU {percentile(busy, 0.95):.0f} ms,"
+        f" most statements {most} (<= {LIST_STATEMENTS})"
     )
-    print(f"first page: max {max(index):.0f} ms (<= {INDEX_MILLISECONDS:.0f})", flush=True)
-    is_slow = p95 > LIST_MILLISECONDS or max(index) > INDEX_MILLISECONDS
+    print(
+        f"first page: max {max(index.milliseconds):.0f} ms (<= {INDEX_MILLISECONDS:.0f}),"
+        f" CPU {index.cpu_milliseconds:.0f} ms; load of the machine {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+    is_slow = p95 > LIST_MILLISECONDS or max(index.milliseconds) > INDEX_MILLISECONDS
     return is_slow or most > LIST_STATEMENTS
 
 

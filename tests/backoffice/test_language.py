@@ -64,3 +64,13 @@ def test_the_catalogue_is_compiled_as_it_is_written() -> None:
         texts = {message.id: message.string for message in read_po(written) if message.id}
         assert {message.id: message.string for message in read_mo(compiled) if message.id} == texts
     assert all(texts.values())
+
+
+def test_support_copies_a_message_in_the_reader_s_language(house: House, enter_as: EnterAs) -> None:
+    client = enter_as("support_lead")
+    url = reverse("admin:payments_refund_change", args=[house.refund.id])
+
+    assert "We have sent 0.50\u00a0EUR back to your Visa •••• 4242." in read(client, url, "en")
+    assert "Wir haben 0.50\u00a0EUR auf Ihre Visa •••• 4242 zurückgesandt." in read(
+        client, url, "de"
+    )

@@ -230,3 +230,15 @@ def new_customer(at: datetime) -> str:
         id=id_at("cus", at), merchant_id="mer_test", livemode=False, created_at=at
     )
     return str(customer.pk)
+
+
+def test_the_page_of_a_payment_says_what_risk_decided(
+    house: House, superuser_client: Client
+) -> None:
+    url = reverse("admin:payments_paymentintent_change", args=[house.paid.id])
+
+    page = superuser_client.get(url).context["page"]
+
+    (risk,) = [panel for panel in page.side if panel.title == "Risk"]
+    assert dict(risk.rows)["Decision"] == "Allow"
+    assert dict(risk.rows)["Rules"] == "none matched"

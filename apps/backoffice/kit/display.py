@@ -85,6 +85,15 @@ def identifier(id_: str) -> SafeString | str:
     )
 
 
+def copyable(text: str) -> SafeString:
+    """Return words that can be copied with a click."""
+    return format_html(
+        '<span class="bo-said">{0} <button type="button" class="bo-copy material-symbols-outlined"'
+        ' data-copy="{0}" aria-label="Copy">content_copy</button></span>',
+        text,
+    )
+
+
 def link(url: str, text: str) -> SafeString:
     """Return a link to another page of the back-office."""
     return format_html('<a class="bo-link" href="{}">{}</a>', url, text)

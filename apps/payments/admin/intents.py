@@ -167,6 +167,7 @@ class PaymentIntentAdmin(ObjectAdmin):
             side=(
                 _amounts(records),
                 _method(records),
+                _risk(records),
                 _details(records, may_see_people=request.user.has_perm("backoffice.view_pii")),
             ),
         )
@@ -245,6 +246,20 @@ def _method(records: PaymentRecords) -> Facts:
     if records.method is not None:
         rows.append(("Stored as", identifier(records.method.id)))
     return Facts("Payment method", rows)
+
+
+def _risk(records: PaymentRecords) -> Facts:
+    decision = records.decision
+    if decision is None:
+        return Facts("Risk", [("Score", "not assessed")])
+    score = NOTHING if decision.score is None else f"{decision.score} of 100"
+    matched = ", ".join(str(rule.get("id", rule)) for rule in decision.matched_rules)
+    rows: list[tuple[str, Text]] = [
+        ("Score", f"{score} · {words(decision.level)}"),
+        ("Decision", words(decision.action)),
+        ("Rules", matched or "none matched"),
+    ]
+    return Facts("Risk", rows)
 
 
 def _details(records: PaymentRecords, *, may_see_people: bool) -> Facts:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from apps.customers.models import Customer
+from apps.fraud.models import Decision
 from apps.ledger.models import EntryKey, Posting
 from apps.ledger.recipes.payments import ATTEMPT, REFUND
 from apps.outbox.models import Event
@@ -28,6 +29,7 @@ class PaymentRecords:
     postings: list[Posting]
     customer: Customer | None
     method: PaymentMethod | None
+    decision: Decision | None
 
 
 def read_records(intent: PaymentIntent) -> PaymentRecords:
@@ -52,6 +54,7 @@ def read_records(intent: PaymentIntent) -> PaymentRecords:
         postings=_postings([row.id for row in attempts], [row.id for row in refunds]),
         customer=Customer.objects.filter(pk=intent.customer_id).first(),
         method=PaymentMethod.objects.filter(pk=intent.payment_method_id).first(),
+        decision=Decision.objects.filter(attempt_id=intent.latest_attempt_id).first(),
     )
 
 

@@ -1,24 +1,31 @@
 """The list of refunds, and the page of one."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.columns import Column
-from apps.backoffice.kit.display import NOTHING, identifier, moment, money, stacked, words
+from apps.backoffice.kit.display import NOTHING, copyable, identifier, moment, money, stacked, words
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Text, Timeline
 from apps.common.money import to_major
 from apps.outbox.models import Event
-from apps.payments.admin.intents import mode_chip, payment_link
+from apps.payments.admin.intents import method_in_words, mode_chip, payment_link
 from apps.payments.admin.statuses import refund_chip
 from apps.payments.admin.timeline import actor_in_words
 from apps.payments.models import Refund
+from apps.payments.states import RefundStatus
+
+# Banks put a refund on the account after five to ten working days.
+BANKS_NEED: Final = timedelta(days=14)
 
 
 @admin.register(Refund)
@@ -104,6 +111,7 @@ class RefundAdmin(ObjectAdmin):
                 ),
             ),
             side=(
+                *_for_the_customer(obj),
                 Facts(
                     "Details",
                     [
@@ -118,3 +126,19 @@ class RefundAdmin(ObjectAdmin):
                 ),
             ),
         )
+
+
+def _for_the_customer(refund: Refund) -> tuple[Facts, ...]:
+    """Return what support may tell the payer, ready to be copied, in the reader's language."""
+    if refund.status not in {RefundStatus.SUCCEEDED, RefundStatus.PENDING}:
+        return ()
+    text = gettext(
+        "We have sent %(amount)s back to your %(method)s. It should be on your account by %(day)s."
+        " Should it not, your bank finds it by this reference: %(reference)s."
+    ) % {
+        "amount": money(refund.amount, refund.currency),
+        "method": method_in_words(refund.attempt),
+        "day": date_format(refund.created_at + BANKS_NEED, "DATE_FORMAT"),
+        "reference": refund.gateway_reference or refund.id,
+    }
+    return (Facts("Message for the customer", [("Text", copyable(text))]),)
