@@ -33,7 +33,7 @@ def calling_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
             raise UnknownGateway(name)
         return CallingGateway()
 
-    monkeypatch.setattr(views, "get_gateway", find)
+    monkeypatch.setattr(views, "get_webhook_source", find)
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def sign(body: bytes, *, secret: str, age: int = 0) -> str:
 def test_ac_070_stripes_signature_is_checked_over_the_raw_bytes(
     defect: str, status: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "get_gateway", get_gateway)
+    monkeypatch.setattr(views, "get_webhook_source", get_gateway)
     account = settings.GATEWAYS["stripe_main"]
     settings.GATEWAYS = {
         "stripe_main": {**account, "api_key": "sk_test_1", "webhook_secret": "whsec_1"}
