@@ -146,14 +146,13 @@ def _siblings(order: PaymentOrder) -> Table:
     orders = PaymentOrder.objects.filter(checkout_id=order.checkout_id).order_by("pk")[:LIMIT]
     return Table(
         "The whole checkout",
-        ("Order", "Seller", "Amount", "Status", "Payment"),
+        ("Order", "Seller", "Amount", "Status"),
         [
             (
                 _order_link(row),
                 _seller_link(row.seller_id),
                 money(row.amount, row.currency),
                 order_chip(row.status),
-                payment_link(row.intent_id),
             )
             for row in orders
         ],
