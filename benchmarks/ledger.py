@@ -88,18 +88,17 @@ def main() -> None:
         _migrate()
         _load_history(HISTORY_MIN)
         read_small = _milliseconds_of_a_read()
-        _load_history(max(options.history - HISTORY_MIN, 0))
-        ours = {
-            (ledger, legs, clients): _measure(ledger, legs, clients, options.entries)
-            for ledger in ("ours", "ours_cold", "ours_batch")
-            for legs in LEG_COUNTS
-            for clients in CLIENT_COUNTS
-        }
+        say(f"with {HISTORY_MIN} entries in the books")
+        young = _measure_all(["ours"], options.entries)
+        grown = max(options.history, HISTORY_MIN)
+        _load_history(grown - HISTORY_MIN)
+        say(f"with {grown} and those of this run")
+        ours = _measure_all(["ours", "ours_cold", "ours_batch"], options.entries)
         floor = _measure_floor(url)
         read_large = _milliseconds_of_a_read()
     peers = {} if options.without_peers else _measure_peers(options)
     _say_ratios(ours, floor, peers)
-    grown = max(options.history, HISTORY_MIN)
+    _say_growth(young, ours)
     _say_ratio(
         f"balance read: {read_small:.3f} ms with {HISTORY_MIN} entries, {read_large:.3f} ms with"
         f" {grown} and those of this run", read_large / read_small, READ_FACTOR,
@@ -164,6 +163,15 @@ def _milliseconds_of_a_read() -> float:
     for _ in range(READS):
         get_balance(account)
     return (time.perf_counter() - start) / READS * 1000
+
+
+def _measure_all(ledgers: list[str], entries: int) -> dict[tuple[str, int, int], Figures]:
+    return {
+        (ledger, legs, clients): _measure(ledger, legs, clients, entries)
+        for ledger in ledgers
+        for legs in LEG_COUNTS
+        for clients in CLIENT_COUNTS
+    }
 
 
 def _measure(
@@ -277,6 +285,17 @@ def _say_ratios(
     say(f"entries/s on hot accounts against cold: x{hot:.2f} (at least {HOT_SHARE:.2f})")
     faster = ours["ours_batch", 4, busy].per_second / single.per_second
     say(f"entries/s of a batch against single: x{faster:.1f} (at least {BATCH_FACTOR:.0f})")
+
+
+def _say_growth(
+    young: dict[tuple[str, int, int], Figures], grown: dict[tuple[str, int, int], Figures]
+) -> None:
+    for (ledger, legs, clients), before in young.items():
+        after = grown[ledger, legs, clients].per_second
+        say(
+            f"entries/s with the history against without, {legs} legs, {clients} clients:"
+            f" x{after / before.per_second:.2f}"
+        )
 
 
 def _say_ratio(name: str, ratio: float, most: float) -> None:
