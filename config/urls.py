@@ -113,6 +113,8 @@ dispute_urls: list[URLPattern | URLResolver] = [
     path("v1/disputes/<str:dispute_id>", disputes.DisputeDetail.as_view()),
     path("v1/disputes/<str:dispute_id>/close", disputes.DisputeClose.as_view()),
     path("v1/dispute_policy", dispute_policy.PolicyDetail.as_view()),
+    path("v1/reports/dispute_outcomes", dispute_figures.Outcomes.as_view()),
+    path("v1/reports/dispute_ratios", dispute_figures.Ratios.as_view()),
     path("v1/usage_evidence", usage.UsageList.as_view()),
     path("v1/files", files.FileList.as_view()),
     path("v1/files/<str:file_id>", files.FileDetail.as_view()),
@@ -121,11 +123,6 @@ dispute_urls: list[URLPattern | URLResolver] = [
 
 ledger_urls: list[URLPattern | URLResolver] = [
     path("v1/balance", balance.BalanceView.as_view()),
-    path("v1/files", files.FileList.as_view()),
-    path("v1/files/<str:file_id>", files.FileDetail.as_view()),
-    path("v1/reports/dispute_outcomes", dispute_figures.Outcomes.as_view()),
-    path("v1/reports/dispute_ratios", dispute_figures.Ratios.as_view()),
-    path("v1/files/<str:file_id>/contents", files.FileContents.as_view()),
     path("v1/balance_transactions", balance.MovementList.as_view()),
     path("v1/balance_transactions/<str:movement_id>", balance.MovementDetail.as_view()),
     path("v1/ledger/accounts", ledger.AccountList.as_view()),

@@ -32,8 +32,6 @@ class Services:
             *("-m", "simulator", "--port", str(port), "--psp-port", str(psp_port)),
             # Two days, as at a real one, and nobody would see a payout arrive.
             *("--available-after", "5"),
-            # Two days, as at a real one, and nobody would see a payout arrive.
-            *("--available-after", "5"),
             *("--stripe-webhook", f"{webhooks_url}/stripe/stripe_main"),
             *("--stripe-secret", self._environment["GATEWAYS_STRIPE_MAIN_WEBHOOK_SECRET"]),
             *("--adyen-webhook", f"{webhooks_url}/adyen/adyen_main"),

@@ -33,23 +33,24 @@ MATRIX: dict[str, tuple[str, str]] = {
     ),
     "support_lead": (
         "approval customer dispute event invoice paymentintent paymentmethod refund subscription",
-        "bulk-refund cancel cancel-subscription capture change-plan pause-collection refund"
-        " resume-subscription",
+        "bulk-refund cancel cancel-subscription capture change-plan pause-collection"
+        " refund resume-subscription",
     ),
     "finance": (
-        "account approval customer dispute dunningpolicy event invoice journalentry paymentintent"
-        " paymentmethod paymentorder payout refund revenuechange seller subscription"
+        "account approval customer dispute dunningpolicy event invoice journalentry"
+        " paymentintent paymentmethod paymentorder payout refund revenuechange seller subscription"
         " exchangerate transfer",
-        "assign bulk-assign bulk-refund cancel-payout charge-invoice evidence pay-out refund"
-        " upload void-invoice write-off-invoice",
+        "assign bulk-assign bulk-refund cancel-payout charge-invoice evidence pay-out refund upload"
+        " void-invoice write-off-invoice",
     ),
     "finance_lead": (
-        "account approval customer dispute dunningpolicy event invoice journalentry paymentintent"
-        " paymentmethod paymentorder payout refund revenuechange seller subscription"
+        "account approval customer dispute dunningpolicy event invoice journalentry"
+        " paymentintent paymentmethod paymentorder payout refund revenuechange seller subscription"
         " exchangerate transfer",
         "accept assign bulk-assign bulk-refund cancel cancel-payout cancel-subscription capture"
         " change-plan charge-invoice evidence pause-collection pay-out refund resume"
-        " resume-subscription submit-evidence suspend upload void-invoice write-off-invoice",
+        " resume-subscription submit-evidence suspend upload void-invoice"
+        " write-off-invoice",
     ),
     "risk": (
         "approval customer event paymentintent paymentmethod refund review rule",
@@ -65,18 +66,18 @@ MATRIX: dict[str, tuple[str, str]] = {
         "change create disable discard enable replay resend rotate switch-off switch-on",
     ),
     "auditor": (
-        "account apikey approval customer delivery dispute dunningpolicy event inboundevent"
-        " invoice journalentry loggedrequest message paymentintent paymentmethod payout refund"
-        " exchangerate paymentorder transfer"
-        " revenuechange routingrule seller staffaction staffsession subscription testclock user"
-        " webhookendpoint",
+        "account apikey approval customer delivery dispute dunningpolicy event"
+        " inboundevent invoice journalentry loggedrequest message paymentintent"
+        " paymentmethod paymentorder payout refund revenuechange routingrule"
+        " seller transfer exchangerate staffaction"
+        " staffsession subscription testclock user webhookendpoint",
         "",
     ),
     "developer": (
-        "apikey delivery event inboundevent invoice loggedrequest message paymentintent refund"
-        " subscription testclock webhookendpoint",
-        "advance-clock create create-clock delete-clock disable enable replay-webhook resend"
-        " revoke roll rotate",
+        "apikey delivery event inboundevent invoice loggedrequest message paymentintent"
+        " refund subscription testclock webhookendpoint",
+        "advance-clock create create-clock delete-clock disable enable replay-webhook"
+        " resend revoke roll rotate",
     ),
     "admin": (
         "approval staffaction staffsession user",
