@@ -54,11 +54,11 @@ MATRIX: dict[str, tuple[str, str]] = {
     ),
     "risk": (
         "approval customer event paymentintent paymentmethod refund review rule",
-        "approve decline publish",
+        "approve block decline publish",
     ),
     "risk_lead": (
         "approval customer event paymentintent paymentmethod refund review rule",
-        "approve cancel decline publish retire",
+        "approve block cancel decline publish retire",
     ),
     "ops": (
         "delivery event inboundevent loggedrequest message paymentintent refund routingrule"
