@@ -88,7 +88,7 @@ def whole_money(amount: Decimal, currency: str) -> str:
 def bar(value: float, most: float, label: str) -> SafeString:
     """Return a bar as long as the value's share of the greatest one."""
     return format_html(
-        '<meter class="bo-bar" min="0" max="{}" value="{}" aria-label="{}"></meter>',
+        '<meter class="bo-meter" min="0" max="{}" value="{}" aria-label="{}"></meter>',
         most or 1,
         value,
         label,
