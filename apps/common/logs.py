@@ -58,8 +58,8 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
         # Django's own handlers would say everything twice.
         "loggers": {
             "django": {"handlers": [], "propagate": True},
-            # It tells of every request it makes.
-            "httpx": {"level": "WARNING"},
+            # These tell of every request they make, on the path of every payment.
+            **{name: {"level": "WARNING"} for name in ("Adyen", "httpx", "stripe")},
         },
     }
 
