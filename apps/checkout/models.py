@@ -36,8 +36,6 @@ class Session(EventSourced):
     id = models.CharField(
         primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "cs")
     )
-    merchant_id = models.CharField(max_length=40)
-    livemode = models.BooleanField()
     status = StatusField(default=S.OPEN, choices=S.choices)
     mode = models.CharField(max_length=20, choices=SessionMode.choices)
     payment_status = models.CharField(

@@ -83,17 +83,13 @@ def _publish(
     if before is not None:
         changed = {name: old for name, old in before.items() if shown[name] != old}
     publish(
-        EventDraft(
-            merchant_id=customer.merchant_id,
-            livemode=customer.livemode,
-            type=type_,
-            object_id=customer.id,
+        EventDraft.about(
+            customer,
+            type_,
+            shown,
             sequence=customer.version,
-            object=shown,
+            origin=origin,
+            now=now,
             previous_attributes=changed,
-            actor=origin.actor,
-            request_id=origin.request_id,
-            idempotency_key=origin.idempotency_key,
-            created_at=now,
         )
     )

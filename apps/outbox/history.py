@@ -24,6 +24,8 @@ class EventSourced(StatefulModel):
     which the history knows nothing: identity, and what only drives jobs.
     """
 
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
     version = models.PositiveIntegerField(default=0)
 
     ARROWS: ClassVar[dict[str, Callable[..., None]]]

@@ -1,16 +1,29 @@
 """Write facts into the event store and its queue, in the caller's transaction."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import connection
 from django.db.models.functions import Now
 
 from apps.common.ids import new_id
+from apps.common.origin import Origin
+from apps.outbox.history import EventSourced
 from apps.outbox.models import Message
+
+R = TypeVar("R", bound=EventSourced)
+
+
+class Owned(Protocol):
+    """A row of a merchant."""
+
+    pk: Any
+    merchant_id: Any
+    livemode: Any
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +48,35 @@ class EventDraft:
     previous_attributes: dict[str, Any] | None = None
     request_id: str = ""
     idempotency_key: str = ""
+
+    @classmethod
+    def about(
+        cls,
+        row: Owned,
+        type_: str,
+        shown: dict[str, Any],
+        *,
+        sequence: int,
+        origin: Origin,
+        now: datetime,
+        data: dict[str, Any] | None = None,
+        previous_attributes: dict[str, Any] | None = None,
+    ) -> "EventDraft":
+        """Draft what happens to `row`, which the API shows as `shown` after it."""
+        return cls(
+            merchant_id=row.merchant_id,
+            livemode=row.livemode,
+            type=type_,
+            object_id=row.pk,
+            sequence=sequence,
+            object=shown,
+            data=data or {},
+            previous_attributes=previous_attributes,
+            actor=origin.actor,
+            request_id=origin.request_id,
+            idempotency_key=origin.idempotency_key,
+            created_at=now,
+        )
 
     def row(self) -> dict[str, Any]:
         """Return the columns of the event's row, ready for JSON."""
@@ -68,6 +110,33 @@ def publish(*drafts: EventDraft) -> None:
     rows = json.dumps([draft.row() for draft in drafts])
     with connection.cursor() as cursor:
         cursor.execute("SELECT outbox_publish(%s::jsonb)", [rows])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moment(ABC, Generic[R]):
+    """Who changes rows, and when; the caller holds the rows' locks."""
+
+    origin: Origin
+    now: datetime
+
+    @abstractmethod
+    def show(self, row: R) -> dict[str, Any]:
+        """Return the row as the API shows it."""
+
+    def happen(self, row: R, type_: str, **data: Any) -> None:
+        """Move the row and keep the event; the caller saves the row."""
+        row.apply(type_, data)
+        publish(
+            EventDraft.about(
+                row,
+                type_,
+                self.show(row),
+                sequence=row.version,
+                origin=self.origin,
+                now=self.now,
+                data=data,
+            )
+        )
 
 
 _PUBLISH_SELECTED = """

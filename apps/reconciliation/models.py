@@ -319,8 +319,6 @@ class Discrepancy(EventSourced):
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "rx"))
-    merchant_id = models.CharField(max_length=40)
-    livemode = models.BooleanField()
     gateway = models.CharField(max_length=40)
     kind = models.CharField(max_length=20, choices=DiscrepancyKind.choices)
     status = StatusField(default=D.OPEN, choices=D.choices)

@@ -34,8 +34,6 @@ class SetupIntent(EventSourced):
     id = models.CharField(
         primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "seti")
     )
-    merchant_id = models.CharField(max_length=40)
-    livemode = models.BooleanField()
     status = StatusField(default=S.REQUIRES_PAYMENT_METHOD, choices=S.choices)
     usage = models.CharField(max_length=20, choices=Usage.choices, default=Usage.OFF_SESSION)
     customer_id = models.CharField(max_length=40, blank=True)

@@ -38,8 +38,6 @@ class Dispute(EventSourced):
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "dp"))
-    merchant_id = models.CharField(max_length=40)
-    livemode = models.BooleanField()
     attempt = models.ForeignKey(PaymentAttempt, on_delete=models.PROTECT, related_name="+")
     intent_id = models.CharField(max_length=40)
     customer_id = models.CharField(max_length=40, blank=True)

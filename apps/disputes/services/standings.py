@@ -61,15 +61,13 @@ def _keep(scope: Scope, standing: Standing, *, now: datetime) -> None:
 def _warn(row: SchemeStanding, *, now: datetime) -> None:
     logger.warning("%s's dispute ratio has reached %s %% of its limit", row.network, row.alert)
     publish(
-        EventDraft(
-            merchant_id=row.merchant_id,
-            livemode=row.livemode,
-            type="dispute_ratio.limit_near",
-            object_id=row.id,
+        EventDraft.about(
             # One event per step, however many steps are taken at once.
+            row,
+            "dispute_ratio.limit_near",
+            render_standing(row),
             sequence=ALERT_STEPS.index(row.alert) + 1,
-            object=render_standing(row),
-            actor=CLOCK.actor,
-            created_at=now,
+            origin=CLOCK,
+            now=now,
         )
     )

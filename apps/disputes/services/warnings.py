@@ -43,16 +43,13 @@ def record_fraud_warning(
         )
         if is_new:
             publish(
-                EventDraft(
-                    merchant_id=report.merchant_id,
-                    livemode=report.livemode,
-                    type="radar.early_fraud_warning.created",
-                    object_id=report.id,
+                EventDraft.about(
+                    report,
+                    "radar.early_fraud_warning.created",
+                    _render(report, attempt.charge_id),
                     sequence=1,
-                    object=_render(report, attempt.charge_id),
-                    actor=origin.actor,
-                    request_id=origin.request_id,
-                    created_at=now,
+                    origin=origin,
+                    now=now,
                 )
             )
     return report

@@ -114,16 +114,12 @@ def _close(
 
 def _publish(review: Review, *, origin: Origin, now: datetime) -> None:
     publish(
-        EventDraft(
-            merchant_id=review.merchant_id,
-            livemode=review.livemode,
-            type="review.closed",
-            object_id=review.id,
+        EventDraft.about(
+            review,
+            "review.closed",
+            render_review(review),
             sequence=review.version,
-            object=render_review(review),
-            actor=origin.actor,
-            request_id=origin.request_id,
-            idempotency_key=origin.idempotency_key,
-            created_at=now,
+            origin=origin,
+            now=now,
         )
     )

@@ -36,8 +36,6 @@ class PaymentIntent(EventSourced):
     id = models.CharField(
         primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "pi")
     )
-    merchant_id = models.CharField(max_length=40)
-    livemode = models.BooleanField()
     status = StatusField(default=S.CREATED, choices=S.choices)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)

@@ -228,17 +228,13 @@ def _new_order(
         created_at=now,
     )
     publish(
-        EventDraft(
-            merchant_id=order.merchant_id,
-            livemode=order.livemode,
-            type="payment_order.created",
-            object_id=order.id,
+        EventDraft.about(
+            order,
+            "payment_order.created",
+            render_order(order, checkout),
             sequence=order.version,
-            object=render_order(order, checkout),
-            actor=origin.actor,
-            request_id=origin.request_id,
-            idempotency_key=origin.idempotency_key,
-            created_at=now,
+            origin=origin,
+            now=now,
         )
     )
     return order

@@ -332,17 +332,13 @@ def update_refund(
 def _publish_update(refund: Refund, *, origin: Origin, now: datetime) -> None:
     """Tell about a change of the refund alone; the intent has none."""
     publish(
-        EventDraft(
-            merchant_id=refund.merchant_id,
-            livemode=refund.livemode,
-            type="refund.updated",
-            object_id=refund.id,
+        EventDraft.about(
+            refund,
+            "refund.updated",
+            render_refund(refund),
             sequence=refund.version,
-            object=render_refund(refund),
-            actor=origin.actor,
-            request_id=origin.request_id,
-            idempotency_key=origin.idempotency_key,
-            created_at=now,
+            origin=origin,
+            now=now,
         )
     )
 

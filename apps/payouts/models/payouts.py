@@ -36,8 +36,6 @@ class Payout(EventSourced):
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "po"))
-    merchant_id = models.CharField(max_length=40)
-    livemode = models.BooleanField()
     seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="payouts")
     status = StatusField(default=P.PENDING, choices=P.choices)
     amount = models.BigIntegerField()

@@ -34,8 +34,6 @@ class Seller(EventSourced):
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "acct"))
-    merchant_id = models.CharField(max_length=40)
-    livemode = models.BooleanField()
     status = StatusField(default=SellerStatus.ACTIVE, choices=SellerStatus.choices)
     name = models.CharField(max_length=256, blank=True)
     email = models.CharField(max_length=512, blank=True)

@@ -40,8 +40,6 @@ class Transfer(EventSourced):
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "tr"))
-    merchant_id = models.CharField(max_length=40)
-    livemode = models.BooleanField()
     seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="transfers")
     status = StatusField(default=T.PENDING, choices=T.choices)
     amount = models.BigIntegerField()

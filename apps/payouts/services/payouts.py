@@ -22,6 +22,7 @@ from apps.ledger.drafts import EntryDraft
 from apps.ledger.recipes import Fact
 from apps.ledger.selectors import balance_of
 from apps.ledger.services import post_entries, post_entry
+from apps.outbox.services import EventDraft, publish
 from apps.payouts.errors import (
     PayoutAmountUneven,
     PayoutBelowMinimum,
@@ -40,7 +41,6 @@ from apps.payouts.policies import (
     payout_step,
 )
 from apps.payouts.selectors import get_payout, get_seller
-from apps.payouts.services.events import publish_event
 from apps.payouts.states import PayoutStatus, SellerStatus
 
 logger = logging.getLogger(__name__)
@@ -410,4 +410,14 @@ def _happen(
 def _publish(
     payout: Payout, type_: str, data: dict[str, Any], *, origin: Origin, now: datetime
 ) -> None:
-    publish_event(payout, type_, render_payout(payout), data=data, origin=origin, now=now)
+    publish(
+        EventDraft.about(
+            payout,
+            type_,
+            render_payout(payout),
+            sequence=payout.version,
+            origin=origin,
+            now=now,
+            data=data,
+        )
+    )

@@ -10,11 +10,11 @@ from apps.common.origin import Origin, Scope
 from apps.ledger import chart
 from apps.ledger.models import Account
 from apps.ledger.services import set_account_floor
+from apps.outbox.services import EventDraft, publish
 from apps.payouts.models import PayoutSchedule, Seller
 from apps.payouts.objects import render_seller
 from apps.payouts.policies import next_run
 from apps.payouts.selectors import get_seller
-from apps.payouts.services.events import publish_event
 from apps.payouts.states import SellerStatus
 
 
@@ -144,4 +144,8 @@ def _publish(
     now: datetime,
 ) -> None:
     shown = render_seller(seller, plan)
-    publish_event(seller, type_, shown, data=dict(data), origin=origin, now=now)
+    publish(
+        EventDraft.about(
+            seller, type_, shown, sequence=seller.version, origin=origin, now=now, data=dict(data)
+        )
+    )

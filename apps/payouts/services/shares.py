@@ -19,11 +19,11 @@ from apps.common.origin import CLOCK, Origin, Scope
 from apps.ledger.drafts import EntryDraft
 from apps.ledger.recipes import Fact, Share, reserve_held, reserve_released, share_available
 from apps.ledger.services import post_entries
+from apps.outbox.services import EventDraft, publish
 from apps.payouts.models import Seller, Transfer, TransferReversal
 from apps.payouts.objects import render_transfer
 from apps.payouts.policies import Split, part_of, split_payment, split_refund
 from apps.payouts.selectors import find_share
-from apps.payouts.services.events import publish_event
 from apps.payouts.states import TransferStatus
 
 logger = logging.getLogger(__name__)
@@ -230,7 +230,17 @@ def happen(
     """Let the fact happen: move the transfer, save it, and keep the event."""
     transfer.apply(type_, data)
     transfer.save()
-    publish_event(transfer, type_, show_transfer(transfer), data=data, origin=origin, now=now)
+    publish(
+        EventDraft.about(
+            transfer,
+            type_,
+            show_transfer(transfer),
+            sequence=transfer.version,
+            origin=origin,
+            now=now,
+            data=data,
+        )
+    )
 
 
 def show_transfer(transfer: Transfer) -> dict[str, Any]:

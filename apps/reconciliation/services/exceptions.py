@@ -275,16 +275,6 @@ def _facts_of(finding: Finding) -> dict[str, Any]:
 def _draft(
     row: Discrepancy, type_: str, data: dict[str, Any], *, origin: Origin, now: datetime
 ) -> EventDraft:
-    return EventDraft(
-        merchant_id=row.merchant_id,
-        livemode=row.livemode,
-        type=type_,
-        object_id=row.id,
-        sequence=row.version,
-        object=render_exception(row),
-        data=data,
-        actor=origin.actor,
-        request_id=origin.request_id,
-        idempotency_key=origin.idempotency_key,
-        created_at=now,
+    return EventDraft.about(
+        row, type_, render_exception(row), sequence=row.version, origin=origin, now=now, data=data
     )

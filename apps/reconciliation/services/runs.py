@@ -200,16 +200,13 @@ def _count_open(run: ReconciliationRun) -> None:
 
 
 def _completed(run: ReconciliationRun, *, origin: Origin) -> EventDraft:
-    return EventDraft(
-        merchant_id=run.merchant_id,
-        livemode=run.livemode,
-        type="reconciliation.run_completed",
-        object_id=run.id,
+    return EventDraft.about(
+        run,
+        "reconciliation.run_completed",
+        render_run(run),
         sequence=1,
-        object=render_run(run),
-        actor=origin.actor,
-        request_id=origin.request_id,
-        created_at=run.created_at,
+        origin=origin,
+        now=run.created_at,
     )
 
 

@@ -24,8 +24,6 @@ class Recorded(EventSourced):
     and the event in one transaction.
     """
 
-    merchant_id = models.CharField(max_length=40)
-    livemode = models.BooleanField()
     created_at = models.DateTimeField()
 
     OUTSIDE_HISTORY = frozenset({"id"})

@@ -66,18 +66,14 @@ class Unit:
         """Keep the fact: count the version, store what changed and how the object looks now."""
         changes = row.changes()
         row.version += 1
-        draft = EventDraft(
-            merchant_id=row.merchant_id,
-            livemode=row.livemode,
-            type=type_,
-            object_id=str(row.pk),
+        draft = EventDraft.about(
+            row,
+            type_,
+            show(),
             sequence=row.version,
-            object=show(),
+            origin=self.origin,
+            now=self.now,
             data={"changes": changes},
-            actor=self.origin.actor,
-            request_id=self.origin.request_id,
-            idempotency_key=self.origin.idempotency_key,
-            created_at=self.now,
         )
         self._events.append(draft)
         self._events_of.setdefault(draft.object_id, []).append(draft)

@@ -76,16 +76,12 @@ def _new_reference() -> str:
 
 def _publish(mandate: Mandate, type_: str, *, origin: Origin, now: datetime) -> None:
     publish(
-        EventDraft(
-            merchant_id=mandate.merchant_id,
-            livemode=mandate.livemode,
-            type=type_,
-            object_id=mandate.id,
+        EventDraft.about(
+            mandate,
+            type_,
+            render_mandate(mandate),
             sequence=mandate.version,
-            object=render_mandate(mandate),
-            actor=origin.actor,
-            request_id=origin.request_id,
-            idempotency_key=origin.idempotency_key,
-            created_at=now,
+            origin=origin,
+            now=now,
         )
     )

@@ -11,16 +11,7 @@ from apps.vault.objects import render_method
 def publish_method(method: PaymentMethod, type_: str, *, origin: Origin, now: datetime) -> None:
     """Publish an event about the method as it stands, in the caller's transaction."""
     publish(
-        EventDraft(
-            merchant_id=method.merchant_id,
-            livemode=method.livemode,
-            type=type_,
-            object_id=method.id,
-            sequence=method.version,
-            object=render_method(method),
-            actor=origin.actor,
-            request_id=origin.request_id,
-            idempotency_key=origin.idempotency_key,
-            created_at=now,
+        EventDraft.about(
+            method, type_, render_method(method), sequence=method.version, origin=origin, now=now
         )
     )

@@ -171,18 +171,14 @@ def _disable(endpoint: WebhookEndpoint, *, reason: str, origin: Origin, now: dat
         status=DeliveryStatus.CANCELED, finished_at=now
     )
     publish(
-        EventDraft(
-            merchant_id=endpoint.merchant_id,
-            livemode=endpoint.livemode,
-            type="webhook_endpoint.disabled",
-            object_id=endpoint.id,
+        EventDraft.about(
+            endpoint,
+            "webhook_endpoint.disabled",
+            render_endpoint(endpoint),
             sequence=endpoint.version,
-            object=render_endpoint(endpoint),
+            origin=origin,
+            now=now,
             data={"status": endpoint.status, "disabled_reason": reason},
-            actor=origin.actor,
-            request_id=origin.request_id,
-            idempotency_key=origin.idempotency_key,
-            created_at=now,
         )
     )
 
