@@ -1,8 +1,8 @@
 """Reads of checkout sessions."""
 
 from apps.checkout.models import Session
-from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
+from apps.common.rows import get_row
 
 
 def get_session(scope: Scope, session_id: str) -> Session:
@@ -11,12 +11,7 @@ def get_session(scope: Scope, session_id: str) -> Session:
 
     :raises ResourceMissing: not of this account and mode
     """
-    session = Session.objects.filter(
-        pk=session_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if session is None:
-        raise ResourceMissing(resource="checkout.session", id=session_id, param="id")
-    return session
+    return get_row(Session.objects, scope, session_id, resource="checkout.session", param="id")
 
 
 def find_session(session_id: str) -> Session | None:

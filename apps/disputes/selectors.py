@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from apps.common.errors import ResourceMissing
 from apps.common.ids import first_id
 from apps.common.origin import Scope
+from apps.common.rows import get_row
 from apps.customers.models import Customer
 from apps.disputes.compelling import (
     OLDEST,
@@ -79,12 +80,7 @@ def get_dispute(scope: Scope, dispute_id: str) -> Dispute:
 
     :raises ResourceMissing: not of this account and mode
     """
-    dispute = Dispute.objects.filter(
-        pk=dispute_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if dispute is None:
-        raise ResourceMissing(resource="dispute", id=dispute_id, param="dispute")
-    return dispute
+    return get_row(Dispute.objects, scope, dispute_id, resource="dispute", param="dispute")
 
 
 def find_case(dispute: Dispute) -> DisputeCase | None:

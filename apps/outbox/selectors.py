@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from django.db import connection
 
-from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.common.readiness import NotReady
+from apps.common.rows import get_row
 from apps.outbox.models import Event
 
 # Events leave within a second; a minute means that no dispatcher runs, or that it cannot keep up.
@@ -23,12 +23,7 @@ def get_event(*, scope: Scope, event_id: str) -> Event:
 
     :raises ResourceMissing: no such event in this account and mode
     """
-    event = Event.objects.filter(
-        pk=event_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if event is None:
-        raise ResourceMissing(param="id", resource="event", id=event_id[:60])
-    return event
+    return get_row(Event.objects, scope, event_id, resource="event", param="id")
 
 
 def check_outbox_lag() -> str:

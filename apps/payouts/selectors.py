@@ -2,8 +2,8 @@
 
 from django.db import connection
 
-from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
+from apps.common.rows import get_row
 from apps.ledger import chart
 from apps.ledger.selectors import Wallet
 from apps.payouts.models import Payout, Seller, Transfer
@@ -17,12 +17,7 @@ def get_seller(scope: Scope, seller_id: str, *, param: str = "account") -> Selle
 
     :raises ResourceMissing: not of this account and mode
     """
-    seller = Seller.objects.filter(
-        pk=seller_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if seller is None:
-        raise ResourceMissing(resource="account", id=seller_id, param=param)
-    return seller
+    return get_row(Seller.objects, scope, seller_id, resource="account", param=param)
 
 
 def get_transfer(scope: Scope, transfer_id: str) -> Transfer:
@@ -31,12 +26,7 @@ def get_transfer(scope: Scope, transfer_id: str) -> Transfer:
 
     :raises ResourceMissing: not of this account and mode
     """
-    transfer = Transfer.objects.filter(
-        pk=transfer_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if transfer is None:
-        raise ResourceMissing(resource="transfer", id=transfer_id, param="id")
-    return transfer
+    return get_row(Transfer.objects, scope, transfer_id, resource="transfer", param="id")
 
 
 def get_payout(scope: Scope, payout_id: str) -> Payout:
@@ -45,12 +35,7 @@ def get_payout(scope: Scope, payout_id: str) -> Payout:
 
     :raises ResourceMissing: not of this account and mode
     """
-    payout = Payout.objects.filter(
-        pk=payout_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if payout is None:
-        raise ResourceMissing(resource="payout", id=payout_id, param="id")
-    return payout
+    return get_row(Payout.objects, scope, payout_id, resource="payout", param="id")
 
 
 def find_share(charge_id: str) -> Transfer | None:

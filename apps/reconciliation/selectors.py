@@ -6,8 +6,8 @@ from datetime import date
 from django.db import connection
 from django.db.models import Q
 
-from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
+from apps.common.rows import get_row
 from apps.reconciliation import matching
 from apps.reconciliation.models import (
     Discrepancy,
@@ -101,11 +101,9 @@ def get_file(scope: Scope, file_id: str) -> StatementFile:
 
     :raises ResourceMissing: not of this account and mode
     """
-    rows = StatementFile.objects.filter(merchant_id=scope.merchant_id, livemode=scope.livemode)
-    found = rows.filter(pk=file_id).first()
-    if found is None:
-        raise ResourceMissing(resource="reconciliation file", id=file_id[:60], param="id")
-    return found
+    return get_row(
+        StatementFile.objects, scope, file_id, resource="reconciliation file", param="id"
+    )
 
 
 def get_run(scope: Scope, run_id: str) -> ReconciliationRun:
@@ -114,11 +112,9 @@ def get_run(scope: Scope, run_id: str) -> ReconciliationRun:
 
     :raises ResourceMissing: not of this account and mode
     """
-    rows = ReconciliationRun.objects.filter(merchant_id=scope.merchant_id, livemode=scope.livemode)
-    found = rows.filter(pk=run_id).first()
-    if found is None:
-        raise ResourceMissing(resource="reconciliation run", id=run_id[:60], param="id")
-    return found
+    return get_row(
+        ReconciliationRun.objects, scope, run_id, resource="reconciliation run", param="id"
+    )
 
 
 def get_exception(scope: Scope, exception_id: str) -> Discrepancy:
@@ -127,8 +123,10 @@ def get_exception(scope: Scope, exception_id: str) -> Discrepancy:
 
     :raises ResourceMissing: not of this account and mode
     """
-    rows = Discrepancy.objects.filter(merchant_id=scope.merchant_id, livemode=scope.livemode)
-    found = rows.filter(pk=exception_id).first()
-    if found is None:
-        raise ResourceMissing(resource="reconciliation exception", id=exception_id[:60], param="id")
-    return found
+    return get_row(
+        Discrepancy.objects,
+        scope,
+        exception_id,
+        resource="reconciliation exception",
+        param="id",
+    )

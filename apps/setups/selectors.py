@@ -1,7 +1,7 @@
 """Reads of setup intents."""
 
-from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
+from apps.common.rows import get_row
 from apps.setups.models import SetupIntent
 
 
@@ -11,12 +11,7 @@ def get_setup(scope: Scope, setup_id: str) -> SetupIntent:
 
     :raises ResourceMissing: not of this account and mode
     """
-    setup = SetupIntent.objects.filter(
-        pk=setup_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if setup is None:
-        raise ResourceMissing(resource="setup_intent", id=setup_id, param="intent")
-    return setup
+    return get_row(SetupIntent.objects, scope, setup_id, resource="setup_intent", param="intent")
 
 
 def find_setup_at_gateway(gateway: str, *, ours: str, reference: str) -> SetupIntent | None:

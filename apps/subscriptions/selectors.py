@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from django.db.models import Q
 
+from apps.common import rows as common_rows
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.customers.models import Customer
@@ -74,15 +75,10 @@ def get_row(model: type[R], scope: Scope, row_id: str, *, param: str = "id") -> 
 
     :raises ResourceMissing: there is none, or it was deleted
     """
-    rows = model._base_manager.filter(
-        pk=row_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = model._base_manager.all()
     if any(column.name == "deleted_at" for column in model._meta.concrete_fields):
         rows = rows.filter(deleted_at__isnull=True)
-    row = rows.first()
-    if row is None:
-        raise ResourceMissing(resource=_resource(model), id=row_id[:60], param=param)
-    return row
+    return common_rows.get_row(rows, scope, row_id, resource=_resource(model), param=param)
 
 
 def _resource(model: type[Recorded]) -> str:

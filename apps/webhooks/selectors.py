@@ -2,8 +2,8 @@
 
 from django.db.models import QuerySet
 
-from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
+from apps.common.rows import get_row
 from apps.webhooks.models import Delivery, WebhookEndpoint
 
 
@@ -20,10 +20,9 @@ def get_endpoint(*, scope: Scope, endpoint_id: str) -> WebhookEndpoint:
 
     :raises ResourceMissing: no such endpoint in this account and mode
     """
-    endpoint = list_endpoints(scope).filter(pk=endpoint_id).first()
-    if endpoint is None:
-        raise ResourceMissing(param="id", resource="webhook endpoint", id=endpoint_id[:60])
-    return endpoint
+    return get_row(
+        list_endpoints(scope), scope, endpoint_id, resource="webhook endpoint", param="id"
+    )
 
 
 def list_deliveries(scope: Scope) -> QuerySet[Delivery]:
@@ -37,7 +36,4 @@ def get_delivery(*, scope: Scope, delivery_id: str) -> Delivery:
 
     :raises ResourceMissing: no such delivery in this account and mode
     """
-    delivery = list_deliveries(scope).filter(pk=delivery_id).first()
-    if delivery is None:
-        raise ResourceMissing(param="id", resource="webhook delivery", id=delivery_id[:60])
-    return delivery
+    return get_row(Delivery.objects, scope, delivery_id, resource="webhook delivery", param="id")

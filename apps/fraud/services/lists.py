@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Origin, Scope
+from apps.common.rows import get_row
 from apps.fraud.errors import ListAliasTaken, ListFull, ListInUse, ListItemExists
 from apps.fraud.models import Rule, ValueList, ValueListItem
 from apps.fraud.rules import lists_of
@@ -174,12 +175,7 @@ def get_list(scope: Scope, list_id: str, *, param: str = "id") -> ValueList:
 
     :raises ResourceMissing: not of this account and mode
     """
-    found = ValueList.objects.filter(
-        pk=list_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if found is None:
-        raise ResourceMissing(resource="radar.value_list", id=list_id[:60], param=param)
-    return found
+    return get_row(ValueList.objects, scope, list_id, resource="radar.value_list", param=param)
 
 
 def get_item(scope: Scope, item_id: str) -> ValueListItem:

@@ -5,8 +5,8 @@ from typing import Final
 
 from django.db import transaction
 
-from apps.common.errors import ResourceMissing
 from apps.common.origin import Origin, Scope
+from apps.common.rows import get_row
 from apps.fraud.errors import CardUnknown, ReviewClosed
 from apps.fraud.models import Decision, Review
 from apps.fraud.objects import render_review
@@ -79,12 +79,7 @@ def get_review(scope: Scope, review_id: str) -> Review:
 
     :raises ResourceMissing: not of this account and mode
     """
-    review = Review.objects.filter(
-        pk=review_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if review is None:
-        raise ResourceMissing(resource="review", id=review_id[:60], param="review")
-    return review
+    return get_row(Review.objects, scope, review_id, resource="review", param="review")
 
 
 def _close(

@@ -9,9 +9,9 @@ from django.db.models import Max
 
 from apps.backoffice.models import Approval
 from apps.backoffice.services import request_approval
-from apps.common.errors import ResourceMissing
 from apps.common.ids import new_id
 from apps.common.origin import Origin, Scope
+from apps.common.rows import get_row
 from apps.fraud.errors import RuleNotPublishable
 from apps.fraud.models import Rule, ValueList
 from apps.fraud.rules import compile_expression
@@ -188,12 +188,7 @@ def get_rule(scope: Scope, rule_id: str) -> Rule:
 
     :raises ResourceMissing: not of this account and mode
     """
-    rule = Rule.objects.filter(
-        pk=rule_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if rule is None:
-        raise ResourceMissing(resource="radar.rule", id=rule_id[:60], param="id")
-    return rule
+    return get_row(Rule.objects, scope, rule_id, resource="radar.rule", param="id")
 
 
 def count_up(scope: Scope) -> None:

@@ -20,6 +20,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json, Result
 from apps.common.errors import InvalidParameter, ResourceMissing
+from apps.common.rows import get_row
 from apps.ledger.api.shapes import JOURNAL, JOURNAL_REQUEST, LEDGER_ACCOUNT, TRIAL_BALANCE
 from apps.ledger.drafts import Leg
 from apps.ledger.models import Account, EntryKey, JournalEntry
@@ -98,9 +99,7 @@ class AccountDetail(LedgerView):
     def get(self, _request: HttpRequest, account_id: str) -> Json:
         self.load()
         key = _account_key(account_id, param="id")
-        account = Account.objects.filter(pk=key, **self.walls).first()
-        if account is None:
-            raise ResourceMissing(resource="ledger account", id=account_id[:60], param="id")
+        account = get_row(Account.objects, self.scope, key, resource="ledger account", param="id")
         return render_account(account)
 
 
@@ -155,9 +154,9 @@ class JournalDetail(LedgerView):
 
     def get(self, _request: HttpRequest, journal_id: str) -> Json:
         self.load()
-        entry = JournalEntry.objects.filter(pk=journal_id, **self.walls).first()
-        if entry is None:
-            raise ResourceMissing(resource="journal", id=journal_id[:60], param="id")
+        entry = get_row(
+            JournalEntry.objects, self.scope, journal_id, resource="journal", param="id"
+        )
         return render_journal(entry)
 
 

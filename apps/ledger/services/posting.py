@@ -8,9 +8,10 @@ from datetime import datetime
 import psycopg
 from django.db import IntegrityError, connection
 
-from apps.common.errors import DomainError, ResourceMissing
+from apps.common.errors import DomainError
 from apps.common.ids import new_id
 from apps.common.origin import Scope
+from apps.common.rows import get_row
 from apps.ledger import errors
 from apps.ledger.drafts import EntryDraft, Leg
 from apps.ledger.models import EntryKey, JournalEntry
@@ -90,11 +91,7 @@ def reverse_entry(
     :raises EntryAlreadyReversed: another entry reverses it
     Source: AC-53
     """
-    reversed_entry = JournalEntry.objects.filter(
-        id=entry_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if reversed_entry is None:
-        raise ResourceMissing(resource="journal entry", id=entry_id)
+    reversed_entry = get_row(JournalEntry.objects, scope, entry_id, resource="journal entry")
     standing = EntryKey.objects.filter(reverses=entry_id).first()
     if standing and (standing.source_type, standing.source_id) != (source_type, source_id):
         raise errors.EntryAlreadyReversed(entry=entry_id, reversed_by=standing.entry_id)

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.backoffice.services import request_approval
-from apps.common.errors import ResourceMissing
 from apps.common.origin import CLOCK, Origin, Scope
+from apps.common.rows import get_row
 from apps.ledger import chart, recipes
 from apps.ledger.drafts import EntryDraft
 from apps.ledger.recipes import Fact
@@ -168,11 +168,7 @@ def resolve_as_approved(
 
 def _lock(scope: Scope, exception_id: str) -> Discrepancy:
     rows = Discrepancy.objects.select_for_update()
-    row = rows.filter(
-        pk=exception_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if row is None:
-        raise ResourceMissing(resource="reconciliation exception", id=exception_id[:60])
+    row = get_row(rows, scope, exception_id, resource="reconciliation exception", param="id")
     if row.status != DiscrepancyStatus.OPEN:
         raise AlreadyResolved(exception=row.id, status=str(row.status))
     return row

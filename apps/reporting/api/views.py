@@ -11,7 +11,8 @@ from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
-from apps.common.errors import InvalidParameter, ResourceMissing
+from apps.common.errors import InvalidParameter
+from apps.common.rows import get_row
 from apps.reporting.api.shapes import FORECAST, REPORT_RUN, SUMMARY
 from apps.reporting.models import ReportRun
 from apps.reporting.objects import render_expected_payout, render_report_run, render_summary
@@ -153,12 +154,7 @@ class ReportRunDetail(ApiView):
 
         :raises ResourceMissing: no such run in this account and mode
         """
-        run = ReportRun.objects.filter(
-            pk=run_id, merchant_id=self.scope.merchant_id, livemode=self.scope.livemode
-        ).first()
-        if run is None:
-            raise ResourceMissing(param="id", resource="report run", id=run_id[:60])
-        return run
+        return get_row(ReportRun.objects, self.scope, run_id, resource="report run", param="id")
 
 
 class ReportRunContents(ReportRunDetail):

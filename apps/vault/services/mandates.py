@@ -4,8 +4,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.common.errors import ResourceMissing
 from apps.common.origin import Origin, Scope
+from apps.common.rows import get_row
 from apps.outbox.services import EventDraft, publish
 from apps.vault.models import Mandate, PaymentMethod
 from apps.vault.objects import render_mandate
@@ -62,12 +62,7 @@ def get_mandate(scope: Scope, mandate_id: str) -> Mandate:
 
     :raises ResourceMissing: not of this account and mode
     """
-    mandate = Mandate.objects.filter(
-        pk=mandate_id, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).first()
-    if mandate is None:
-        raise ResourceMissing(resource="mandate", id=mandate_id, param="mandate")
-    return mandate
+    return get_row(Mandate.objects, scope, mandate_id, resource="mandate", param="mandate")
 
 
 def _new_reference() -> str:

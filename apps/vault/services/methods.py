@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from apps.common.errors import ResourceMissing
 from apps.common.ids import new_id
 from apps.common.origin import Origin, Scope
+from apps.common.rows import get_row
 from apps.common.transactions import release_connection
 from apps.customers.models import Customer
 from apps.gateways.base import Gateway, MethodDetails, StoredMethod
@@ -223,14 +223,8 @@ def attach_method(
         return method
     if method.customer_id is not None:
         raise MethodAlreadyAttached(payment_method=method_id)
-    customer = Customer.objects.filter(
-        pk=customer_id,
-        merchant_id=scope.merchant_id,
-        livemode=scope.livemode,
-        deleted_at__isnull=True,
-    ).first()
-    if customer is None:
-        raise ResourceMissing(resource="customer", id=customer_id, param="customer")
+    present = Customer.objects.filter(deleted_at__isnull=True)
+    customer = get_row(present, scope, customer_id, resource="customer", param="customer")
     told = [
         _attach_at(get_gateway(token.gateway), token, customer) for token in method.tokens.all()
     ]
