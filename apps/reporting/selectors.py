@@ -14,7 +14,7 @@ from django.db.models.functions import Trunc
 
 from apps.common.origin import Scope
 from apps.ledger import chart
-from apps.payments.states import AttemptStatus
+from apps.payments.states import AttemptStatus, ErrorClass
 from apps.reconciliation.models import Settlement
 from apps.reconciliation.states import SettlementStatus
 from apps.reporting.calendars import calendar_of
@@ -29,12 +29,15 @@ from apps.reporting.policies import (
 
 # How far back the error of the forecasts is told.
 ERROR_DAYS: Final = 60
-# The entries by which the money at a gateway grows or shrinks before it pays out.
+# The entries by which the money at a gateway grows or shrinks before it pays out. What people book
+# by hand or take back is not among them: it may be about a payout.
 EARNING_KINDS: Final = (
     "captured", "captured_in_conflict", "refunded", "refund_reversed", "fee_charged",
-    "dispute_withdrawn", "dispute_reinstated",
+    "dispute_withdrawn", "dispute_reinstated", "exchanged", "corrected",
 )  # fmt: skip
+_REFUND_KINDS: Final = ("refunded", "refund_reversed")
 _DISPUTE_KINDS: Final = ("dispute_withdrawn", "dispute_reinstated")
+_FEE_ACCOUNTS: Final = (chart.GATEWAY_FEES, chart.DISPUTE_FEES)
 _APPROVED: Final = (AttemptStatus.AUTHORIZED, AttemptStatus.CAPTURED, AttemptStatus.VOIDED)
 # What a forecast looks at, and a little more for holidays and the gateway's own days.
 _HISTORY: Final = timedelta(weeks=WEEKS_BACK + 1, days=FORECAST_DAYS)
@@ -56,8 +59,9 @@ class Money:
     """
     One period's money in one currency, in minor units.
 
-    `captured` is what payers paid, whoever it belongs to; `fees` what gateways took, those of
-    disputes included; `net` is by how much the money at the gateways grew.
+    `captured` is what payers paid, whoever it belongs to; `refunded` and `disputed` what they got
+    back, without fees; `fees` what gateways took, those of disputes included; `net` is by how much
+    the money at the gateways grew.
     """
 
     captured: int = 0
@@ -71,7 +75,11 @@ class Money:
 
 @dataclass(slots=True)
 class Tries:
-    """One period's attempts in one currency: approved of all that are decided."""
+    """
+    One period's attempts in one currency: approved of all that are decided.
+
+    `declined` is a no of the bank, of the gateway or of risk; what never arrived is none.
+    """
 
     attempts: int = 0
     approved: int = 0
@@ -106,20 +114,26 @@ def summarise_money(
 
 def _add(money: Money, kind: str, account: str, amount: int, entries: int) -> None:
     at_gateway = account == chart.GATEWAY_CLEARING
-    if account in {chart.GATEWAY_FEES, chart.DISPUTE_FEES}:
+    if account in _FEE_ACCOUNTS:
         money.fees += amount
-    if kind == "captured" and (at_gateway or account == chart.GATEWAY_FEES):
-        # A capture books what arrives and what the gateway keeps: both together were paid.
-        money.captured += amount
+    if at_gateway or account in _FEE_ACCOUNTS:
+        # What moved at the gateway and the fee that went with it: both together are the payer's.
+        _add_gross(money, kind, amount)
     if not at_gateway:
         return
     if kind in EARNING_KINDS:
         money.net += amount
     if kind == "captured":
         money.captures += entries
-    elif kind in {"refunded", "refund_reversed"}:
-        money.refunded -= amount
+    elif kind in _REFUND_KINDS:
         money.refunds += entries if kind == "refunded" else -entries
+
+
+def _add_gross(money: Money, kind: str, amount: int) -> None:
+    if kind == "captured":
+        money.captured += amount
+    elif kind in _REFUND_KINDS:
+        money.refunded -= amount
     elif kind in _DISPUTE_KINDS:
         money.disputed -= amount
 
@@ -132,8 +146,8 @@ def summarise_tries(
     if gateway:
         rows = rows.filter(gateway=gateway)
     periods: defaultdict[Period, Tries] = defaultdict(Tries)
-    for period, currency, status, count in (
-        rows.values_list("period", "currency", "status")
+    for period, currency, status, error_class, count in (
+        rows.values_list("period", "currency", "status", "error_class")
         .annotate(count=Sum("attempts"))
         .order_by("period", "currency")
     ):
@@ -141,7 +155,7 @@ def summarise_tries(
         tries.attempts += count
         if status in _APPROVED:
             tries.approved += count
-        elif status == AttemptStatus.FAILED:
+        elif status == AttemptStatus.FAILED and error_class != ErrorClass.NOT_SENT:
             tries.declined += count
     return dict(periods)
 

@@ -2,7 +2,8 @@
 Make the figures of an hour from the facts, again and again: the last making is right.
 
 Ids sort by time, so an hour of facts is a range of the primary key. What comes late changes an
-hour that was made before: the last two hours are made anew every minute, three days every hour.
+hour that was made before: the last two hours are made anew every minute, three days every hour,
+and with them each older hour that has an attempt of which nobody knew the outcome.
 """
 
 from datetime import datetime, timedelta
@@ -12,11 +13,15 @@ from django.db import connection, transaction
 
 from apps.common.ids import first_id
 from apps.ledger.chart import CHART
-from apps.reporting.models import RollUp
+from apps.payments.states import AttemptStatus
+from apps.reporting.models import HourOfAttempts, RollUp
 
 RECENT: Final = timedelta(hours=1)
 LOOK_BACK: Final = timedelta(days=3)
 LOOK_BACK_EVERY: Final = timedelta(hours=1)
+# More older hours than this wait for the next look back.
+UNDECIDED_HOURS_MAX: Final = 100
+_UNDECIDED: Final = (AttemptStatus.STARTED, AttemptStatus.REQUIRES_ACTION, AttemptStatus.UNKNOWN)
 
 # What reports count besides money and attempts.
 COUNTED_EVENTS: Final = (
@@ -100,6 +105,7 @@ def roll_up(*, now: datetime) -> int:
         hours = roll_up_hours(since=since, until=now)
         standing.rolled_at = now
         if looks_back:
+            hours += _roll_up_undecided(before=_hour_of(since))
             standing.looked_back_at = now
         standing.save()
         return hours
@@ -115,6 +121,13 @@ def roll_up_hours(*, since: datetime, until: datetime) -> int:
             cursor.execute(_FORGET.format(table=table), params)
             cursor.execute(make, params)
     return int((end - first) / timedelta(hours=1))
+
+
+def _roll_up_undecided(*, before: datetime) -> int:
+    """Make the figures of the latest hours anew whose attempts had no outcome yet."""
+    rows = HourOfAttempts.objects.filter(status__in=_UNDECIDED, hour__lt=before)
+    hours = rows.order_by("-hour").values_list("hour", flat=True).distinct()
+    return sum(roll_up_hours(since=hour, until=hour) for hour in list(hours[:UNDECIDED_HOURS_MAX]))
 
 
 def _hour_of(moment: datetime) -> datetime:

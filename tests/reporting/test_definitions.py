@@ -1,0 +1,355 @@
+"""
+Every figure equals its defining query over the facts: 60 seeded days, and facts that came late.
+
+The queries say what a figure means in the tables of those who made the facts, and know nothing of
+the hours that reports read.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.module_loading import import_string
+
+from apps.backoffice.kit.dashboard import View
+from apps.backoffice.kit.display import money
+from apps.common.demo import Demo
+from apps.ledger import recipes
+from apps.ledger.recipes import Fact
+from apps.ledger.services import post_entry
+from apps.outbox.services import EventDraft, publish
+from apps.payments.models import PaymentAttempt
+from apps.reporting import figures
+from apps.reporting.selectors import (
+    Interval,
+    count_declines,
+    count_events,
+    summarise_money,
+    summarise_tries,
+)
+from apps.reporting.services import roll_up, roll_up_hours
+from apps.reporting.services.roll_ups import COUNTED_EVENTS
+from tests.factories.payments import SCOPE, TESTER
+
+NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
+DAYS = 60
+SINCE = NOW.replace(hour=0, minute=0) - timedelta(days=DAYS + 1)
+UNTIL = NOW.replace(minute=0) + timedelta(hours=1)
+MIDNIGHT = NOW.replace(hour=0, minute=0)
+GATEWAY = "stripe_main"
+
+BOOKS = """
+SELECT date_trunc('{interval}', entry.booked_at, 'UTC'), posting.currency, {what}
+  FROM ledger_journalentry entry
+  JOIN ledger_posting posting ON posting.entry_id = entry.id AND posting.layer = 'posted'
+  JOIN ledger_account account ON account.id = posting.account_id
+ WHERE entry.merchant_id = 'mer_test' AND NOT entry.livemode AND {where}
+ GROUP BY 1, 2
+"""
+AT_GATEWAY = "account.code = 'gateway_clearing'"
+GROSS = "account.code IN ('gateway_clearing', 'gateway_fees', 'dispute_fees')"
+# Money that left the gateway as a payout, and what people booked by hand or took back.
+NOT_EARNED = "('settled', 'payout_paid', 'payout_returned', 'manual', 'reversed')"
+
+MONEY = {
+    "captured": ("sum(posting.amount)", f"{GROSS} AND entry.kind = 'captured'"),
+    "captures": ("count(DISTINCT entry.id)", f"{AT_GATEWAY} AND entry.kind = 'captured'"),
+    "refunded": ("-sum(posting.amount)", f"{GROSS} AND entry.kind LIKE 'refund%%'"),
+    "refunds": (
+        "sum(CASE entry.kind WHEN 'refunded' THEN 1 ELSE -1 END)",
+        f"{AT_GATEWAY} AND entry.kind LIKE 'refund%%'",
+    ),
+    "disputed": (
+        "sum(posting.amount)",
+        "account.code = 'dispute_withheld' AND entry.kind IN"
+        " ('dispute_withdrawn', 'dispute_reinstated')",
+    ),
+    "fees": ("sum(posting.amount)", "account.code IN ('gateway_fees', 'dispute_fees')"),
+    "net": ("sum(posting.amount)", f"{AT_GATEWAY} AND entry.kind NOT IN {NOT_EARNED}"),
+}
+
+ATTEMPTS = """
+SELECT date_trunc('{interval}', created_at, 'UTC'), currency, count(*)
+  FROM payments_paymentattempt
+ WHERE merchant_id = 'mer_test' AND NOT livemode AND {where} GROUP BY 1, 2
+"""
+APPROVED = "status IN ('authorized', 'captured', 'voided')"
+DECLINED = "status = 'failed' AND error_class <> 'not_sent'"
+TRIES = {"attempts": "true", "approved": APPROVED, "declined": DECLINED}
+
+
+@pytest.fixture(scope="module")
+def facts(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Seed 60 days, count them, let facts come late, and count once more."""
+    clock = time_machine.travel(NOW, tick=False)
+    with clock, django_db_blocker.unblock(), transaction.atomic():
+        demo = Demo(scope=SCOPE, days=DAYS, payments=400, seed=7, now=NOW)
+        for path in settings.DEMO_PARTS:
+            if "webhooks" not in path:
+                import_string(path)(demo)
+        undecided = _forget_an_outcome(NOW - timedelta(days=9))
+        roll_up_hours(since=SINCE, until=NOW)
+        _come_late(undecided)
+        roll_up(now=NOW + timedelta(minutes=1))
+        yield
+        transaction.set_rollback(True)
+
+
+def _forget_an_outcome(before: datetime) -> PaymentAttempt:
+    attempt = PaymentAttempt.objects.filter(status="captured", created_at__lt=before).latest("id")
+    PaymentAttempt.objects.filter(pk=attempt.pk).update(status="unknown", kept=False)
+    return attempt
+
+
+def _come_late(undecided: PaymentAttempt) -> None:
+    """Book, decide and publish what the figures have not seen yet."""
+    PaymentAttempt.objects.filter(pk=undecided.pk).update(
+        status="failed", error_class="terminal", decline_code="stolen_card"
+    )
+    two_days_ago = NOW - timedelta(days=2)
+    recent = PaymentAttempt.objects.filter(status="captured", created_at__gte=two_days_ago)
+    PaymentAttempt.objects.filter(pk=recent.earliest("id").pk).update(
+        status="failed", error_class="not_sent", kept=False
+    )
+
+    def fact(number: int, amount: int, at: datetime = two_days_ago) -> Fact:
+        return Fact(
+            scope=SCOPE, id=f"late_{number}", amount=amount, currency="EUR", at=at, gateway=GATEWAY
+        )
+
+    for draft in (
+        recipes.dispute_withdrawn(fact(1, 4_900), fee=1_500),
+        recipes.dispute_withdrawn(fact(2, 700, NOW), fee=1_500),
+        recipes.dispute_reinstated(fact(1, 4_900, NOW), fee_returned=1_500),
+        recipes.refunded(fact(3, 800)),
+        recipes.refund_reversed(fact(3, 800, NOW)),
+        recipes.fee_charged(fact(4, 30)),
+        recipes.captured_in_conflict(fact(5, 90)),
+        recipes.settled(fact(6, 5_000)),
+        recipes.corrected(
+            fact(7, 25),
+            debit=("gateway_clearing", GATEWAY),
+            credit=("suspense", ""),
+            source_type="reconciliation_exception",
+        ),
+    ):
+        post_entry(draft)
+    publish(
+        *(
+            EventDraft(
+                merchant_id=SCOPE.merchant_id,
+                livemode=False,
+                type=name,
+                object_id=f"late_{name}",
+                sequence=1,
+                object={},
+                actor=TESTER.actor,
+                created_at=NOW,
+            )
+            for name in COUNTED_EVENTS
+        )
+    )
+
+
+def ask(sql: str, *params: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def by_period(sql: str, interval: str, **parts: str) -> dict[Any, int]:
+    rows = ask(sql.format(interval=interval, **parts))
+    return {(period, currency): int(value) for period, currency, value in rows if value}
+
+
+def window(interval: Interval) -> dict[str, Any]:
+    return {"scope": SCOPE, "since": SINCE, "until": UNTIL, "interval": interval}
+
+
+def nonzero(rows: dict[Any, Any], name: str) -> dict[Any, int]:
+    return {key: getattr(row, name) for key, row in rows.items() if getattr(row, name)}
+
+
+@pytest.mark.parametrize("interval", list(Interval))
+@pytest.mark.parametrize("name", sorted(MONEY))
+def test_each_figure_of_money_equals_its_query(facts: None, name: str, interval: Interval) -> None:
+    what, where = MONEY[name]
+    defined = by_period(BOOKS, str(interval), what=what, where=where)
+
+    assert nonzero(summarise_money(**window(interval)), name) == defined
+    assert defined
+
+
+@pytest.mark.parametrize("name", sorted(MONEY))
+def test_each_figure_of_a_gateway_equals_its_query(facts: None, name: str) -> None:
+    what, where = MONEY[name]
+    # The withheld money's account has the gateway as its owner, as the others do.
+    defined = by_period(BOOKS, "month", what=what, where=f"{where} AND account.owner = '{GATEWAY}'")
+
+    shown = summarise_money(**window(Interval.MONTH), gateway=GATEWAY)
+
+    assert nonzero(shown, name) == defined
+
+
+@pytest.mark.parametrize("interval", list(Interval))
+@pytest.mark.parametrize("name", sorted(TRIES))
+def test_each_figure_of_attempts_equals_its_query(
+    facts: None, name: str, interval: Interval
+) -> None:
+    defined = by_period(ATTEMPTS, str(interval), where=TRIES[name])
+
+    assert nonzero(summarise_tries(**window(interval)), name) == defined
+    assert defined
+
+
+def test_the_approval_rate_equals_its_query(facts: None) -> None:
+    approved, declined = (
+        by_period(ATTEMPTS, "month", where=where) for where in (APPROVED, DECLINED)
+    )
+
+    shown = summarise_tries(**window(Interval.MONTH))
+
+    assert {key: row.approval_rate for key, row in shown.items()} == {
+        key: approved[key] * 10_000 // (approved[key] + declined.get(key, 0)) for key in approved
+    }
+
+
+def test_each_class_of_decline_equals_its_query(facts: None) -> None:
+    defined = ask(
+        "SELECT error_class, count(*) FROM payments_paymentattempt WHERE merchant_id = 'mer_test'"
+        " AND status = 'failed' GROUP BY 1"
+    )
+
+    shown = count_declines(scope=SCOPE, since=SINCE, until=UNTIL)
+
+    assert shown == dict(defined)
+    assert {"not_sent", "terminal"} <= set(shown)
+
+
+@pytest.mark.parametrize("type_", COUNTED_EVENTS)
+def test_each_counted_event_equals_its_query(facts: None, type_: str) -> None:
+    ((defined,),) = ask(
+        "SELECT count(*) FROM outbox_event WHERE merchant_id = 'mer_test' AND NOT livemode"
+        " AND created_at >= %s AND type = %s",
+        SINCE,
+        type_,
+    )
+
+    assert count_events(scope=SCOPE, since=SINCE, until=UNTIL)[type_] == defined > 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A number of the first page, and what it must be."""
+
+    read: Callable[[View], Any]
+    defined: Callable[[], Any]
+
+
+def today_of(name: str) -> int:
+    what, where = MONEY[name]
+    return by_period(BOOKS, "day", what=what, where=where).get((MIDNIGHT, "EUR"), 0)
+
+
+def tries_of(where: str) -> int:
+    return sum(by_period(ATTEMPTS, "day", where=where).values())
+
+
+def figure(label: str) -> Callable[[View], str]:
+    return lambda view: next(row.value for row in figures.read_today(view) if row.label == label)
+
+
+def rate_of(since: datetime, where: str = "true") -> int:
+    recent = f"created_at >= '{since.isoformat()}' AND {where}"
+    approved = tries_of(f"{APPROVED} AND {recent}")
+    return approved * 10_000 // (approved + tries_of(f"{DECLINED} AND {recent}"))
+
+
+def volume() -> list[int]:
+    what, where = MONEY["captured"]
+    days = by_period(BOOKS, "day", what=what, where=where)
+    last = [MIDNIGHT - timedelta(days=back) for back in range(figures.DAYS_SHOWN)]
+    return [days.get((day, "EUR"), 0) for day in reversed(last)]
+
+
+def dispute_ratios() -> list[int]:
+    counted = ask(
+        "SELECT month, count(*) FILTER (WHERE kind = 'dispute_withdrawn') * 10000"
+        " / greatest(1, count(*) FILTER (WHERE kind = 'captured'))"
+        " FROM (SELECT date_trunc('month', booked_at, 'UTC') AS month, kind FROM"
+        " ledger_journalentry WHERE merchant_id = 'mer_test') AS entries GROUP BY 1 ORDER BY 1"
+    )
+    known = [int(ratio) for _, ratio in counted]
+    return [0] * (figures.MONTHS_SHOWN - len(known)) + known
+
+
+def faults() -> list[str]:
+    since = UNTIL - timedelta(hours=figures.HOURS_SHOWN)
+    counted = ask(
+        "SELECT date_trunc('hour', created_at, 'UTC'), count(*), count(*) FILTER (WHERE"
+        " status = 'unknown' OR error_class IN ('not_sent', 'unknown'))"
+        " FROM payments_paymentattempt WHERE merchant_id = 'mer_test' AND created_at >= %s"
+        " GROUP BY 1",
+        since,
+    )
+    by_hour = {hour: f"{bad:,} of {all_:,} without an answer" for hour, all_, bad in counted}
+    hours = [since + timedelta(hours=number) for number in range(figures.HOURS_SHOWN)]
+    return [by_hour.get(hour, "quiet") for hour in hours]
+
+
+def gateway_rates() -> dict[str, int]:
+    names = [name for (name,) in ask("SELECT DISTINCT gateway FROM payments_paymentattempt")]
+    week = UNTIL - timedelta(days=figures.RATE_DAYS)
+    return {name: rate_of(week, f"gateway = '{name}'") for name in names}
+
+
+FIRST_PAGE = {
+    "captured today": Shown(
+        figure("Captured today"), lambda: money(today_of("captured"), "EUR")
+    ),
+    "payments captured": Shown(
+        figure("Payments captured"), lambda: str(today_of("captures"))
+    ),
+    "refunded today": Shown(figure("Refunded today"), lambda: money(today_of("refunded"), "EUR")),
+    "approved attempts": Shown(
+        figure("Approved attempts"), lambda: f"{rate_of(MIDNIGHT) / 100:.1f} %"
+    ),
+    "captured volume": Shown(
+        lambda view: [bar.height for bar in figures.volume_chart(view).bars], volume
+    ),
+    "approval rate": Shown(
+        lambda view: {bar.label: bar.height for bar in figures.approval_chart(view).bars},
+        gateway_rates,
+    ),
+    "dispute ratio": Shown(
+        lambda view: [bar.height for bar in figures.dispute_chart(view).bars], dispute_ratios
+    ),
+    "health of the gateways": Shown(
+        lambda view: [bar.text for bar in figures.health_chart(view).bars], faults
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIRST_PAGE)
+def test_each_number_of_the_first_page_equals_its_query(facts: None, name: str) -> None:
+    view = figures.open_view({}, now=NOW)
+    assert (view.scope, view.currency) == (SCOPE, "EUR")
+
+    assert FIRST_PAGE[name].read(view) == FIRST_PAGE[name].defined()
+
+
+def test_the_payouts_of_the_first_page_begin_with_what_is_booked(facts: None) -> None:
+    view = figures.open_view({}, now=NOW)
+    what, where = MONEY["net"]
+    earned = by_period(BOOKS, "day", what=what, where=where)
+
+    # The gateway pays two business days later: on Monday arrives what Thursday added.
+    thursday = datetime(2026, 11, 19, tzinfo=UTC)
+    monday = next(bar for bar in figures.forecast_chart(view).bars if bar.label == "11-23")
+
+    assert monday.height == monday.low == monday.high == earned[thursday, "EUR"]
