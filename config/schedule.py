@@ -38,6 +38,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.backoffice.services.exports.expire_exports", every=300.0, continuous=True),
     Sweep(run="apps.disputes.services.sweeps.sweep_disputes", every=5.0),
     Sweep(run="apps.disputes.services.sweeps.find_missed_disputes", every=600.0),
+    Sweep(run="apps.disputes.services.sweeps.find_missed_warnings", every=600.0),
     Sweep(run="apps.disputes.services.standings.count_standings", every=3600.0),
     Sweep(run="apps.vault.services.updates.remind_of_expiry", every=600.0),
     Sweep(run="apps.fraud.services.drift.watch_drift", every=3600.0),

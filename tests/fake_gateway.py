@@ -246,6 +246,10 @@ class FakeGateway:
     def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
         return self._do("retrieve_fraud_warning", reference, lambda: self.fraud_warnings[reference])
 
+    def list_fraud_warnings(self, *, since: datetime) -> Iterator[FraudWarning]:
+        found = list(self.fraud_warnings.values())
+        yield from self._do("list_fraud_warnings", since.isoformat(), lambda: found)
+
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
     ) -> StoredMethod:

@@ -500,6 +500,9 @@ class Gateway(Protocol):
     def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
         """Return the early fraud warning with this gateway id."""
 
+    def list_fraud_warnings(self, *, since: datetime) -> Iterator[FraudWarning]:
+        """Return the early fraud warnings that came since then, newest first."""
+
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
     ) -> StoredMethod:

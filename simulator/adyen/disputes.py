@@ -40,6 +40,10 @@ COLUMNS = (
     "Dispute Amount", "Record Type", "Dispute PSP Reference", "Dispute Reason", "CB Reason Code",
     "Dispute Status", "Dispute Deadline", "Rapid Dispute Resolution",
 )  # fmt: skip
+# What stands in the last columns.
+_REPORTED_DETAILS = (
+    "chargebackReasonCode", "disputeStatus", "defensePeriodEndsAt", "rapidDisputeResolution",
+)  # fmt: skip
 
 
 class Disputes:
@@ -65,20 +69,15 @@ class Disputes:
 
     def warn(self, payment: Payment) -> None:
         """Hear from the bank that the payer calls the payment a fraud."""
-        reference = self._account.new_reference()
-        self._account.happen(
-            lambda cause: self._account.notify(
-                cause,
-                Item(
-                    code="NOTIFICATION_OF_FRAUD",
-                    psp_reference=reference,
-                    payment=payment,
-                    reference=payment.reference,
-                    amount=payment.amount,
-                    reason="Fraud reported by the issuer",
-                ),
-            )
+        item = Item(
+            code="NOTIFICATION_OF_FRAUD",
+            psp_reference=self._account.new_reference(),
+            payment=payment,
+            reference=payment.reference,
+            amount=payment.amount,
+            reason="Fraud reported by the issuer",
         )
+        self._account.happen(lambda cause: self._notify(cause, item))
 
     def open(
         self,
@@ -152,8 +151,15 @@ class Disputes:
             self._happen(dispute, "DISPUTE_DEFENSE_PERIOD_ENDED")
 
     def prevent(self, dispute: AdyenDispute) -> None:
-        """Settle it by the merchant's rule before it counts: the payer keeps the money."""
+        """
+        Settle it by the merchant's rule before it counts: the payer keeps the money.
+
+        An inquiry about a payment that was refunded just ends.
+        """
         if not dispute.is_inquiry or dispute.status not in {"Undefended", "Responded"}:
+            return
+        if not dispute.charge.amount_refundable:
+            self.close_inquiry(dispute)
             return
         dispute.is_inquiry = False
         dispute.status = "Accepted"
@@ -237,7 +243,7 @@ class Disputes:
         return {"disputeServiceResult": {"success": True}}
 
     def report(self, day: str) -> bytes:
-        """Return the dispute report of a day in UTC: each event of that day, once."""
+        """Return the dispute report of a day in UTC: each event and warning of that day, once."""
         out = StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -300,33 +306,33 @@ class Disputes:
         self._account.happen(tell)
 
     def _tell(self, dispute: AdyenDispute, code: str, cause: Cause) -> None:
-        details = _details(dispute)
-        payment = dispute.payment
         item = Item(
             code=code,
             psp_reference=dispute.id,
-            payment=payment,
-            reference=payment.reference,
+            payment=dispute.payment,
+            reference=dispute.payment.reference,
             amount=dispute.amount,
             reason=dispute.reason,
-            details=details,
+            details=_details(dispute),
         )
+        self._notify(cause, item)
+
+    def _notify(self, cause: Cause, item: Item) -> None:
+        """Tell it in a notification now, and once more in the report of the day."""
         self._account.notify(cause, item)
         at = datetime.fromtimestamp(self._account.world.clock.now(), tz=UTC)
+        payment = item.payment
         line = (
             payment.psp_reference,
             payment.reference,
             brand_of(payment),
             at.isoformat(),
             payment.currency.upper(),
-            str(dispute.amount),
-            code,
-            dispute.id,
-            dispute.reason,
-            details["chargebackReasonCode"],
-            details["disputeStatus"],
-            details["defensePeriodEndsAt"],
-            details["rapidDisputeResolution"],
+            str(item.amount),
+            item.code,
+            item.psp_reference,
+            item.reason,
+            *(item.details.get(name, "") for name in _REPORTED_DETAILS),
         )
         self._lines.append((f"{at:%Y_%m_%d}", line))
 

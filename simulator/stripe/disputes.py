@@ -135,11 +135,12 @@ class Disputes:
             self._happen(dispute, "charge.dispute.closed")
 
     def prevent(self, dispute: StripeDispute) -> None:
-        """Settle it before it counts: the payer is refunded by rule, without a fee."""
+        """Settle it before it counts: the payer gets what was not refunded, without a fee."""
         if dispute.status not in _INQUIRY | _OPEN:
             return
-        if not dispute.movements:
-            self._move(dispute, -dispute.amount)
+        left = min(dispute.amount, dispute.charge.amount_refundable)
+        if not dispute.movements and left:
+            self._move(dispute, -left)
         dispute.status = "prevented"
         self._happen(dispute, "charge.dispute.closed")
 

@@ -337,6 +337,17 @@ def _get_fraud_warning(work: Work) -> dict[str, Any]:
     return show_fraud_warning(find(warnings, work.id, "early_fraud_warning"))
 
 
+def _list_fraud_warnings(work: Work) -> dict[str, Any]:
+    params = work.params
+    warnings = [
+        each
+        for each in work.desk.account.fraud_warnings.values()
+        if params.text("charge") in {"", each.charge.id}
+        and params.text("payment_intent") in {"", each.charge.payment}
+    ]
+    return show_page(params, warnings, show_fraud_warning, url=work.path)
+
+
 def _get_event(work: Work) -> dict[str, Any]:
     events = {event.id: event for event in work.desk.account.events}
     return show_event(find(events, work.id, "event"))
@@ -395,6 +406,7 @@ ENDPOINTS = (
     Endpoint("POST", "disputes/*", DISPUTE_UPDATE, _update_dispute),
     Endpoint("POST", "disputes/*/close", _EXPAND, _close_dispute),
     Endpoint("POST", "files", frozenset({"file", "purpose"}), _upload_file),
+    Endpoint("GET", "radar/early_fraud_warnings", DISPUTE_LIST, _list_fraud_warnings),
     Endpoint("GET", "radar/early_fraud_warnings/*", _EXPAND, _get_fraud_warning),
     Endpoint("GET", "events", EVENT_LIST, _list_events),
     Endpoint("GET", "events/*", _EXPAND, _get_event),

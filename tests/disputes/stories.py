@@ -1,16 +1,18 @@
 """A disputed payment, and what its gateway tells about it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from apps.common.ids import id_at
 from apps.common.origin import Origin
 from apps.disputes.handlers import on_gateway_dispute
 from apps.disputes.models import Dispute
 from apps.gateways.base import DisputeResult, EventKind, GatewayEvent, PaymentResult
 from apps.ledger.models import Account
 from apps.ledger.selectors import balance_of
-from apps.payments.models import PaymentIntent
+from apps.outbox.models import Event
+from apps.payments.models import PaymentAttempt, PaymentIntent
 from tests.factories.payments import SCOPE, confirmed_intent
 from tests.fake_gateway import FakeGateway
 
@@ -39,6 +41,19 @@ def tell(dispute: DisputeResult, *, now: datetime | None = None, times: int = 1)
     return Dispute.objects.get(gateway_reference=dispute.reference)
 
 
+def moved(before: dict[str, int]) -> dict[str, int]:
+    """Return how the balances changed since then, without those that did not."""
+    now = balances()
+    changes = {code: now.get(code, 0) - before.get(code, 0) for code in {*now, *before}}
+    return {code: change for code, change in changes.items() if change}
+
+
+def move_back(attempt: PaymentAttempt, days: int) -> None:
+    """Let the attempt be older, its id too, as ids sort by time."""
+    at = attempt.created_at - timedelta(days=days)
+    PaymentAttempt.objects.filter(pk=attempt.pk).update(id=id_at("att", at), created_at=at)
+
+
 def balances() -> dict[str, int]:
     """Return the posted balance of each account that is not at zero, debits above zero."""
     found = {}
@@ -49,3 +64,10 @@ def balances() -> dict[str, int]:
         if balance.posted:
             found[account.code] = balance.posted
     return found
+
+
+def history(dispute: Dispute) -> list[str]:
+    """Return what happened to the dispute, in order, without the common beginning."""
+    events = Event.objects.filter(object_id=dispute.id).order_by("sequence")
+    assert [event.sequence for event in events] == list(range(1, dispute.version + 1))
+    return [event.type.removeprefix("charge.dispute.") for event in events]

@@ -17,18 +17,11 @@ from apps.payments.errors import ChargeDisputed, RefundExceedsCaptured
 from apps.payments.models import Refund
 from apps.payments.services.refunds import request_refund, run_refund
 from apps.webhooks.errors import UnknownObject
-from tests.disputes.stories import PERSON, balances, paid, tell
+from tests.disputes.stories import PERSON, balances, history, paid, tell
 from tests.factories.payments import SCOPE
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
-
-
-def history(dispute: Dispute) -> list[str]:
-    """Return what happened to the dispute, in order, without the common beginning."""
-    events = Event.objects.filter(object_id=dispute.id).order_by("sequence")
-    assert [event.sequence for event in events] == list(range(1, dispute.version + 1))
-    return [event.type.removeprefix("charge.dispute.") for event in events]
 
 
 def win_silently(dispute: Dispute) -> None:

@@ -1,16 +1,15 @@
 """What our own data says for us."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from django.utils import timezone
 
-from apps.common.ids import id_at
 from apps.disputes.selectors import find_compelling_payments, suggest_evidence
 from apps.gateways.base import PaymentResult
 from apps.payments.models import PaymentAttempt
-from tests.disputes.stories import tell
+from tests.disputes.stories import move_back, tell
 from tests.factories.payments import confirmed_intent
 from tests.fake_gateway import VISA, FakeGateway
 
@@ -67,7 +66,7 @@ def test_ac_089_two_earlier_payments_of_the_card_are_put_into_the_evidence(
     now = timezone.now()
     earlier = [pay(gateway, now=now) for _ in range(2)]
     for days, attempt in zip((150, 300), earlier, strict=True):
-        _move_back(attempt, days)
+        move_back(attempt, days)
     pay(gateway, now=now)
     dispute = tell(gateway.open_dispute(list(gateway.payments.values())[2], now=now))
 
@@ -77,9 +76,3 @@ def test_ac_089_two_earlier_payments_of_the_card_are_put_into_the_evidence(
     assert found.matching == ("ip_address", "device")
     assert len(found.earlier) == 2
     assert "paid undisputed before" in suggest_evidence(dispute)["uncategorized_text"]
-
-
-def _move_back(attempt: PaymentAttempt, days: int) -> None:
-    """Let the attempt be older, its id too, as ids sort by time."""
-    at = attempt.created_at - timedelta(days=days)
-    PaymentAttempt.objects.filter(pk=attempt.pk).update(id=id_at("att", at), created_at=at)

@@ -127,4 +127,6 @@ def test_a_bank_may_warn_of_fraud(simulator: RunningSimulator, client: stripe.St
     events = client.v1.events.list({"type": "radar.early_fraud_warning.created"}).data
     warning_id = events[0].data.object["id"]
     warning = client.v1.radar.early_fraud_warnings.retrieve(warning_id)
+    listed = client.v1.radar.early_fraud_warnings.list({"payment_intent": intent.id}).data
     assert (warning.payment_intent, warning.actionable) == (intent.id, True)
+    assert [each.id for each in listed] == [warning.id]

@@ -1,25 +1,31 @@
 """What disputes do by the clock: send, ask, remind, expire; and find what no webhook told."""
 
 import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import connection, transaction
 
 from apps.common.origin import CLOCK
 from apps.common.transactions import release_connection
-from apps.disputes.models import Dispute, Submission
+from apps.disputes.models import Dispute, FraudReport, Submission
 from apps.disputes.policies import POLL_AGAIN, is_expired, reminder_due
 from apps.disputes.services.endings import expire_dispute
 from apps.disputes.services.events import Moment
 from apps.disputes.services.evidence import send_submission
 from apps.disputes.services.record import record_dispute
 from apps.disputes.services.standing_orders import carry_out_policy
+from apps.disputes.services.warnings import record_fraud_warning
 from apps.disputes.states import ANSWERABLE, DisputeStatus
+from apps.gateways.base import Gateway
 from apps.gateways.errors import GatewayError
 from apps.gateways.registry import gateway_names, get_gateway
 from apps.webhooks.errors import UnknownObject
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # How many disputes one sweep reads.
 BATCH = 50
@@ -86,19 +92,19 @@ def find_missed_disputes(*, now: datetime) -> int:
     return sum(_find_missed(name, now=now) for name in gateway_names())
 
 
+def find_missed_warnings(*, now: datetime) -> int:
+    """Record the banks' warnings of fraud that no webhook told; return how many were new."""
+    return sum(_find_missed_warnings(name, now=now) for name in gateway_names())
+
+
 def _find_missed(gateway: str, *, now: datetime) -> int:
     """
     Record what the gateway lists; what we know already changes nothing.
 
     Known disputes are recorded, too: one that is over is not polled any more, and may come back.
     """
-    release_connection()
-    try:
-        told = list(get_gateway(gateway).list_disputes(since=now - LOOK_BACK))
-    except GatewayError as error:
-        logger.warning("disputes of %s: %s: %s", gateway, type(error).__name__, error)
-        return 0
-    references = [each.reference for each in told]
+    told = _ask(gateway, lambda port: port.list_disputes(since=now - LOOK_BACK))
+    references = {each.reference for each in told}
     rows = Dispute.objects.filter(gateway=gateway, gateway_reference__in=references)
     known = set(rows.values_list("gateway_reference", flat=True))
     for result in told:
@@ -106,7 +112,30 @@ def _find_missed(gateway: str, *, now: datetime) -> int:
             record_dispute(gateway=gateway, result=result, origin=CLOCK, now=now)
         except UnknownObject as reason:
             logger.warning("%s: %s", gateway, reason)
-    return len(set(references) - known)
+    return len(references - known)
+
+
+def _find_missed_warnings(gateway: str, *, now: datetime) -> int:
+    told = _ask(gateway, lambda port: port.list_fraud_warnings(since=now - LOOK_BACK))
+    references = {each.reference for each in told}
+    rows = FraudReport.objects.filter(gateway=gateway, gateway_reference__in=references)
+    missed = references - set(rows.values_list("gateway_reference", flat=True))
+    for warning in told:
+        try:
+            record_fraud_warning(gateway=gateway, warning=warning, origin=CLOCK, now=now)
+        except UnknownObject as reason:
+            logger.warning("%s: %s", gateway, reason)
+    return len(missed)
+
+
+def _ask(gateway: str, question: Callable[[Gateway], Iterable[T]]) -> list[T]:
+    """Return what the gateway lists; nothing while it cannot be asked."""
+    release_connection()
+    try:
+        return list(question(get_gateway(gateway)))
+    except GatewayError as error:
+        logger.warning("%s was not asked: %s: %s", gateway, type(error).__name__, error)
+        return []
 
 
 def _unsent(dispute_id: str) -> list[str]:

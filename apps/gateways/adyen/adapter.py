@@ -7,8 +7,9 @@ so every answer and every notification goes into the journal, and a state is rea
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from apps.gateways.adyen.client import AdyenCalls
@@ -16,6 +17,7 @@ from apps.gateways.adyen.disputes import (
     ACCEPTED,
     DEFENDED,
     DISPUTE_CODES,
+    FRAUD_CODES,
     answered,
     fold_dispute,
     fold_fraud_warning,
@@ -267,12 +269,7 @@ class AdyenGateway:
 
         Adyen lists events, so a dispute shows up here whenever something happened to it.
         """
-        facts: list[Fact] = []
-        day, today = since.astimezone(UTC).date(), self._clock().astimezone(UTC).date()
-        while day <= today:
-            facts += self._read_report(day)
-            day += timedelta(days=1)
-        self._journal.note(facts)
+        facts = self._read_reports(since, DISPUTE_CODES)
         for reference in dict.fromkeys(fact.reference for fact in reversed(facts)):
             yield self.retrieve_dispute(reference)
 
@@ -312,6 +309,11 @@ class AdyenGateway:
         if not facts:
             raise GatewayRejected("nothing was told about such a warning")
         return fold_fraud_warning(facts[0])
+
+    def list_fraud_warnings(self, *, since: datetime) -> Iterator[FraudWarning]:
+        """Read the daily reports since then, which tell of fraud beside the disputes."""
+        for fact in reversed(self._read_reports(since, FRAUD_CODES)):
+            yield self.retrieve_fraud_warning(fact.reference)
 
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
@@ -404,10 +406,16 @@ class AdyenGateway:
             raise GatewayRejected("nothing was told about such a dispute")
         return facts
 
-    def _read_report(self, day: date) -> list[Fact]:
-        text = self._calls.dispute_report(day)
-        facts = _read(lambda: read_report(text))
-        return [fact for fact in facts if fact.code in DISPUTE_CODES]
+    def _read_reports(self, since: datetime, codes: Collection[str]) -> list[Fact]:
+        """Return what the daily reports tell by these codes, oldest first, and keep it."""
+        facts: list[Fact] = []
+        day, today = since.astimezone(UTC).date(), self._clock().astimezone(UTC).date()
+        while day <= today:
+            text = self._calls.dispute_report(day)
+            facts += [fact for fact in _read(partial(read_report, text)) if fact.code in codes]
+            day += timedelta(days=1)
+        self._journal.note(facts)
+        return facts
 
     def _payment(self, reference: str) -> PaymentResult:
         facts = collect_facts(self._journal, reference)

@@ -2,8 +2,8 @@
 From the facts of one dispute to how it stands, and from Adyen's report to facts. Pure.
 
 Adyen has no call that tells how a dispute stands. It tells every event once in a notification, and
-once more in the dispute report of the day, so a lost notification is found there. Nothing here
-depends on the order in which the facts came.
+once more in the dispute report of the day, so a lost notification is found there, also of fraud.
+Nothing here depends on the order in which the facts came.
 
 Source: Adyen's pages "Dispute webhooks", "Disputes API" and "Dispute report"
 """
@@ -34,7 +34,7 @@ _REVERSED, _CHARGED_AGAIN = "CHARGEBACK_REVERSED", "SECOND_CHARGEBACK"
 _SUPPLIED, _ENDED = "INFORMATION_SUPPLIED", "DISPUTE_DEFENSE_PERIOD_ENDED"
 _SILENT = "ISSUER_RESPONSE_TIMEFRAME_EXPIRED"
 _SECOND_WON, _SECOND_LOST = "PREARBITRATION_WON", "PREARBITRATION_LOST"
-_FRAUD = "NOTIFICATION_OF_FRAUD"
+FRAUD_CODES = frozenset({"NOTIFICATION_OF_FRAUD"})
 DISPUTE_CODES = frozenset(
     {
         _ANNOUNCED, _ASKED, _CHARGED, _CHARGED_AGAIN, _ENDED, _REVERSED, _SECOND_LOST, _SECOND_WON,

@@ -227,6 +227,12 @@ class StripeGateway:
         warning = self._calls.get(_path("radar/early_fraud_warnings", reference))
         return _read(read_fraud_warning, warning)
 
+    def list_fraud_warnings(self, *, since: datetime) -> Iterator[FraudWarning]:
+        """Walk the account's early fraud warnings."""
+        created = {"created": {"gte": int(since.timestamp())}}
+        for warning in self._list("/v1/radar/early_fraud_warnings", created):
+            yield _read(read_fraud_warning, warning)
+
     def store_method(
         self, *, type: str, token: str, billing_details: Mapping[str, object], key: str
     ) -> StoredMethod:
