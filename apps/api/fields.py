@@ -151,12 +151,12 @@ class IdField(TextField):
     def __init__(self, *prefixes: str, **options: Any) -> None:
         super().__init__(max_length=255, min_length=1, **options)
         self._pattern = re.compile(rf"(?:{'|'.join(prefixes)})_[A-Za-z0-9_]+\Z", re.ASCII)
-        self._prefixes = prefixes
+        self.prefixes = prefixes
 
     def read(self, value: Any, param: str) -> str:
         text = super().read(value, param)
         if not self._pattern.match(text):
-            wanted = " or ".join(f"{prefix}_..." for prefix in self._prefixes)
+            wanted = " or ".join(f"{prefix}_..." for prefix in self.prefixes)
             raise InvalidParameter(f"{param} must be an id like {wanted}", param=param)
         return text
 

@@ -1,5 +1,6 @@
 """The OpenAPI document, told by the views themselves, and the pages that show it."""
 
+import inspect
 import json
 import re
 from functools import cache
@@ -10,15 +11,35 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+    OpenApiSerializerFieldExtension,
+)
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.types import OpenApiTypes
 
+from apps.api.fields import (
+    MAX_INTEGER,
+    MAX_UNIX_SECONDS,
+    METADATA_MAX_KEY_LENGTH,
+    METADATA_MAX_KEYS,
+    METADATA_MAX_VALUE_LENGTH,
+)
 from apps.api.schemas import RequestSchema
-from apps.api.shapes import ListOf, Shape, list_schema
+from apps.api.shapes import (
+    TEXT_OR_NULL,
+    Answer,
+    Download,
+    ListOf,
+    SearchOf,
+    Shape,
+    list_schema,
+)
 from apps.common.errors import DomainError
+from apps.common.money import CURRENCIES
 
 Json = dict[str, Any]
 
@@ -83,10 +104,14 @@ class ApiSchema(AutoSchema):
         return self._schema() if self.method == "POST" else None
 
     def get_response_serializers(self) -> Any:
-        """Answers are described by the view's `answers`, or as any object."""
-        answers: dict[str, Shape | ListOf] = getattr(self.view, "answers", {})
+        """Answers are described by the view's `answers`."""
+        answers: dict[str, Answer] = getattr(self.view, "answers", {})
         answer = answers.get(self.method)
-        return OpenApiTypes.OBJECT if answer is None else {HTTPStatus.OK: self._answer(answer)}
+        if answer is None:
+            return OpenApiTypes.OBJECT
+        if isinstance(answer, Download):
+            return {(HTTPStatus.OK, kind): OpenApiTypes.BINARY for kind in answer.media_types}
+        return {HTTPStatus.OK: self._answer(answer)}
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Json | None:
         """Return the operation with the headers and errors that all of them share."""
@@ -107,6 +132,11 @@ class ApiSchema(AutoSchema):
         words = re.findall(r"\w+", self.path.removeprefix("/v1"))
         return "_".join([self.method.lower(), *words])
 
+    def get_description(self) -> str:  # type: ignore[override]  # as in drf-spectacular
+        """Return what the handler or its view says; a base class speaks about others, too."""
+        handler = getattr(self.view, self.method.lower())
+        return inspect.cleandoc(handler.__doc__ or type(self.view).__doc__ or "")
+
     def get_tags(self) -> list[str]:
         """Group by resource."""
         return [str(getattr(self.view, "resource", "operations"))]
@@ -115,13 +145,15 @@ class ApiSchema(AutoSchema):
         found: type[RequestSchema] | None = getattr(self.view, "schemas", {}).get(self.method)
         return found
 
-    def _answer(self, answer: Shape | ListOf) -> Json:
+    def _answer(self, answer: Shape | ListOf | SearchOf) -> Json:
         """Return a reference to the shape, which becomes a component of the document."""
-        schema = (
-            list_schema(self._answer(answer.entry), answer.more)
-            if isinstance(answer, ListOf)
-            else answer.schema()
-        )
+        if isinstance(answer, ListOf):
+            schema = list_schema(self._answer(answer.entry), answer.more)
+        elif isinstance(answer, SearchOf):
+            more = {"next_page": TEXT_OR_NULL}
+            schema = list_schema(self._answer(answer.entry), more, kind="search_result")
+        else:
+            schema = answer.schema()
         component = ResolvedComponent(  # type: ignore[no-untyped-call]  # no types
             name=answer.name, type=ResolvedComponent.SCHEMA, schema=schema, object=answer.name
         )
@@ -157,6 +189,91 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     def get_security_definition(self, _auto_schema: AutoSchema) -> Json:
         """Return the security scheme."""
         return {"type": "http", "scheme": "bearer", "description": "sk_test_..., rk_..., pk_..."}
+
+
+class RequestDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # no types
+    """A parameter that the schema does not have is refused, so the document says so."""
+
+    target_class = "apps.api.schemas.RequestSchema"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> Json:
+        """Return the schema of the parameters."""
+        schema: Json = auto_schema._map_serializer(  # type: ignore[no-untyped-call]  # noqa: SLF001
+            self.target, direction, bypass_extensions=True
+        )
+        # The docstring of a base class says nothing about this request.
+        if type(self.target).__doc__ is None:
+            schema.pop("description", None)
+        return {**schema, "additionalProperties": False}
+
+
+class CurrencyDocument(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # no types
+    """The currencies that can be charged, in one place of the document."""
+
+    target_class = "apps.api.fields.CurrencyField"
+
+    def get_name(self) -> str:
+        """Return the name of the component."""
+        return "Currency"
+
+    def map_serializer_field(self, _auto_schema: AutoSchema, _direction: str) -> Json:
+        """Return the schema of the field."""
+        return {"type": "string", "enum": sorted(code.lower() for code in CURRENCIES)}
+
+
+class AmountDocument(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # no types
+    """Amounts lie between the field's least and the most that any field takes."""
+
+    target_class = "apps.api.fields.AmountField"
+
+    def map_serializer_field(self, _auto_schema: AutoSchema, _direction: str) -> Json:
+        """Return the schema of the field."""
+        return {"type": "integer", "minimum": self.target.least, "maximum": MAX_INTEGER}
+
+
+class IdDocument(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # no types
+    """Ids say by their prefix what they name."""
+
+    target_class = "apps.api.fields.IdField"
+
+    def map_serializer_field(self, _auto_schema: AutoSchema, _direction: str) -> Json:
+        """Return the schema of the field."""
+        prefixes = "|".join(self.target.prefixes)
+        return {
+            "type": "string",
+            "maxLength": self.target.longest,
+            "pattern": f"^({prefixes})_[A-Za-z0-9_]+$",
+        }
+
+
+class TimestampDocument(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # no types
+    """Unix seconds of this era."""
+
+    target_class = "apps.api.fields.TimestampField"
+
+    def map_serializer_field(self, _auto_schema: AutoSchema, _direction: str) -> Json:
+        """Return the schema of the field."""
+        return {"type": "integer", "minimum": 0, "maximum": MAX_UNIX_SECONDS}
+
+
+class MetadataDocument(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # no types
+    """The limits of metadata."""
+
+    target_class = "apps.api.fields.MetadataField"
+
+    def map_serializer_field(self, _auto_schema: AutoSchema, _direction: str) -> Json:
+        """Return the schema of the field."""
+        return {
+            "type": "object",
+            "maxProperties": METADATA_MAX_KEYS,
+            "propertyNames": {
+                "minLength": 1,
+                "maxLength": METADATA_MAX_KEY_LENGTH,
+                "pattern": r"^[^\[\]]*$",
+            },
+            "additionalProperties": {"type": "string", "maxLength": METADATA_MAX_VALUE_LENGTH},
+        }
 
 
 def add_error_schema(result: Json, **_options: Any) -> Json:

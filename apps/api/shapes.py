@@ -26,6 +26,7 @@ TEXT: Final = _one("string")
 TEXT_OR_NULL: Final = _or_null("string")
 INTEGER: Final = _one("integer")
 INTEGER_OR_NULL: Final = _or_null("integer")
+NUMBER: Final = _one("number")
 NUMBER_OR_NULL: Final = _or_null("number")
 BOOLEAN: Final = _one("boolean")
 MAP: Final = _one("object", additionalProperties=True)
@@ -40,8 +41,29 @@ NULL: Final = _one("null")
 TIME: Final = INTEGER
 TIME_OR_NULL: Final = INTEGER_OR_NULL
 AMOUNT: Final = INTEGER
+# Amounts by currency.
+AMOUNTS: Final = _one("object", additionalProperties={"type": "integer"})
 # An id, or the object itself when the request asks to expand it.
 EXPANDABLE: Final = MappingProxyType({"type": ["string", "object", "null"]})
+
+
+def record(
+    properties: Mapping[str, Property], *, optional: Mapping[str, Property] | None = None
+) -> Property:
+    """Return the property that is a map which always has these properties."""
+    known = {**properties, **(optional or {})}
+    return _one(
+        "object",
+        required=sorted(properties),
+        properties={name: dict(known[name]) for name in sorted(known)},
+    )
+
+
+def records(
+    properties: Mapping[str, Property], *, optional: Mapping[str, Property] | None = None
+) -> Property:
+    """Return the property that is a list of such maps."""
+    return _one("array", items=dict(record(properties, optional=optional)))
 
 
 def one_of(words: Sequence[str]) -> Property:
@@ -86,12 +108,34 @@ class ListOf:
         return f"{self.entry.name}List"
 
 
+@dataclass(frozen=True, slots=True)
+class SearchOf:
+    """What a search found; the same as a list but for its kind."""
+
+    entry: Shape
+
+    @property
+    def name(self) -> str:
+        """Its name in the document."""
+        return f"{self.entry.name}Search"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """The bytes of a file, of one of these media types."""
+
+    media_types: tuple[str, ...]
+
+
+Answer = Shape | ListOf | SearchOf | Download
+
+
 def deleted(name: str, kind: str) -> Shape:
     """Return the shape of what is left of a deleted object."""
     return Shape(f"Deleted{name}", kind, {"id": TEXT, "deleted": _one("boolean", const=True)})
 
 
-def list_schema(entry: Json, more: Mapping[str, Property]) -> Json:
+def list_schema(entry: Json, more: Mapping[str, Property], *, kind: str = "list") -> Json:
     """Return the JSON schema of a page whose entries have the schema `entry`."""
     return {
         "type": "object",
@@ -99,7 +143,7 @@ def list_schema(entry: Json, more: Mapping[str, Property]) -> Json:
         "properties": {
             "data": {"type": "array", "items": entry},
             "has_more": dict(BOOLEAN),
-            "object": {"type": "string", "const": "list"},
+            "object": {"type": "string", "const": kind},
             "url": dict(TEXT),
             **{name: dict(property_) for name, property_ in more.items()},
         },

@@ -42,7 +42,7 @@ from apps.api.metrics import count_request
 from apps.api.parsers import Params, parse_body, parse_form, read_body
 from apps.api.request_log import MAX_HELD_BYTES, TOO_LONG, Note, log_request
 from apps.api.schemas import EmptySchema, RequestSchema
-from apps.api.shapes import ListOf, Shape
+from apps.api.shapes import Answer
 from apps.api.throttling import (
     Allowance,
     take_address_token,
@@ -95,8 +95,8 @@ class ApiView(APIView):
 
     resource: ClassVar[str]
     schemas: ClassVar[dict[str, type[RequestSchema]]] = {}
-    # What each method answers, for the document; a method that is not named answers any object.
-    answers: ClassVar[dict[str, Shape | ListOf]] = {}
+    # What each method answers, for the document.
+    answers: ClassVar[dict[str, Answer]] = {}
     publishable_methods: ClassVar[frozenset[str]] = frozenset()
     # What an answer to a POST can expand: it is checked before anything happens, for afterwards
     # there is no refusing any more.

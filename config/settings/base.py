@@ -200,6 +200,7 @@ REST_FRAMEWORK = {
 # The maps by path: the code that reads them lies below the apps that they name.
 EVENT_ROUTES = "config.event_routes"
 EVENT_CATALOG = "config.event_catalog.CATALOG"
+API_EXAMPLES = "config.api_examples.EXAMPLES"
 SCHEDULE = "config.schedule"
 # Kafka: "host:port,host:port", empty for none. The dead letters' topic is the topic's ".dead".
 KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
@@ -218,6 +219,8 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.api.openapi.add_error_schema",
         "apps.api.webhook_document.add_webhooks",
+        "apps.api.links.add_links",
+        "apps.api.examples.add_examples",
     ],
     # Fields of one name with other words: without a name of their own each is numbered anew
     # whenever a field is added.

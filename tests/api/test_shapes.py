@@ -192,3 +192,31 @@ def test_risk_routing_and_endpoints_have_the_shapes_of_the_document(
     check(api.get("/v1/reviews"), "/v1/reviews")
     check(api.get("/v1/disputes"), "/v1/disputes")
     check(api.get("/v1/reconciliation/runs"), "/v1/reconciliation/runs")
+
+
+def test_figures_searches_and_trials_have_the_shapes_of_the_document(
+    api: ApiClient, simulator: RunningSimulator
+) -> None:
+    customer = api.post("/v1/customers", {"email": "a@example.com"}).json()["id"]
+    intent = api.post("/v1/payment_intents", PAY).json()["id"]
+
+    found = api.get("/v1/customers/search", {"query": "email:'a@example.com'"})
+    assert check(found, "/v1/customers/search")["data"]
+    trace = check(
+        api.get(f"/v1/payment_intents/{intent}/trace"), "/v1/payment_intents/{intent_id}/trace"
+    )
+    assert {"request", "event", "gateway", "ledger"} <= {step["kind"] for step in trace["data"]}
+    rule = {"action": "block", "expression": "amount > 5000"}
+    check(api.post("/v1/radar/rules/backtest", rule), "/v1/radar/rules/backtest", "post")
+    weights = [{"gateway": "stripe_main", "weight": 100}]
+    wish = {"rules": [{"name": "All", "weights": weights}]}
+    check(api.post("/v1/routing/simulate", wish), "/v1/routing/simulate", "post")
+    for figures in ("billing/recovery", "billing/revenue", "reports/dispute_outcomes"):
+        check(api.get(f"/v1/{figures}"), f"/v1/{figures}")
+    assert check(api.get("/v1/reports/dispute_ratios"), "/v1/reports/dispute_ratios")["data"]
+    check(api.get("/v1/dispute_policy"), "/v1/dispute_policy")
+    policy = {"accept_below": "eur:1500"}
+    check(api.post("/v1/dispute_policy", policy), "/v1/dispute_policy", "post")
+    used = {"customer": customer, "action": "log_in", "ip_address": "192.0.2.1"}
+    check(api.post("/v1/usage_evidence", used), "/v1/usage_evidence", "post")
+    assert check(api.get("/v1/usage_evidence"), "/v1/usage_evidence")["data"]

@@ -16,8 +16,19 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "api" / "openapi.yaml"
 JSON = "application/json"
-# The generator formats what it writes unless told to run nothing afterwards.
-SETTINGS = {"post_hooks": [], "literal_enums": True}
+BYTES = "application/octet-stream"
+# The generator formats what it writes unless told to run nothing afterwards; of files it knows
+# none but "bytes".
+SETTINGS = {
+    "post_hooks": [],
+    "literal_enums": True,
+    "content_type_overrides": {
+        "application/pdf": BYTES,
+        "image/jpeg": BYTES,
+        "image/png": BYTES,
+        "text/csv": BYTES,
+    },
+}
 GENERATE_SECONDS = 120
 
 

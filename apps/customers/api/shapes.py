@@ -12,6 +12,7 @@ from apps.api.shapes import (
     TEXTS,
     TIME,
     ListOf,
+    SearchOf,
     Shape,
     deleted,
 )
@@ -43,3 +44,4 @@ CUSTOMER = Shape(
 )
 DELETED_CUSTOMER = deleted("Customer", "customer")
 CUSTOMERS = ListOf(CUSTOMER)
+CUSTOMER_SEARCH = SearchOf(CUSTOMER)

@@ -20,7 +20,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
-from apps.customers.api.shapes import CUSTOMER, CUSTOMERS, DELETED_CUSTOMER
+from apps.customers.api.shapes import CUSTOMER, CUSTOMER_SEARCH, CUSTOMERS, DELETED_CUSTOMER
 from apps.customers.models import Customer
 from apps.customers.objects import render_customer
 from apps.customers.selectors import get_customer
@@ -134,6 +134,7 @@ class CustomerSearch(ApiView):
 
     resource = "customers"
     schemas = {"GET": SearchCustomers}
+    answers = {"GET": CUSTOMER_SEARCH}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()

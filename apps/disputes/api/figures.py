@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from apps.api.fields import EnumField, TextField, TimestampField
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
+from apps.disputes.api.shapes import DISPUTE_OUTCOME, DISPUTE_RATIO
 from apps.disputes.objects import render_outcome, render_ratio
 from apps.disputes.tallies import (
     Grouping,
@@ -34,6 +36,7 @@ class ReadOutcomes(RequestSchema):
 class Ratios(ApiView):
     resource = "reports"
     schemas = {"GET": ReadRatios}
+    answers = {"GET": ListOf(DISPUTE_RATIO)}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -51,6 +54,7 @@ class Ratios(ApiView):
 class Outcomes(ApiView):
     resource = "reports"
     schemas = {"GET": ReadOutcomes}
+    answers = {"GET": ListOf(DISPUTE_OUTCOME)}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()

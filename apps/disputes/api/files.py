@@ -6,10 +6,10 @@ from django.utils import timezone
 from apps.api.fields import EnumField, FileField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
-from apps.api.shapes import ListOf
+from apps.api.shapes import Download, ListOf
 from apps.api.views import ApiView, Json
 from apps.disputes.api.shapes import FILE
-from apps.disputes.content import MAX_BYTES
+from apps.disputes.content import JPEG, MAX_BYTES, PDF, PNG
 from apps.disputes.models import StoredFile
 from apps.disputes.objects import render_file
 from apps.disputes.selectors import get_file
@@ -70,6 +70,7 @@ class FileDetail(FileView):
 class FileContents(FileView):
     """The bytes, to be saved: no browser shows them in a page of ours."""
 
+    answers = {"GET": Download((PDF, PNG, JPEG))}
     _file: StoredFile | None = None
 
     def get(self, _request: HttpRequest, file_id: str) -> Json:

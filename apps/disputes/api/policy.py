@@ -7,6 +7,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.money import CURRENCIES
+from apps.disputes.api.shapes import DISPUTE_POLICY
 from apps.disputes.models import DisputePolicy
 from apps.disputes.objects import render_policy
 from apps.disputes.selectors import find_policy
@@ -27,6 +28,7 @@ class ChangePolicy(RequestSchema):
 class PolicyDetail(ApiView):
     resource = "disputes"
     schemas = {"POST": ChangePolicy}
+    answers = {"GET": DISPUTE_POLICY, "POST": DISPUTE_POLICY}
 
     def get(self, _request: HttpRequest) -> Json:
         self.load()

@@ -2,6 +2,7 @@
 
 from apps.api.shapes import (
     AMOUNT,
+    AMOUNTS,
     BOOLEAN,
     EXPANDABLE,
     INTEGER,
@@ -11,6 +12,7 @@ from apps.api.shapes import (
     OBJECTS,
     TEXT,
     TEXT_OR_NULL,
+    TEXTS,
     TIME,
     Shape,
     one_of,
@@ -74,5 +76,64 @@ FRAUD_WARNING = Shape(
         "fraud_type": TEXT,
         "livemode": BOOLEAN,
         "payment_intent": EXPANDABLE,
+    },
+)
+DISPUTE_POLICY = Shape(
+    "DisputePolicy",
+    "dispute_policy",
+    {
+        "accept_below": AMOUNTS,
+        "cancellation_terms": TEXT_OR_NULL,
+        "refund_inquiries_below": AMOUNTS,
+        "refund_terms": TEXT_OR_NULL,
+    },
+)
+DISPUTE_RATIO = Shape(
+    "DisputeRatio",
+    "dispute_ratio",
+    {
+        "alert": INTEGER,
+        "disputes": INTEGER,
+        "fraud_reports": INTEGER,
+        "month": TEXT,
+        "network": TEXT,
+        "payments": INTEGER,
+        "percent": TEXT,
+        "programme": TEXT_OR_NULL,
+        "projected_percent": TEXT,
+        "projected_programme": TEXT_OR_NULL,
+    },
+)
+DISPUTE_OUTCOME = Shape(
+    "DisputeOutcome",
+    "dispute_outcome",
+    {
+        "closed": INTEGER,
+        "currency": TEXT,
+        "fees": AMOUNT,
+        "lost": INTEGER,
+        "losses": AMOUNT,
+        "name": TEXT_OR_NULL,
+        "prevented": INTEGER,
+        "recovered": AMOUNT,
+        "recovered_net": AMOUNT,
+        "win_rate": TEXT_OR_NULL,
+        "win_rate_interval": TEXTS,
+        "win_rate_is_telling": BOOLEAN,
+        "won": INTEGER,
+    },
+)
+USAGE_EVIDENCE = Shape(
+    "UsageEvidence",
+    "usage_evidence",
+    {
+        "id": TEXT,
+        "action": TEXT,
+        "created": TIME,
+        "customer": TEXT,
+        "device": TEXT_OR_NULL,
+        "ip_address": TEXT_OR_NULL,
+        "livemode": BOOLEAN,
+        "occurred_at": TIME,
     },
 )

@@ -6,7 +6,9 @@ from django.utils import timezone
 from apps.api.fields import IdField, TextField, TimestampField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
+from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
+from apps.disputes.api.shapes import USAGE_EVIDENCE
 from apps.disputes.models import UsageEvidence
 from apps.disputes.objects import render_usage
 from apps.disputes.services.usage import record_usage
@@ -27,6 +29,7 @@ class ListUsage(ListSchema):
 class UsageList(ApiView):
     resource = "usage_evidence"
     schemas = {"GET": ListUsage, "POST": RecordUsage}
+    answers = {"GET": ListOf(USAGE_EVIDENCE), "POST": USAGE_EVIDENCE}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()

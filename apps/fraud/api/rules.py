@@ -10,7 +10,7 @@ from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
-from apps.fraud.api.shapes import RISK_RULE
+from apps.fraud.api.shapes import BACKTEST, RISK_RULE
 from apps.fraud.backtest import MAX_DAYS, backtest_expression
 from apps.fraud.models import Rule
 from apps.fraud.objects import render_rule
@@ -139,6 +139,7 @@ class RuleRestore(RuleView):
 
 class RuleBacktest(RuleView):
     schemas = {"POST": BacktestRule}
+    answers = {"POST": BACKTEST}
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()

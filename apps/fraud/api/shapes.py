@@ -11,11 +11,13 @@ from apps.api.shapes import (
     NULL,
     TEXT,
     TEXT_OR_NULL,
+    TEXTS,
     TIME,
     TIME_OR_NULL,
     Shape,
     deleted,
     one_of,
+    records,
 )
 from apps.fraud.states import ReviewStatus
 
@@ -96,3 +98,33 @@ VALUE_LIST_ITEM = Shape(
 )
 DELETED_VALUE_LIST = deleted("ValueList", "radar.value_list")
 DELETED_VALUE_LIST_ITEM = deleted("ValueListItem", "radar.value_list_item")
+BACKTEST = Shape(
+    "RiskRuleBacktest",
+    "radar.rule.backtest",
+    {
+        "action": TEXT,
+        "currencies": records(
+            {
+                "amount": AMOUNT,
+                "amount_fraud": AMOUNT,
+                "amount_good": AMOUNT,
+                "blocked_before": INTEGER,
+                "currency": TEXT,
+                "fraud": INTEGER,
+                "good": INTEGER,
+                "matched": INTEGER,
+                "sample": TEXTS,
+                "too_young": INTEGER,
+            }
+        ),
+        "days": INTEGER,
+        "frauds": INTEGER,
+        "match_rate_basis_points": INTEGER_OR_NULL,
+        "matched": INTEGER,
+        "matched_fraud": INTEGER,
+        "matched_good": INTEGER,
+        "payments": INTEGER,
+        "precision_basis_points": INTEGER_OR_NULL,
+        "recall_basis_points": INTEGER_OR_NULL,
+    },
+)

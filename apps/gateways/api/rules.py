@@ -9,7 +9,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.gateways.api.schemas import RoutingRuleSchema, read_wish
-from apps.gateways.api.shapes import ROUTING_RULE
+from apps.gateways.api.shapes import ROUTING_RULE, ROUTING_SIMULATION
 from apps.gateways.models import RoutingRule
 from apps.gateways.objects import render_routing_rule
 from apps.gateways.services import change_routing_rule, create_routing_rule, get_routing_rule
@@ -74,6 +74,7 @@ class RoutingRuleDetail(RoutingView):
 
 class RoutingSimulation(RoutingView):
     schemas = {"POST": SimulateRouting}
+    answers = {"POST": ROUTING_SIMULATION}
 
     def post(self, _request: HttpRequest) -> Json:
         """Replay the latest payments; nothing of it is kept."""

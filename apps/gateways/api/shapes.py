@@ -1,14 +1,19 @@
 """What gateways and routing rules look like in answers."""
 
 from apps.api.shapes import (
+    AMOUNT,
     BOOLEAN,
     INTEGER,
     MAP,
+    NUMBER,
     NUMBER_OR_NULL,
     OBJECTS,
     TEXT,
     TIME,
+    TIME_OR_NULL,
     Shape,
+    record,
+    records,
 )
 
 ROUTING_RULE = Shape(
@@ -38,5 +43,28 @@ GATEWAY = Shape(
         "latest_payments": INTEGER,
         "status": TEXT,
         "success_percent": NUMBER_OR_NULL,
+    },
+)
+_COST = records({"amount": AMOUNT, "currency": TEXT})
+_OUTLOOK = record(
+    {
+        "cost": _COST,
+        "expected_success_percent": NUMBER_OR_NULL,
+        "gateways": records({"gateway": TEXT, "payments": INTEGER, "share_percent": NUMBER}),
+        "unroutable": INTEGER,
+    }
+)
+ROUTING_SIMULATION = Shape(
+    "RoutingSimulation",
+    "routing.simulation",
+    {
+        "actual": _OUTLOOK,
+        "candidate": _OUTLOOK,
+        "difference": record({"cost": _COST, "expected_success_points": NUMBER_OR_NULL}),
+        "in_force": _OUTLOOK,
+        "moved": INTEGER,
+        "payments": INTEGER,
+        "since": TIME_OR_NULL,
+        "until": TIME_OR_NULL,
     },
 )

@@ -32,6 +32,7 @@ from apps.payments.api.shapes import (
     PAYMENT_INTENT,
     PAYMENT_INTENT_EVENT,
     PAYMENT_INTENTS,
+    PAYMENT_TRACE,
 )
 from apps.payments.errors import CardDeclined, GatewayFailed
 from apps.payments.models import PaymentAttempt, PaymentIntent
@@ -446,6 +447,10 @@ class IntentEvents(IntentView):
 
 
 class IntentTrace(IntentView):
+    """Everything the platform did for the payment, oldest first."""
+
+    answers = {"GET": PAYMENT_TRACE}
+
     def get(self, _request: HttpRequest, intent_id: str) -> Json:
         self.load()
         return trace_intent(get_intent(self.scope, intent_id))

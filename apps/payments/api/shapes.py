@@ -19,6 +19,7 @@ from apps.api.shapes import (
     ListOf,
     Shape,
     one_of,
+    records,
 )
 from apps.payments.states import AttemptStatus, IntentStatus, RefundStatus
 
@@ -243,5 +244,17 @@ FAILOVER = Shape(
         "payment_intent": TEXT,
         "reason": TEXT,
         "to_gateway": TEXT,
+    },
+)
+# A step of the ledger has its postings; the others need no more than their summary.
+_POSTING = {"account": TEXT, "amount": AMOUNT, "currency": TEXT, "layer": TEXT}
+_STEP = {"at": TEXT, "id": TEXT, "kind": TEXT, "status": TEXT, "summary": TEXT}
+PAYMENT_TRACE = Shape(
+    "PaymentTrace",
+    "payment_trace",
+    {
+        "data": records(_STEP, optional={"postings": records(_POSTING)}),
+        "payment_intent": TEXT,
+        "status": TEXT,
     },
 )

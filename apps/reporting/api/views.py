@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.api.fields import CurrencyField, EnumField, TextField, TimestampField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
-from apps.api.shapes import ListOf
+from apps.api.shapes import Download, ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.rows import get_row
@@ -160,7 +160,7 @@ class ReportRunDetail(ApiView):
 class ReportRunContents(ReportRunDetail):
     """The file's bytes, to be saved."""
 
-    answers = {}
+    answers = {"GET": Download(("text/csv",))}
     _file: ReportRun | None = None
 
     def get(self, _request: HttpRequest, run_id: str) -> Json:

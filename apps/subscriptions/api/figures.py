@@ -10,6 +10,7 @@ from apps.api.fields import TimestampField
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
+from apps.subscriptions.api.shapes import RECOVERY, REVENUE
 from apps.subscriptions.figures import (
     DEFAULT_WINDOW,
     MonthOfRevenue,
@@ -43,6 +44,8 @@ class _FiguresView(ApiView):
 class RecoveryFigures(_FiguresView):
     """What dunning got back of the invoices whose first charge failed in a time."""
 
+    answers = {"GET": RECOVERY}
+
     def get(self, _request: HttpRequest) -> Json:
         start, end = self.window()
         found = read_recovery(start=start, end=end, scope=self.scope)
@@ -75,6 +78,8 @@ def _tally(tally: Tally) -> Json:
 
 class RevenueFigures(_FiguresView):
     """What subscriptions are worth a month now, and how that moved month by month."""
+
+    answers = {"GET": REVENUE}
 
     def get(self, _request: HttpRequest) -> Json:
         start, end = self.window()

@@ -19,7 +19,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import Json
 from apps.common.errors import InvalidParameter, ResourceMissing
-from apps.subscriptions.api.shapes import SUBSCRIPTION_ITEM
+from apps.subscriptions.api.shapes import DELETED_SUBSCRIPTION_ITEM, SUBSCRIPTION_ITEM
 from apps.subscriptions.api.subscriptions import (
     MAX_QUANTITY,
     PRORATION_BEHAVIORS,
@@ -124,7 +124,11 @@ class ItemList(_ItemView):
 
 class ItemDetail(_ItemView):
     schemas = {"POST": UpdateSubscriptionItem, "DELETE": DeleteSubscriptionItem}
-    answers = {"GET": SUBSCRIPTION_ITEM, "POST": SUBSCRIPTION_ITEM}
+    answers = {
+        "GET": SUBSCRIPTION_ITEM,
+        "POST": SUBSCRIPTION_ITEM,
+        "DELETE": DELETED_SUBSCRIPTION_ITEM,
+    }
 
     def get(self, _request: HttpRequest, item_id: str) -> Json:
         self.load()

@@ -21,6 +21,8 @@ from apps.api.shapes import (
     Shape,
     deleted,
     one_of,
+    record,
+    records,
 )
 from apps.subscriptions.states import InvoiceStatus, SubscriptionStatus
 
@@ -427,3 +429,46 @@ DELETED_COUPON = deleted("Coupon", "coupon")
 DELETED_TEST_CLOCK = deleted("TestClock", "test_helpers.test_clock")
 DELETED_INVOICE = deleted("Invoice", "invoice")
 DELETED_INVOICE_ITEM = deleted("InvoiceItem", "invoiceitem")
+_TALLY = {"amount": AMOUNT, "count": INTEGER}
+RECOVERY = Shape(
+    "BillingRecovery",
+    "billing.recovery",
+    {
+        "currencies": records(
+            {
+                "currency": TEXT,
+                "failed": record(_TALLY),
+                "lost": record(_TALLY),
+                "open": record(_TALLY),
+                "rate": TEXT,
+                "recovered": record(_TALLY),
+                "recovered_by_step": records({**_TALLY, "retries": INTEGER}),
+            }
+        ),
+        "end": TIME,
+        "livemode": BOOLEAN,
+        "start": TIME,
+    },
+)
+REVENUE = Shape(
+    "BillingRevenue",
+    "billing.revenue",
+    {
+        "current": records({"amount_decimal": TEXT, "currency": TEXT}),
+        "end": TIME,
+        "livemode": BOOLEAN,
+        "months": records(
+            {
+                "churn": TEXT,
+                "contraction": TEXT,
+                "currency": TEXT,
+                "expansion": TEXT,
+                "month": TEXT,
+                "net": TEXT,
+                "new": TEXT,
+            }
+        ),
+        "start": TIME,
+    },
+)
+DELETED_SUBSCRIPTION_ITEM = deleted("SubscriptionItem", "subscription_item")
