@@ -1,20 +1,29 @@
 """Each format is read row by row; a bad row spoils itself only (AC-64)."""
 
 import io
+import re
+from collections.abc import Callable
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.reconciliation.errors import StatementUnreadable
 from apps.reconciliation.statements import (
+    AdyenReport,
     ParsedBankLine,
     ParsedLine,
     RowRefused,
-    parse_adyen,
+    StripeReport,
+    blocks,
     parse_bank_csv,
     parse_camt053,
-    parse_stripe,
+    read_report,
+    read_rows,
 )
+from apps.reconciliation.statements.blocks import ReportReader, copy_row
+from apps.reconciliation.statements.line import MAX_ROW_CHARACTERS
 from apps.reconciliation.states import StatementFormat
 from tests.fake_gateway import FakeGateway
 from tests.reconciliation.statements import (
@@ -37,8 +46,23 @@ ADYEN_COLUMNS = (
 GOOD = stripe_row(reference="txn_1", category="charge", source="ch_1", gross=1000, fee=59)
 
 
+Opener = Callable[[list[str]], ReportReader]
+
+
+def rows_of(text: str, open_report: Opener) -> list[ParsedLine | RowRefused]:
+    """Return what is read row by row."""
+    file = io.StringIO(text)
+    return list(read_rows(file, open_report(file.readline().rstrip().split(",")), after=1))
+
+
+def blocks_of(text: str, open_report: Opener) -> tuple[str, list[RowRefused]]:
+    """Return what is read block by block: the rows of COPY, and the refused ones."""
+    blocks = list(read_report(io.StringIO(text), open_report))
+    return "".join(each.copy for each in blocks), [row for each in blocks for row in each.refused]
+
+
 def stripe_lines(*rows: Row) -> list[ParsedLine | RowRefused]:
-    return list(parse_stripe(io.StringIO(csv_of(rows).decode())))
+    return rows_of(csv_of(rows).decode(), StripeReport)
 
 
 def adyen_row(type_: str, *, credit: str = "", debit: str = "", **changes: str) -> Row:
@@ -94,7 +118,7 @@ def test_an_unclosed_quote_spoils_its_own_row_only() -> None:
     head, row = csv_of([GOOD]).decode().splitlines()
     text = f'{head}\n"{row}\n{row}\n{row},extra\n\n{row}\n'
 
-    read = list(parse_stripe(io.StringIO(text)))
+    read = rows_of(text, StripeReport)
 
     assert [(type(each).__name__, each.number) for each in read] == [
         ("RowRefused", 2),
@@ -108,7 +132,7 @@ def test_a_report_without_a_column_is_refused_as_a_whole() -> None:
     text = csv_of([], [name for name in STRIPE_COLUMNS if name != "net"]).decode()
 
     with pytest.raises(StatementUnreadable) as refusal:
-        list(parse_stripe(io.StringIO(text)))
+        list(read_report(io.StringIO(text), StripeReport))
 
     assert refusal.value.context["reason"] == "column net is missing"
 
@@ -124,7 +148,7 @@ def test_adyens_debits_and_credits_become_signed_amounts() -> None:
         ADYEN_COLUMNS,
     ).decode()
 
-    settled, refunded, payout, refused = parse_adyen(io.StringIO(text))
+    settled, refunded, payout, refused = rows_of(text, AdyenReport)
 
     assert settled[2:6] == ("charge", "PSP1", "PSP1", "att_1")
     assert settled[8:] == ("10000", "320", "9680", "2026-11-18 12:00:01 Europe/Amsterdam")
@@ -132,6 +156,99 @@ def test_adyens_debits_and_credits_become_signed_amounts() -> None:
     assert refunded[8:11] == ("-1000", "0", "-1000")
     assert payout[2:7] == ("payout", "7", "PSP1", "", "7")
     assert refused == RowRefused(5, "'MARS' is no time zone we know", refused[2])
+
+
+# What may stand in a row: good rows, and each thing that a block must be looked at closely for.
+STRIPE_SAMPLES = (
+    GOOD,
+    stripe_row(reference="txn_2", category="refund", source="re_9", gross=-500)
+    | {"refund_metadata[refund]": "re_1"},
+    {**GOOD, "reporting_category": "dispute", "gross": "-1.00", "fee": "0.00", "net": "-1.00"},
+    {**GOOD, "reporting_category": "climate", "automatic_payout_id": "po_1"},
+    {**GOOD, "source_id": "with, a comma"},
+    {**GOOD, "source_id": 'with a "quote"'},
+    {**GOOD, "currency": "jpy", "gross": "1000", "fee": "59", "net": "941"},
+    {**GOOD, "gross": "10", "fee": "0.59", "net": "9.41"},
+    {**GOOD, "gross": "10.001"},
+    {**GOOD, "net": "9.42"},
+    {**GOOD, "currency": "zzz"},
+    {**GOOD, "created_utc": "2026-02-30 10:00:00"},
+    {**GOOD, "balance_transaction_id": ""},
+    {**GOOD, "source_id": "x" * 101},
+    {**GOOD, "source_id": "tab\there"},
+    {**GOOD, "source_id": "back\\slash"},
+)
+ADYEN_SAMPLES = (
+    adyen_row("Settled", credit="100.00", **{"Net Credit (NC)": "96.80"}),
+    adyen_row("Refunded", debit="10.00", **{"Modification Merchant Reference": "re_1"}),
+    adyen_row("MerchantPayout", debit="86.80", **{"Gross Currency": ""}),
+    adyen_row("Chargeback", debit="5.00", **{"Net Debit (NC)": "25.00"}),
+    adyen_row("Fee", **{"Gross Currency": "", "Net Debit (NC)": "0.30"}),
+    adyen_row("Settled", credit="1.00", TimeZone="MARS"),
+    adyen_row("Settled", credit="1.00", **{"Gross Currency": "USD"}),
+    adyen_row("Settled", credit="1.0", **{"Net Credit (NC)": "1"}),
+    adyen_row("Settled", credit="much"),
+    adyen_row("Settled", credit="1.00", **{"Psp Reference": "x" * 60}),
+    adyen_row("Settled", credit="100", **{"Gross Currency": "JPY", "Net Currency": "JPY"}),
+)
+
+
+def same_both_ways(text: str, open_report: Opener) -> None:
+    """Assert that blocks and rows tell the same of a file."""
+    rows = rows_of(text, open_report)
+    copied, refused = blocks_of(text, open_report)
+
+    # An amount may keep its leading zeros; the database does not care.
+    assert re.sub(r"\t(-?)0+(?=\d)", r"\t\1", copied) == re.sub(
+        r"\t(-?)0+(?=\d)",
+        r"\t\1",
+        "".join(copy_row(row) for row in rows if isinstance(row, ParsedLine)),
+    )
+    assert refused == [row for row in rows if isinstance(row, RowRefused)]
+
+
+@given(st.lists(st.sampled_from(STRIPE_SAMPLES), max_size=6), st.sampled_from(["\n", "\r\n"]))
+def test_a_block_of_stripes_reads_as_its_rows_one_by_one(rows: list[Row], end: str) -> None:
+    same_both_ways(csv_of(rows).decode().replace("\n", end), StripeReport)
+
+
+@given(st.lists(st.sampled_from(ADYEN_SAMPLES), max_size=6))
+def test_a_block_of_adyens_reads_as_its_rows_one_by_one(rows: list[Row]) -> None:
+    same_both_ways(csv_of(rows, ADYEN_COLUMNS).decode(), AdyenReport)
+
+
+@pytest.mark.parametrize("sample", [*STRIPE_SAMPLES[:5]], ids=lambda row: row["source_id"])
+def test_a_plain_row_is_read_by_columns(sample: Row) -> None:
+    report = StripeReport(list(STRIPE_COLUMNS))
+
+    assert report.read_columns([(value,) for value in sample.values()]) is not None
+
+
+@pytest.mark.parametrize("sample", [*ADYEN_SAMPLES[:5]], ids=lambda row: row["Type"])
+def test_a_plain_row_of_adyen_is_read_by_columns(sample: Row) -> None:
+    report = AdyenReport(list(ADYEN_COLUMNS))
+
+    assert report.read_columns([(value,) for value in sample.values()]) is not None
+
+
+def test_rows_are_counted_and_kept_whole_over_the_ends_of_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_CHARACTERS", 300)
+    rows = [{**GOOD, "balance_transaction_id": f"txn_{n}"} for n in range(20)]
+    rows[7]["net"] = "x"
+    head, *lines = csv_of(rows).decode().splitlines()
+    lines[12] += "," + "y" * MAX_ROW_CHARACTERS
+    text = "\n".join([head, *lines])
+
+    copied, refused = blocks_of(text, StripeReport)
+
+    assert [(row.number, row.reason) for row in refused] == [
+        (9, "'x' is no amount"),
+        (14, "the row is too long"),
+    ]
+    kept = [row.split("\t")[:2] for row in copied.splitlines()]
+    assert kept == [[str(n + 2), f"txn_{n}"] for n in range(20) if n not in {7, 12}]
 
 
 CAMT = """<?xml version="1.0"?>{doctype}

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, BinaryIO, Final, TypeVar
@@ -21,13 +21,14 @@ from apps.reconciliation.models import (
     StatementRefusal,
 )
 from apps.reconciliation.statements import (
+    AdyenReport,
+    Block,
     ParsedBankLine,
-    ParsedLine,
     RowRefused,
-    parse_adyen,
+    StripeReport,
     parse_bank_csv,
     parse_camt053,
-    parse_stripe,
+    read_report,
 )
 from apps.reconciliation.states import BANK_FORMATS, StatementFormat
 
@@ -35,8 +36,7 @@ from apps.reconciliation.states import BANK_FORMATS, StatementFormat
 CHUNK_BYTES: Final = 1024 * 1024
 # The largest statement; a million lines are about 200 MB.
 MAX_STATEMENT_BYTES: Final = 4 * 1024 * 1024 * 1024
-# How many lines leave for the database, and how many refusals are written, at once.
-COPY_LINES: Final = 2000
+# How many rows of a bank's statement, and how many refusals, are written at once.
 BATCH_ROWS: Final = 500
 # Bad rows beyond this are counted, not kept: such a file is not what it was said to be.
 MAX_REFUSALS_KEPT: Final = 10_000
@@ -45,7 +45,6 @@ MAX_REFUSALS_KEPT: Final = 10_000
 MANY_LINES: Final = 10_000
 
 _FASTEST: Final = 1
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\r": "\\r", "\n": "\\n"})
 T = TypeVar("T")
 
 
@@ -59,12 +58,15 @@ class _Refusals:
     def filter(self, rows: Iterable[T | RowRefused]) -> Iterator[T]:
         """Hand the good rows on."""
         for row in rows:
-            if not isinstance(row, RowRefused):
+            if isinstance(row, RowRefused):
+                self.note([row])
+            else:
                 yield row
-                continue
-            self._file.lines_refused += 1
-            if len(self._kept) < MAX_REFUSALS_KEPT:
-                self._kept.append(row)
+
+    def note(self, refused: Sequence[RowRefused]) -> None:
+        """Count these, too."""
+        self._file.lines_refused += len(refused)
+        self._kept.extend(refused[: MAX_REFUSALS_KEPT - len(self._kept)])
 
     def write(self) -> None:
         """Write them down; afterwards, since a connection that copies does nothing else."""
@@ -177,7 +179,7 @@ def _as_text(stream: BinaryIO) -> Iterator[io.TextIOWrapper]:
 
 
 def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusals) -> None:
-    parse = parse_adyen if file.format == StatementFormat.ADYEN else parse_stripe
+    open_report = AdyenReport if file.format == StatementFormat.ADYEN else StripeReport
     params = {
         "merchant": file.merchant_id,
         "livemode": file.livemode,
@@ -189,7 +191,7 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
         cursor.execute(matching.ENLARGE_MEMORY)
         cursor.execute(matching.CREATE_STAGE)
         with _as_text(stream) as text:
-            staged = _copy(cursor, refusals.filter(parse(text)))
+            staged = _copy(cursor, read_report(text, open_report), refusals)
         cursor.execute(matching.ANALYZE_STAGE)
         cursor.execute(matching.INSERT_LINES, params)
         file.lines_new = cursor.rowcount
@@ -201,22 +203,15 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
             cursor.execute(matching.ANALYZE_LINES)
 
 
-def _copy(cursor: Any, lines: Iterable[ParsedLine]) -> int:
+def _copy(cursor: Any, blocks: Iterable[Block], refusals: _Refusals) -> int:
     """Copy the lines into the staging table and return how many they were."""
     count = 0
     with cursor.copy(matching.COPY_STAGE) as copy:
-        for batch in _batches(lines, COPY_LINES):
-            count += len(batch)
-            copy.write("".join([_row(line) for line in batch]))
+        for block in blocks:
+            copy.write(block.copy)
+            count += block.lines
+            refusals.note(block.refused)
     return count
-
-
-def _row(line: ParsedLine) -> str:
-    number, *texts = line
-    row = "\t".join(texts)
-    if row.count("\t") != len(texts) - 1 or "\\" in row or "\n" in row or "\r" in row:
-        row = "\t".join([text.translate(_ESCAPES) for text in texts])
-    return f"{number}\t{row}\n"
 
 
 def _take_bank_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusals) -> None:

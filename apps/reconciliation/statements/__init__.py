@@ -1,16 +1,20 @@
-"""Statements of gateways and banks, read row by row into our own form. Pure."""
+"""Statements of gateways and banks, read into our own form. Pure."""
 
-from apps.reconciliation.statements.adyen import parse_adyen
+from apps.reconciliation.statements.adyen import AdyenReport
 from apps.reconciliation.statements.bank import parse_bank_csv, parse_camt053
+from apps.reconciliation.statements.blocks import Block, read_report, read_rows
 from apps.reconciliation.statements.line import ParsedBankLine, ParsedLine, RowRefused
-from apps.reconciliation.statements.stripe import parse_stripe
+from apps.reconciliation.statements.stripe import StripeReport
 
 __all__ = [
+    "AdyenReport",
+    "Block",
     "ParsedBankLine",
     "ParsedLine",
     "RowRefused",
-    "parse_adyen",
+    "StripeReport",
     "parse_bank_csv",
     "parse_camt053",
-    "parse_stripe",
+    "read_report",
+    "read_rows",
 ]

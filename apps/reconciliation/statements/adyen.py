@@ -5,22 +5,25 @@ Amounts stand in debit and credit columns: gross in the payment's currency (GC),
 that of the settlement (NC). Source: docs.adyen.com/reporting/settlement-detail-report.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Final, TextIO
+from collections.abc import Sequence
+from operator import itemgetter, sub
+from typing import Final
 
+from apps.reconciliation.statements.columns import (
+    Column,
+    Columns,
+    check_lengths,
+    plain_amounts,
+    same_places,
+)
 from apps.reconciliation.statements.line import (
     MAX_REFERENCE_CHARACTERS,
     BadValue,
     ParsedLine,
-    RowFeed,
-    RowRefused,
-    check_reference,
-    check_width,
     columns_of,
     currency_of,
     local_moment,
     minor_units,
-    shorten,
 )
 from apps.reconciliation.states import LineKind
 
@@ -39,6 +42,9 @@ _NEEDED: Final = (
     "Net Credit (NC)",
     "Batch Number",
 )
+# The names of a row together; with its type they make the reference of the line.
+_MAX_NAMES: Final = MAX_REFERENCE_CHARACTERS // 2
+_TYPE_CHARACTERS: Final = 30
 _MODIFICATION_OURS: Final = "Modification Merchant Reference"
 _KINDS: Final = {
     "Settled": LineKind.CHARGE,
@@ -69,63 +75,113 @@ _ZONES: Final = {
 }
 
 
-def parse_adyen(text: TextIO) -> Iterator[ParsedLine | RowRefused]:
-    """
-    Read the report row by row; a bad row is handed on as refused.
+class AdyenReport:
+    """Reads the rows below a report's header."""
 
-    :raises StatementUnreadable: the header lacks a column
-    """
-    feed = RowFeed(text)
-    rows = feed.rows()
-    header = [name.strip() for name in next(rows, [])]
-    columns_of(header, _NEEDED, format="Adyen")
-    for row in rows:
-        yield from feed.refused
-        feed.refused.clear()
+    def __init__(self, header: list[str]) -> None:
+        """
+        Find the columns.
+
+        :raises StatementUnreadable: one is missing
+        """
+        places = columns_of(header, _NEEDED, format="Adyen")
+        self.width = len(header)
+        # Only some reports have the last one; a place behind the row holds an empty text.
+        places.setdefault(_MODIFICATION_OURS, self.width)
+        self._pick = itemgetter(*(places[name] for name in (*_NEEDED, _MODIFICATION_OURS)))
+
+    def read_row(self, number: int, row: list[str]) -> ParsedLine:
+        """
+        Read one row.
+
+        :raises BadValue: a value is not what its column promises
+        """
+        values = self._pick([*row, ""])
+        payment, ours, created, zone, type_, modification, *amounts, batch, theirs = values
+        gross_currency, gross_debit, gross_credit, net_currency, net_debit, net_credit = amounts
+        kind = _KINDS.get(type_, LineKind.OTHER)
+        currency = currency_of(net_currency)
+        net = _signed(net_debit, net_credit, currency)
+        gross = net
+        if kind not in _NET_ONLY:
+            if currency_of(gross_currency) != currency:
+                raise BadValue("settled in another currency than paid: not supported")
+            gross = _signed(gross_debit, gross_credit, currency)
+        if len(payment) + len(modification) + len(batch) > _MAX_NAMES:
+            raise BadValue("a reference is too long")
+        target, known_as = _name(kind, payment, ours, modification, theirs, batch)
+        return ParsedLine(
+            number,
+            _reference(batch, type_, payment, modification),
+            kind.value,
+            target,
+            payment,
+            known_as[:MAX_REFERENCE_CHARACTERS],
+            batch,
+            currency,
+            str(gross),
+            str(gross - net),
+            str(net),
+            local_moment(created, _zone(zone)),
+        )
+
+    def read_columns(self, columns: Columns) -> Columns | None:
+        """Read rows as columns, None when one of them needs a closer look."""
+        values = self._pick([*columns, [""] * len(columns[0])])
+        payments, ours, created, zones, types, modifications, *amounts, batches, theirs = values
+        kinds = [_KINDS.get(type_, LineKind.OTHER) for type_ in types]
+        own, net_columns = amounts[:3], amounts[3:]
+        gross_columns = [_own_or_net(kinds, *both) for both in zip(own, net_columns, strict=True)]
         try:
-            check_width(row, len(header))
-            yield _read(feed.number, dict(zip(header, row, strict=True)))
-        except BadValue as reason:
-            yield RowRefused(feed.number, str(reason), shorten(feed.line))
-    yield from feed.refused
+            check_lengths([payments, modifications, batches], at_most=_MAX_NAMES)
+            check_lengths([ours])
+            check_lengths([theirs])
+            currencies, places = same_places(net_columns[0])
+            if same_places(gross_columns[0])[0] != currencies:
+                return None
+            gross = _signed_column(gross_columns[1], gross_columns[2], places)
+            net = _signed_column(net_columns[1], net_columns[2], places)
+            moments = list(map(local_moment, created, map(_zone, zones)))
+        except BadValue:
+            return None
+        names = list(map(_name, kinds, payments, ours, modifications, theirs, batches))
+        return [
+            list(map(_reference, batches, types, payments, modifications)),
+            kinds, [target for target, _ in names], payments, [known for _, known in names],
+            batches, currencies, list(map(str, gross)), list(map(str, map(sub, gross, net))),
+            list(map(str, net)), moments,
+        ]  # fmt: skip
 
 
-def _read(number: int, row: Mapping[str, str]) -> ParsedLine:
-    kind = _KINDS.get(row["Type"], LineKind.OTHER)
-    currency = currency_of(row["Net Currency"])
-    net = _signed(row["Net Debit (NC)"], row["Net Credit (NC)"], currency)
-    gross = net
-    if kind not in _NET_ONLY:
-        if currency_of(row["Gross Currency"]) != currency:
-            raise BadValue("settled in another currency than paid: not supported")
-        gross = _signed(row["Gross Debit (GC)"], row["Gross Credit (GC)"], currency)
-    payment, batch = row["Psp Reference"], row["Batch Number"]
-    modification = row["Modification Reference"]
-    if len(payment) + len(modification) + len(batch) > MAX_REFERENCE_CHARACTERS // 2:
-        raise BadValue("a reference is too long")
-    target, ours = modification, row.get(_MODIFICATION_OURS, "")
+def _name(
+    kind: LineKind, payment: str, ours: str, modification: str, theirs: str, batch: str
+) -> tuple[str, str]:
+    """Return the gateway's name of what moved, and ours."""
     if kind is LineKind.CHARGE:
-        target, ours = payment, row["Merchant Reference"]
-    elif kind is LineKind.PAYOUT:
-        target, ours = batch, ""
-    elif kind in _DISPUTES:
-        # The books know money of a dispute by the movement itself.
-        ours = modification
-    return ParsedLine(
-        number,
-        # The report gives its rows no id; these together name one.
-        check_reference(":".join((batch, row["Type"][:30], payment, modification))),
-        kind.value,
-        target,
-        payment,
-        ours[:MAX_REFERENCE_CHARACTERS],
-        batch,
-        currency,
-        str(gross),
-        str(gross - net),
-        str(net),
-        local_moment(row["Creation Date"], _zone(row["TimeZone"])),
+        return payment, ours
+    if kind is LineKind.PAYOUT:
+        return batch, ""
+    # The books know money of a dispute by the movement itself.
+    return modification, modification if kind in _DISPUTES else theirs
+
+
+def _reference(batch: str, type_: str, payment: str, modification: str) -> str:
+    """Return a name of the row: the report gives it none, but these together do."""
+    return f"{batch}:{type_[:_TYPE_CHARACTERS]}:{payment}:{modification}"
+
+
+def _own_or_net(kinds: Sequence[LineKind], own: Column, net: Column) -> Column:
+    return [n if kind in _NET_ONLY else o for kind, o, n in zip(kinds, own, net, strict=True)]
+
+
+def _signed_column(debits: Column, credits: Column, places: int) -> list[int]:
+    # A row fills one of the two.
+    zero = f"{0:.{places}f}"
+    plus, minus = (
+        map(int, plain_amounts([text or zero for text in texts], places))
+        for texts in (credits, debits)
     )
+    return list(map(sub, plus, minus))
 
 
 def _signed(debit: str, credit: str, currency: str) -> int:

@@ -83,7 +83,7 @@ class RowFeed:
         while line := text.readline(MAX_ROW_CHARACTERS):
             self.number += 1
             if len(line) >= MAX_ROW_CHARACTERS and not line.endswith("\n"):
-                self._skip_rest()
+                skip_rest(text)
                 refused.append(RowRefused(self.number, "the row is too long", shorten(line)))
             elif '"' in line and line.count('"') % 2:
                 refused.append(RowRefused(self.number, "a quote is not closed", shorten(line)))
@@ -104,9 +104,18 @@ class RowFeed:
             except csv.Error as error:
                 self.refused.append(RowRefused(self.number, str(error), shorten(line)))
 
-    def _skip_rest(self) -> None:
-        while (rest := self._text.readline(MAX_ROW_CHARACTERS)) and not rest.endswith("\n"):
-            pass
+    def take_refused(self) -> list[RowRefused]:
+        """Hand out the rows refused since the last time."""
+        if not self.refused:
+            return []
+        taken, self.refused[:] = list(self.refused), []
+        return taken
+
+
+def skip_rest(text: TextIO) -> None:
+    """Go to the end of a line, however far that is."""
+    while (rest := text.readline(MAX_ROW_CHARACTERS)) and not rest.endswith("\n"):
+        pass
 
 
 def shorten(text: str) -> str:
@@ -148,7 +157,7 @@ _PLAIN: Final = {
     }.items()
 }
 _MAX_AMOUNT: Final = 10**15
-_places = cache(exponent)
+places_of = cache(exponent)
 
 
 def three_amounts(gross: str, fee: str, net: str, currency: str) -> list[str]:
@@ -158,7 +167,7 @@ def three_amounts(gross: str, fee: str, net: str, currency: str) -> list[str]:
     :raises BadValue: one of them is no amount of the currency, or gross less fee is not net
     """
     joined = f"{gross},{fee},{net}"
-    if _PLAIN[_places(currency)](joined):
+    if _PLAIN[places_of(currency)](joined):
         amounts = joined.replace(".", "").split(",")
     else:
         amounts = [minor_units(text, currency) for text in (gross, fee, net)]
@@ -174,7 +183,7 @@ def minor_units(text: str, currency: str) -> str:
     :raises BadValue: not a plain decimal, or finer than the currency
     """
     try:
-        scaled = Decimal(text.strip() or "0").scaleb(_places(currency))
+        scaled = Decimal(text.strip() or "0").scaleb(places_of(currency))
         if not scaled.is_finite() or abs(scaled) >= _MAX_AMOUNT:
             raise BadValue(f"{text[:40]!r} is no amount")
         if scaled != scaled.to_integral_value():
