@@ -14,13 +14,13 @@ import uuid
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 from django.http import HttpRequest
 
 from apps.api.metrics import count_key
 from apps.api.parsers import NotInteger, Params
 from apps.common.errors import DomainError, InvalidParameter
+from apps.common.json_text import from_text, to_text
 from apps.common.origin import Scope
 
 KEY_MAX_LENGTH: Final = 255
@@ -131,7 +131,7 @@ class Claim:
         :raises IdempotencyKeyInUse: another run holds the claim
         :raises ResumeNeeded: the claim must be taken before the work, which was begun
         """
-        standing = json.loads(outcome) if isinstance(outcome, str) else outcome
+        standing = from_text(outcome) if isinstance(outcome, str) else outcome
         if standing is not None and "resumed" not in standing:
             self.is_stored = False
             self._raise_standing(standing)
@@ -211,7 +211,7 @@ class Claim:
 
     def _call(self, function: str, argument: dict[str, Any]) -> Any:
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {function}(%s::jsonb)", [json.dumps(argument)])
+            cursor.execute(f"SELECT {function}(%s::jsonb)", [to_text(argument)])
             return cursor.fetchone()[0]
 
 
@@ -257,8 +257,3 @@ def _uploaded(value: Any) -> str:
         digest.update(chunk)
     value.seek(0)
     return digest.hexdigest()
-
-
-def to_json(body: dict[str, Any]) -> str:
-    """Return the compact JSON text which is stored, sent and replayed as it is."""
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder)

@@ -1,6 +1,7 @@
 """What the API counts about itself."""
 
 import time
+from functools import cache
 from typing import Final
 
 from prometheus_client import Counter, Histogram
@@ -26,5 +27,11 @@ def count_key(result: str) -> None:
 def count_request(resource: str, method: str, status: int, started: float) -> None:
     """Count one answered request; `started` is of `time.perf_counter`."""
     verb = method if method in ("GET", "POST", "DELETE") else "other"
-    _requests.labels(resource, verb, status).inc()
-    _seconds.labels(resource, verb).observe(time.perf_counter() - started)
+    requests, seconds = _series(resource, verb, status)
+    requests.inc()
+    seconds.observe(time.perf_counter() - started)
+
+
+@cache
+def _series(resource: str, verb: str, status: int) -> tuple[Counter, Histogram]:
+    return _requests.labels(resource, verb, status), _seconds.labels(resource, verb)

@@ -36,7 +36,6 @@ from apps.api.idempotency import (
     ResumeNeeded,
     fingerprint_of,
     read_key,
-    to_json,
 )
 from apps.api.metrics import count_request
 from apps.api.parsers import Params, parse_body, parse_form, read_body
@@ -52,6 +51,7 @@ from apps.api.throttling import (
 from apps.common.addresses import client_address
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
+from apps.common.json_text import to_text
 from apps.common.logs import begin_work
 from apps.common.origin import Origin, Scope
 from apps.common.tracing import span
@@ -337,10 +337,10 @@ class ApiView(APIView):
         if self._expand:
             is_read = self.request.method in ("GET", "HEAD")
             body = expand(body, self._expand, self.scope, strict=is_read)
-        return to_json(translate(body, self.dialect))
+        return to_text(translate(body, self.dialect))
 
     def _error_text(self, refusal: DomainError) -> str:
-        return to_json(translate(error_body(refusal, request_id=self.request_id), self.dialect))
+        return to_text(translate(error_body(refusal, request_id=self.request_id), self.dialect))
 
     def _refuse(self, error: Exception) -> tuple[int, str, dict[str, str]]:
         refusal = as_refusal(error, request_id=self.request_id)

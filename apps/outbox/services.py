@@ -1,6 +1,5 @@
 """Write facts into the event store and its queue, in the caller's transaction."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from apps.common.ids import new_id
+from apps.common.json_text import to_text
 from apps.common.origin import Origin
 from apps.outbox.history import EventSourced
 from apps.outbox.models import Message
@@ -107,7 +107,7 @@ def publish(*drafts: EventDraft) -> None:
     :raises IntegrityError: the object already has an event with this sequence: another writer was
         faster, and the caller did not hold the object's lock
     """
-    rows = json.dumps([draft.row() for draft in drafts])
+    rows = to_text([draft.row() for draft in drafts])
     with connection.cursor() as cursor:
         cursor.execute("SELECT outbox_publish(%s::jsonb)", [rows])
 

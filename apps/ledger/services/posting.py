@@ -1,6 +1,5 @@
 """Book entries: the doors to `ledger_post_entry`, and the refusals of its guards."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,6 +9,7 @@ from django.db import IntegrityError, connection
 
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
+from apps.common.json_text import to_text
 from apps.common.origin import Scope
 from apps.common.rows import get_row
 from apps.ledger import errors
@@ -50,7 +50,7 @@ def post_entry(draft: EntryDraft) -> str:
     Source: docs/ledger.md
     """
     with translate_refusals(), connection.cursor() as cursor:
-        cursor.execute("SELECT ledger_post_entry(%s::jsonb)", [json.dumps(draft.row())])
+        cursor.execute("SELECT ledger_post_entry(%s::jsonb)", [to_text(draft.row())])
         return str(cursor.fetchone()[0])
 
 
@@ -66,7 +66,7 @@ def post_entries(drafts: Sequence[EntryDraft]) -> list[str]:
         raise ValueError(f"at most {BATCH_MAX} entries per batch, not {len(drafts)}")
     if not drafts:
         return []
-    rows = json.dumps([draft.row() for draft in drafts])
+    rows = to_text([draft.row() for draft in drafts])
     with translate_refusals(), connection.cursor() as cursor:
         cursor.execute("SELECT ledger_post_entries(%s::jsonb)", [rows])
         return list(cursor.fetchone()[0])

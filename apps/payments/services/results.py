@@ -103,8 +103,9 @@ def _take_method(step: Step, attempt: PaymentAttempt, method: MethodDetails, *, 
         step.put_method(
             describe_method(attempt.payment_method_id, method, gateway=attempt.gateway, token=token)
         )
-    told = {name: value for name, value in asdict(method).items() if value}
-    attempt.method_details = {**asdict(method), **attempt.method_details, **told}
+    details = asdict(method)
+    told = {name: value for name, value in details.items() if value}
+    attempt.method_details = {**details, **attempt.method_details, **told}
 
 
 def _held(attempt: PaymentAttempt) -> int:

@@ -7,12 +7,12 @@ caller reads and decides again.
 Source: docs/adr/0004-one-write-per-step.md
 """
 
-import json
 from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import connection, models
 
+from apps.common.json_text import from_text, to_text
 from apps.common.origin import Origin
 from apps.fraud.objects import render_review
 from apps.fraud.services.assessments import Assessment
@@ -141,9 +141,9 @@ class Step:
             claim = reply.begin(recovery_point) if recovery_point else reply.finish(self.intent)
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT payments_write_step(%s::jsonb)", [json.dumps(self.content(claim=claim))]
+                "SELECT payments_write_step(%s::jsonb)", [to_text(self.content(claim=claim))]
             )
-            outcome = json.loads(cursor.fetchone()[0])
+            outcome = from_text(cursor.fetchone()[0])
         if reply is not None and claim is not None and outcome.get("written") is not False:
             reply.settle(outcome.get("standing"))
         return bool(outcome["written"])
