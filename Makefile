@@ -37,6 +37,9 @@ docs:  ## write the documents that are drawn from code anew
 	.venv/bin/python -m deploy.observability.boards
 	.venv/bin/python -m tests.sdk.compatibility
 
+matrix:  ## write the table of who is answered what in the back-office anew
+	@WRITE_MATRIX=1 exec bin/test tests/backoffice/test_matrix.py
+
 lock:  ## pin requirements/*.in with hashes
 	@bin/bootstrap dev
 	for set in bootstrap base embedded kafka observability dev; do \
@@ -47,4 +50,4 @@ lock:  ## pin requirements/*.in with hashes
 clean:  ## forget the demo's data and the virtual environment
 	rm -rf .venv .local
 
-.PHONY: help run code test check format docs lock clean
+.PHONY: help run code test check format docs matrix lock clean

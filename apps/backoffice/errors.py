@@ -43,11 +43,11 @@ class NoteRequired(DomainError):
 
 
 class DialogSentBefore(DomainError):
-    """The same dialog was sent before, and its first sending has not been answered yet."""
+    """The same dialog was sent by somebody else, or its first sending is not answered yet."""
 
     code: ClassVar[str] = "dialog_sent_before"
     template: ClassVar[str] = (
-        "This was sent before and is still being worked on. Look at the object first."
+        "This was done meanwhile, or is still being worked on. Look at the object first."
     )
 
 

@@ -23,6 +23,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_http_methods
 
 from apps.backoffice.middleware import SESSION_KEY
 from apps.backoffice.models import User
@@ -58,6 +59,7 @@ class CodeForm(forms.Form):
     key = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @csrf_protect
 def ask(request: HttpRequest) -> HttpResponse:

@@ -1,6 +1,7 @@
 """The site in which staff work: a password, a second factor, and a page of work to do."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -8,10 +9,16 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.module_loading import import_string
+from django.views.decorators.http import require_http_methods, require_safe
 from unfold.sites import UnfoldAdminSite
 
 from apps.backoffice.kit.dashboard import Chart, Figure, View
+
+# The views which something may be sent to; all others are there to be looked at.
+ACTING_VIEWS: Final = frozenset({"dialog_view", "logout", "password_change"})
+_allow_posts: Final = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class BackofficeSite(UnfoldAdminSite):
@@ -33,6 +40,12 @@ class BackofficeSite(UnfoldAdminSite):
         user: Any = request.user
         return bool(super().has_permission(request)) and bool(user.is_verified())
 
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's
+        """Answer 405 to whatever a page is not made for, once the person has come in."""
+        acts = getattr(view, "__name__", "") in ACTING_VIEWS
+        limit = _allow_posts if acts else require_safe
+        return super().admin_view(limit(view), cacheable)
+
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Return the site's pages, and the second factor, which stands before their door."""
         from apps.backoffice import second_factor  # noqa: PLC0415 - models are not loaded before
@@ -42,6 +55,7 @@ class BackofficeSite(UnfoldAdminSite):
             *super().get_urls(),
         ]
 
+    @method_decorator(_allow_posts)
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -43,6 +43,7 @@ class _ReviewDialog(Dialog):
     subject: Review
     permission = "fraud.change_review"
     form_class = ReasonForm
+    needs_fresh_factor = True
 
     def is_offered(self) -> bool:
         """Return whether nobody has decided yet."""

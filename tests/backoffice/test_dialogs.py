@@ -109,7 +109,7 @@ def test_a_dialog_whose_first_sending_died_is_not_repeated(
     response = client.post(dialog_url(house.paid, "refund"), form)
 
     assert response.status_code == 422
-    assert "was sent before" in response.content.decode()
+    assert "This was done meanwhile" in response.content.decode()
     assert gateway.calls == calls
 
 
@@ -338,3 +338,24 @@ def test_postgresql_keeps_the_audit_trail(house: House, enter_as: EnterAs) -> No
     ):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             change()
+
+
+def test_a_dialog_open_before_two_people_is_done_by_the_first(
+    house: House, enter_as: EnterAs
+) -> None:
+    first, second = enter_as("support_lead"), enter_as("finance_lead")
+    url = dialog_url(house.paid, "refund")
+    forms = [{**refund_form(), "nonce": nonce_of(client.get(url))} for client in (first, second)]
+    assert forms[0]["nonce"] == forms[1]["nonce"]
+
+    sent, late = first.post(url, forms[0]), second.post(url, forms[1])
+
+    assert (sent.status_code, late.status_code) == (302, 422)
+    assert "This was done meanwhile" in late.content.decode()
+    assert Refund.objects.filter(intent_id=house.paid.id).count() == 2
+    # Opened afresh it is a new wish.
+    assert nonce_of(second.get(url)) != forms[1]["nonce"]
+
+
+def nonce_of(page: Any) -> str:
+    return str(page.context["form"]["nonce"].value())

@@ -2,10 +2,19 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from apps.backoffice.services import setup_roles
+from tests.backoffice.house import House, furnish
+from tests.browser.staff import complaint_of, log_in, stranger_of
+from tests.fake_gateway import FakeGateway, use_gateways
+
+Enter = Callable[[str], Page]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # No sandbox: it needs rights that containers and root do not have. The rest keeps it silent.
@@ -52,3 +61,43 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def gateway(settings: Any) -> Iterator[FakeGateway]:
+    fake = FakeGateway()
+    with use_gateways(settings, fake):
+        yield fake
+
+
+@pytest.fixture
+def house(gateway: FakeGateway) -> House:
+    """Return one of everything, and the roles of those who look at it."""
+    setup_roles()
+    return furnish(gateway)
+
+
+@pytest.fixture
+def context(browser: Browser, live_server: Any) -> Iterator[BrowserContext]:
+    """Return a browser that says nothing on its console and asks no other host."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    context.set_default_timeout(10_000)
+    host = urlsplit(live_server.url).netloc
+    complaints: list[str] = []
+    context.on("console", lambda said: complaints.extend(complaint_of(said)))
+    context.on("request", lambda request: complaints.extend(stranger_of(request, host)))
+    yield context
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def enter(context: BrowserContext, live_server: Any, house: House) -> Enter:
+    """Return a function that logs a role in with both factors."""
+
+    def as_role(role: str) -> Page:
+        page = context.new_page()
+        log_in(page, live_server.url, role=role)
+        return page
+
+    return as_role

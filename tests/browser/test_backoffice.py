@@ -1,48 +1,21 @@
 """The back-office as a person uses it: log in with both factors, find a payment, refund it."""
 
-import base64
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django_otp.oath import totp
 from playwright.sync_api import Browser, Page, expect
 
-from apps.backoffice.services import create_staff, setup_roles
 from apps.backoffice.services.people import invite_staff
 from apps.gateways.base import RefundState
 from apps.payments.models import PaymentIntent, Refund
 from apps.payments.states import RefundStatus
-from tests.backoffice.house import House, furnish
-from tests.fake_gateway import FakeGateway, use_gateways
-
-PASSWORD = "correct horse battery"
-# Set to keep the pictures that the documentation shows.
-SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+from tests.backoffice.house import House
+from tests.browser.staff import SCREENSHOTS, code_of, log_in, picture
+from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def sync_calls_beside_playwright(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Playwright's loop runs in this thread, which Django takes for a mistake.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-
-
-@pytest.fixture
-def gateway(settings: Any) -> Iterator[FakeGateway]:
-    fake = FakeGateway()
-    with use_gateways(settings, fake):
-        yield fake
-
-
-@pytest.fixture
-def house(gateway: FakeGateway) -> House:
-    setup_roles()
-    return furnish(gateway)
 
 
 @pytest.fixture
@@ -55,35 +28,6 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
     # A refused script or style says so here: the pages keep to their own policy.
     assert [said for said in complaints if "Content Security Policy" in said] == []
-
-
-def log_in(page: Page, base: str, *, role: str) -> None:
-    """Give both factors, as a person with a phone does."""
-    _, secret = create_staff(email=f"{role}@shop.example", role=role, password=PASSWORD)
-    page.goto(f"{base}/admin/")
-    picture(page, "log-in")
-    page.fill("input[name=username]", f"{role}@shop.example")
-    page.fill("input[name=password]", PASSWORD)
-    with page.expect_navigation():
-        page.click("#login-form button[type=submit]")
-    expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
-    picture(page, "second-factor")
-    page.fill("input[name=code]", code_of(secret))
-    with page.expect_navigation():
-        page.click("#second-factor-form button[type=submit]")
-
-
-def code_of(secret: str) -> str:
-    """Return the six digits that an authenticator app shows for this secret."""
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    return f"{totp(key):06d}"
-
-
-def picture(page: Page, name: str, *, full: bool = False) -> None:
-    """Keep a picture when somebody asked for them."""
-    if SCREENSHOTS:
-        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=full)
 
 
 def test_support_finds_a_payment_refunds_it_and_sees_that_it_happened(

@@ -1,94 +1,33 @@
 """The days of support, finance, risk and operations in the back-office, as a browser sees them."""
 
-from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     Page,
-    Request,
     ViewportSize,
     expect,
 )
 
-from apps.backoffice.models import Approval, SavedView, StaffAction
-from apps.backoffice.services import setup_roles
+from apps.backoffice.models import Approval, SavedView
 from apps.fraud.models import Review
 from apps.outbox.models import Message
 from apps.payments.models import PaymentIntent, Refund
 from apps.payments.states import RefundStatus
 from apps.payouts.models import Payout
 from apps.webhooks.models import WebhookEndpoint
-from tests.backoffice.house import House, furnish
+from tests.backoffice.house import House
 from tests.browser.axe import assert_accessible
-from tests.browser.test_backoffice import log_in, picture
+from tests.browser.conftest import Enter
+from tests.browser.staff import log_in, picture, visit
 from tests.factories.payments import confirmed_intent
-from tests.fake_gateway import FakeGateway, use_gateways
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SMALLEST: ViewportSize = {"width": 320, "height": 640}
-Enter = Callable[[str], Page]
-
-
-@pytest.fixture(autouse=True)
-def sync_calls_beside_playwright(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-
-
-@pytest.fixture
-def house(settings: Any) -> Iterator[House]:
-    fake = FakeGateway()
-    with use_gateways(settings, fake):
-        setup_roles()
-        yield furnish(fake)
-
-
-@pytest.fixture
-def context(browser: Browser, live_server: Any) -> Iterator[BrowserContext]:
-    """Return a browser that says nothing on its console and asks no other host."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(10_000)
-    host = urlsplit(live_server.url).netloc
-    complaints: list[str] = []
-    # A refused form answers 422 by design, which browsers write down as an error of loading.
-    context.on(
-        "console",
-        lambda said: (
-            complaints.append(said.text)
-            if said.type == "error" and "status of 422" not in said.text
-            else None
-        ),
-    )
-    context.on("request", lambda request: complaints.extend(_strangers(request, host)))
-    yield context
-    context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def enter(context: BrowserContext, live_server: Any, house: House) -> Enter:
-    """Return a function that logs a role in with both factors."""
-
-    def as_role(role: str) -> Page:
-        page = context.new_page()
-        log_in(page, live_server.url, role=role)
-        return page
-
-    return as_role
-
-
-def _strangers(request: Request, host: str) -> list[str]:
-    asked = urlsplit(request.url)
-    return [] if asked.netloc == host or asked.scheme in {"data", "blob"} else [request.url]
-
-
-def visit(page: Page, path: str) -> None:
-    page.goto(f"{page.url.partition('/admin/')[0]}/admin/{path}")
 
 
 def open_payment(page: Page, house: House) -> None:
@@ -217,82 +156,6 @@ def test_operations_replays_a_dead_letter_and_disables_an_endpoint(
     with page.expect_navigation():
         dialog.locator("button[type=submit]").click()
     assert WebhookEndpoint.objects.get(pk=house.endpoint.pk).status == "disabled"
-
-
-# --- once, whatever people do -----------------------------------------------------------------
-
-
-def test_a_double_click_refunds_once(enter: Enter, house: House) -> None:
-    page = enter("support_lead")
-    open_payment(page, house)
-    dialog = fill_refund(page)
-
-    with page.expect_navigation():
-        dialog.get_by_role("button", name="Refund").dblclick(no_wait_after=True)
-
-    expect(page.locator("body")).to_contain_text("4.00\u00a0EUR is on its way back")
-    assert refunded(house) == 450
-    assert StaffAction.objects.count() == 1
-
-
-def test_the_form_sent_twice_without_our_script_refunds_once(enter: Enter, house: House) -> None:
-    page = enter("support_lead")
-    open_payment(page, house)
-    fill_refund(page)
-
-    # Two sendings of one form at the same time, as two impatient clicks without the script.
-    statuses = page.evaluate(
-        """async () => {
-            const form = document.querySelector("dialog form");
-            const send = () => fetch(form.action, {method: "POST", body: new FormData(form),
-                                                   redirect: "manual"});
-            return (await Promise.all([send(), send()])).map((answer) => answer.type);
-        }"""
-    )
-
-    assert len(statuses) == 2
-    assert refunded(house) == 450
-
-
-def test_the_back_button_and_another_click_refund_once(
-    enter: Enter, house: House, live_server: Any
-) -> None:
-    page = enter("support_lead")
-    page.goto(f"{live_server.url}/admin/payments/paymentintent/{house.paid.id}/do/refund/")
-    page.fill("input[name=amount]", "4.00")
-    page.fill("textarea[name=reason]", "The parcel came late.")
-    with page.expect_navigation():
-        page.get_by_role("button", name="Refund").click()
-    assert refunded(house) == 450
-
-    page.go_back()
-    if page.locator("input[name=amount]").count():
-        page.fill("input[name=amount]", "4.00")
-        page.fill("textarea[name=reason]", "Once more?")
-        page.evaluate("document.querySelector('.bo-form [type=submit]').disabled = false")
-        page.get_by_role("button", name="Refund").click()
-        page.wait_for_load_state()
-
-    # A page that is opened afresh is a new wish: at most what the person typed twice, knowingly.
-    nonces = StaffAction.objects.filter(succeeded=True).count()
-    assert refunded(house) == 50 + 400 * nonces
-
-
-def test_two_tabs_cannot_refund_more_than_there_is(
-    enter: Enter, house: House, context: BrowserContext
-) -> None:
-    first = enter("support_lead")
-    open_payment(first, house)
-    second = context.new_page()
-    second.goto(first.url)
-    one, two = fill_refund(first, "10.00"), fill_refund(second, "10.00")
-
-    with first.expect_navigation():
-        one.get_by_role("button", name="Refund").click()
-    two.get_by_role("button", name="Refund").click()
-    expect(second.locator("body")).to_contain_text("can be refunded")
-
-    assert refunded(house) == 1050
 
 
 # --- for everybody ----------------------------------------------------------------------------

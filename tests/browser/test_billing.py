@@ -12,19 +12,13 @@ from apps.subscriptions.services.cards import sign_link
 from apps.subscriptions.services.invoices import pay_invoice
 from tests.backoffice.house import House
 from tests.browser.axe import assert_accessible
-from tests.browser.test_backoffice import (
-    gateway,
-    house,
-    log_in,
-    page,
-    picture,
-    sync_calls_beside_playwright,
-)
+from tests.browser.staff import log_in, picture
+from tests.browser.test_backoffice import page
 from tests.factories.payments import SCOPE, TESTER
 from tests.factories.subscriptions import customer_with_card, price, product, subscribe
 from tests.fake_gateway import FakeGateway, decline
 
-__all__ = ["gateway", "house", "page", "sync_calls_beside_playwright"]  # fixtures
+__all__ = ["page"]  # a fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from apps.backoffice.services import setup_roles
 from apps.payouts.models import Transfer
 from tests.backoffice.house import House, furnish
 from tests.browser.axe import assert_accessible
-from tests.browser.test_backoffice import log_in, picture
+from tests.browser.staff import log_in, picture
 from tests.fake_gateway import FakeGateway, use_gateways
 
 pytestmark = pytest.mark.django_db(transaction=True)

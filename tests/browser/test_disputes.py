@@ -16,7 +16,7 @@ from apps.disputes.content import MAX_BYTES
 from apps.disputes.models import Submission
 from apps.disputes.services.standings import count_standings
 from tests.backoffice.house import House, furnish
-from tests.browser.test_backoffice import log_in, picture
+from tests.browser.staff import log_in, picture
 from tests.disputes.test_files import pdf
 from tests.fake_gateway import FakeGateway, use_gateways
 

@@ -14,7 +14,7 @@ from apps.ledger.models import PeriodClose
 from apps.ledger.selectors import list_trial_balance
 from apps.reconciliation.models import Discrepancy
 from tests.browser.axe import assert_accessible
-from tests.browser.test_backoffice import log_in, picture
+from tests.browser.staff import log_in, picture
 from tests.factories.payments import SCOPE, attempt_of, confirmed_intent
 from tests.fake_gateway import FakeGateway, use_gateways
 from tests.reconciliation.statements import GATEWAY, Row, charge_row, csv_of, payout_row, stripe_row

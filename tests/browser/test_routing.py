@@ -10,7 +10,7 @@ from apps.api.models import Merchant
 from apps.backoffice.services import setup_roles
 from apps.gateways.models import RoutingRule
 from tests.browser.axe import assert_accessible
-from tests.browser.test_backoffice import log_in, picture
+from tests.browser.staff import log_in, picture
 from tests.factories.payments import SCOPE, confirmed_intent, stored_method
 from tests.fake_gateway import FakeGateway, use_gateways
 

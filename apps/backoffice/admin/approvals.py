@@ -44,6 +44,7 @@ class _Decision(Dialog):
     subject: Approval
     # Whoever sees the inbox may open these; the service decides by the kind's own permission.
     permission = "backoffice.view_approval"
+    needs_fresh_factor = True
 
     def is_offered(self) -> bool:
         """Return whether this person may decide about this request."""
@@ -85,7 +86,6 @@ class ApproveDialog(_Decision):
     name = "approve"
     label = "Approve…"
     submit = "Approve"
-    needs_fresh_factor = True
     form_class = ApproveForm
 
     def explanation(self) -> str:

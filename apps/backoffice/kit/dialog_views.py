@@ -15,7 +15,14 @@ from django.utils import timezone
 from apps.backoffice.kit.dialogs import CodeField, Dialog, DialogForm, Place
 from apps.backoffice.kit.lists import PAGE_NAMES
 from apps.backoffice.policies import is_factor_fresh
-from apps.backoffice.services.dialogs import Actor, Deed, Outcome, find_outcome, run_dialog
+from apps.backoffice.services.dialogs import (
+    Actor,
+    Deed,
+    Outcome,
+    find_outcome,
+    nonce_for,
+    run_dialog,
+)
 from apps.backoffice.services.sessions import refresh_factor
 from apps.common.addresses import client_address
 from apps.common.errors import DomainError
@@ -98,6 +105,8 @@ class DialogViews:
         form = dialog.form_class(data, subject=dialog.subject)
         form.files = request.FILES
         form.initial.update(dialog.initial())
+        if dialog.subject is not None and data is None:
+            form.initial["nonce"] = nonce_for(self._deed(dialog))
         dialog.prepare(form)
         now = timezone.now()
         if dialog.needs_fresh_factor and not is_factor_fresh(

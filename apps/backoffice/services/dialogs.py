@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any
-from uuid import UUID
+from typing import IO, Any, Final
+from uuid import UUID, uuid5
 
 from django.db import transaction
 
@@ -14,6 +14,8 @@ from apps.common.errors import DomainError
 from apps.common.origin import Origin
 
 MAX_TEXT = 500
+# Only has to be the same everywhere and always.
+_NONCES: Final = UUID("8a4f6c1e-52a0-4f0d-9a7c-0d6b1f3e9c27")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +95,18 @@ def run_dialog(
         outcome = Outcome(message=refusal.message, succeeded=False)
     _keep(claim, actor, deed, outcome, before=before, after=look(), now=now)
     return outcome
+
+
+def nonce_for(deed: Deed) -> UUID:
+    """
+    Return the nonce of a dialog about an object: the same until somebody has sent it.
+
+    So a dialog that stands open in two tabs, or before two people, is done once; whoever sends it
+    second hears what came of the first. Opened afresh afterwards it is a new wish.
+    """
+    done = StaffAction.objects.filter(object_id=deed.object_id, action=deed.action)
+    latest = done.order_by("-id").values_list("id", flat=True).first()
+    return uuid5(_NONCES, f"{deed.action} {deed.object_id} {latest or ''}")
 
 
 def find_outcome(*, nonce: str, actor: Actor, deed: Deed) -> Outcome | None:

@@ -39,6 +39,7 @@ class CancelPayoutDialog(Dialog):
     permission = "payouts.send_payout"
     form_class = ReasonForm
     submit = "Cancel the payout"
+    needs_fresh_factor = True
     is_dangerous = True
     subject: Payout
 

@@ -96,7 +96,19 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// The back button opens a dialog's page anew, often with what was typed still in it. It is the wish
+// that was sent already, so each step of the browser's history keeps the nonce it began with, and
+// the server answers it with what came of it.
+function keepNonce() {
+  const nonce = document.querySelector(".bo-form")?.elements?.nonce;
+  if (nonce) {
+    nonce.value = history.state?.nonce ?? nonce.value;
+    history.replaceState({ ...history.state, nonce: nonce.value }, "");
+  }
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   showLocalTimes(document);
+  keepNonce();
   offerPicks();
 });
