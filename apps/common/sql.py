@@ -1,5 +1,7 @@
 """SQL that several migrations need, and the fast way to load one row."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.db import connection, models
@@ -45,6 +47,24 @@ BEGIN
     END LOOP;
 END $$;
 """  # noqa: S608 - table names of migrations
+
+
+@contextmanager
+def planned_for_values() -> Iterator[None]:
+    """
+    Let PostgreSQL plan each statement for the values that it is given.
+
+    A prepared statement gets one plan for all values after five uses. For the filter of a list that
+    plan reads the table from its end, which is right for a status that most rows have, and takes
+    seconds for one that hardly any has.
+    """
+    connection.ensure_connection()
+    session: Any = connection.connection
+    threshold, session.prepare_threshold = session.prepare_threshold, None
+    try:
+        yield
+    finally:
+        session.prepare_threshold = threshold
 
 
 class RowLoader:

@@ -425,6 +425,7 @@ BACKOFFICE_CHARTS = "config.backoffice.CHARTS"
 # Says whose figures the first page shows, and how old they are.
 BACKOFFICE_VIEW = "apps.reporting.figures.open_view"
 BACKOFFICE_PAGES = "config.backoffice.PAGES"
+BACKOFFICE_MERCHANTS = "apps.api.selectors.list_merchant_ids"
 UNFOLD = {
     "SITE_TITLE": "Payments",
     "SITE_HEADER": "Payments",

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db import connection
+from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.api.services import create_merchant
+from apps.backoffice.kit.lists import PreparedList
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.common.ids import id_at
 from apps.customers.models import Customer
@@ -242,3 +245,41 @@ def test_the_page_of_a_payment_says_what_risk_decided(
     (risk,) = [panel for panel in page.side if panel.title == "Risk"]
     assert dict(risk.rows)["Decision"] == "Allow"
     assert dict(risk.rows)["Rules"] == "none matched"
+
+
+@pytest.mark.django_db
+def test_lists_are_planned_for_the_values_of_their_filters(
+    superuser_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thresholds = []
+    read = PreparedList._read_by_key
+    session: Any = connection.connection
+
+    def spy(self: PreparedList, request: HttpRequest) -> None:
+        thresholds.append(session.prepare_threshold)
+        read(self, request)
+
+    monkeypatch.setattr(PreparedList, "_read_by_key", spy)
+    before = session.prepare_threshold
+
+    superuser_client.get(reverse("admin:payments_paymentintent_changelist"))
+
+    assert thresholds == [None]
+    assert session.prepare_threshold == before == 1
+
+
+@pytest.mark.parametrize(("chosen", "found"), [("1", 0), ("0", 1), ("x", 1)])
+def test_the_mode_is_filtered_by_an_index_that_begins_with_the_merchant(
+    house: House, superuser_client: Client, chosen: str, found: int
+) -> None:
+    # The house's payer is of a merchant without a row of its own.
+    merchant = create_merchant(name="Bob's bikes", now=timezone.now())
+    Customer.objects.update(merchant_id=merchant.id)
+    url = reverse("admin:customers_customer_changelist")
+
+    with CaptureQueriesContext(connection) as statements:
+        shown = superuser_client.get(url, {"livemode__exact": chosen}).context["cl"].result_list
+
+    assert len(shown) == found
+    narrowed = [s["sql"] for s in statements if '"merchant_id" IN' in s["sql"]]
+    assert len(narrowed) == (0 if chosen == "x" else 1)

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from unfold.views import ChangeList
 
+from apps.common.sql import planned_for_values
+
 # The order that keys give, and the names of a page in an address.
 BY_KEY: Final = ("-pk",)
 BEFORE, AFTER = "before", "after"
@@ -80,10 +82,11 @@ class PreparedList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the page's rows, and what belongs to them."""
-        if tuple(self.model_admin.get_ordering(request)) == BY_KEY:
-            self._read_by_key(request)
-        else:
-            self._read_by_number(request)
+        with planned_for_values():
+            if tuple(self.model_admin.get_ordering(request)) == BY_KEY:
+                self._read_by_key(request)
+            else:
+                self._read_by_number(request)
         # The theme shows a total where the two differ, and nobody has counted one here.
         self.full_result_count = self.result_count = len(self.result_list)
         self.model_admin.prepare(self.result_list)

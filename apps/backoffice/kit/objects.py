@@ -21,6 +21,7 @@ from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.dialog_views import DialogViews
 from apps.backoffice.kit.dialogs import Dialog
 from apps.backoffice.kit.exports import ExportDialog
+from apps.backoffice.kit.filters import ModeFilter
 from apps.backoffice.kit.lists import PAGE_NAMES, OpenEndedPaginator, PreparedList
 from apps.backoffice.kit.pages import Page
 from apps.backoffice.kit.views import RemoveViewDialog, SaveViewDialog
@@ -79,6 +80,10 @@ class ObjectAdmin(ModelAdmin, DialogViews):
         """Return the number beside a tab by its query; only what an index counts fast."""
         return {}
 
+    def warning(self, _request: HttpRequest) -> str:
+        """Return what everybody who opens the list must read first; mostly nothing."""
+        return ""
+
     def prepare(self, rows: list[Any]) -> None:
         """Load what the columns need beyond the row, for the whole page at once."""
 
@@ -97,6 +102,15 @@ class ObjectAdmin(ModelAdmin, DialogViews):
         return False
 
     # --- the list -----------------------------------------------------------------------------
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        """Return the filters, that of the mode as one which an index answers."""
+        names = {field.name for field in self.opts.get_fields()}
+        is_indexed = "merchant_id" in names
+        return [
+            ModeFilter if name == "livemode" and is_indexed else name
+            for name in super().get_list_filter(request)
+        ]
 
     def get_changelist(self, _request: HttpRequest, **_options: Any) -> type[PreparedList]:
         """Return the kind of list that calls `prepare`."""
@@ -133,6 +147,7 @@ class ObjectAdmin(ModelAdmin, DialogViews):
                 for view in views_of(user, str(self.opts.label_lower))
             ],
             "dialogs": self.offers(request, None),
+            "warning": self.warning(request),
             **(extra_context or {}),
         }
         response: HttpResponse = super().changelist_view(request, context)

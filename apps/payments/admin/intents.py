@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.api.models import Merchant
+from apps.api.selectors import list_merchant_ids
 from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -201,7 +201,7 @@ def _in(*sources: Any) -> Q:
 def _of_customers(email: str) -> Q:
     # The index begins with merchant and mode: naming all of them makes it usable.
     customers = Customer.objects.filter(
-        merchant_id__in=list(Merchant.objects.values_list("id", flat=True)),
+        merchant_id__in=list_merchant_ids(),
         livemode__in=[True, False],
         email=email,
     )

@@ -5,12 +5,15 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.lookups import IsNull
 
 from apps.common.fsm import StatefulModel, StatusField, transition
 from apps.common.ids import new_id
 from apps.payments.models.intents import PaymentIntent
 from apps.payments.states import AttemptStatus, ErrorClass, Operation
 
+_LAST4 = KeyTextTransform("last4", "method_details")
 _OPEN = [AttemptStatus.STARTED, AttemptStatus.UNKNOWN, AttemptStatus.REQUIRES_ACTION]
 
 
@@ -94,6 +97,14 @@ class PaymentAttempt(StatefulModel):
                 condition=~Q(gateway_reference=""),
             ),
             models.Index(name="attempt_list", fields=["merchant_id", "livemode", "id"]),
+            # What a payer reads out on the phone: the last four digits and the amount.
+            models.Index(
+                _LAST4,
+                "amount",
+                "id",
+                name="attempt_by_card_and_amount",
+                condition=Q(IsNull(_LAST4, rhs=False)),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.lookups import IsNull
 
 from apps.common.fsm import StatusField, transition
 from apps.common.ids import new_id
@@ -15,6 +17,7 @@ from apps.payments.states import RETRYABLE_CLASSES, CaptureMethod, IntentStatus
 
 S = IntentStatus
 _CONFIRMABLE = [S.CREATED, S.REQUIRES_ACTION, S.FAILED]
+_ORDER_ID = KeyTextTransform("order_id", "metadata")
 _WAITING = [S.PROCESSING, S.REQUIRES_ACTION]
 
 
@@ -105,11 +108,34 @@ class PaymentIntent(EventSourced):
                 fields=["customer_id", "id"],
                 condition=~Q(customer_id=""),
             ),
-            # Few among millions, and somebody waits for each of them.
+            # Mostly few among millions: a list of them would read all rows to fill its page.
             models.Index(
-                name="intent_rare_status",
+                name="intent_by_rare_status",
                 fields=["status", "id"],
-                condition=Q(status__in=[S.REQUIRES_CAPTURE, S.CONFLICTED]),
+                condition=Q(
+                    status__in=[
+                        S.CREATED,
+                        S.PROCESSING,
+                        S.REQUIRES_ACTION,
+                        S.REQUIRES_CAPTURE,
+                        S.CONFLICTED,
+                        S.CANCELED,
+                        S.EXPIRED,
+                    ]
+                ),
+            ),
+            # What staff are told on the phone. Who pays without an account leaves an address only,
+            # and most shops keep their order's number in the metadata, under this name.
+            models.Index(
+                name="intent_by_receipt_email",
+                fields=["receipt_email", "id"],
+                condition=~Q(receipt_email=""),
+            ),
+            models.Index(
+                _ORDER_ID,
+                "id",
+                name="intent_by_order_id",
+                condition=Q(IsNull(_ORDER_ID, rhs=False)),
             ),
             models.Index(
                 name="intent_open_by_expiry",
