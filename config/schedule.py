@@ -35,6 +35,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.subscriptions.services.clocks.run_clocks", every=0.5, continuous=True),
     Sweep(run="apps.checkout.services.sessions.settle_due_sessions", every=1.0),
     Sweep(run="apps.backoffice.services.approvals.expire_approvals", every=60.0),
+    Sweep(run="apps.backoffice.services.audit.watch_audit_trail", every=3600.0),
     Sweep(run="apps.backoffice.services.exports.expire_exports", every=300.0, continuous=True),
     Sweep(run="apps.disputes.services.sweeps.sweep_disputes", every=5.0),
     Sweep(run="apps.disputes.services.sweeps.find_missed_disputes", every=600.0),

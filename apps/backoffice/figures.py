@@ -1,4 +1,4 @@
-"""Numbers about approvals for people and for Prometheus."""
+"""Numbers about approvals and the audit trail, for people and for Prometheus."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,6 +9,7 @@ from prometheus_client import Metric
 
 from apps.backoffice.models import Approval, User
 from apps.backoffice.selectors import count_approvals_for
+from apps.backoffice.services.audit import find_latest_check
 from apps.backoffice.states import ApprovalStatus
 from apps.common.metrics import gauge
 
@@ -28,3 +29,14 @@ def measure_approvals(now: datetime) -> Iterable[Metric]:
     """Yield how many requests wait for a second person."""
     waiting = Approval.objects.filter(status=ApprovalStatus.PENDING, expires_at__gt=now).count()
     yield gauge("pay_approvals_pending", "Requests for a second person.", [((), waiting)], ())
+
+
+def measure_audit_trail(_now: datetime) -> Iterable[Metric]:
+    """Yield whether the chain of the audit trail is broken, and when that was last looked at."""
+    check = find_latest_check()
+    if check is None:
+        return
+    broken = [((), float(check.is_broken))]
+    yield gauge("pay_audit_chain_broken", "1: the audit trail was tampered with.", broken, ())
+    checked_at = [((), check.checked_at.timestamp())]
+    yield gauge("pay_audit_checked_timestamp_seconds", "When that was checked.", checked_at, ())

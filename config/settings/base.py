@@ -257,6 +257,7 @@ METRICS_PORT = env.int("METRICS_PORT", default=0)
 # What is asked of the database when Prometheus looks (apps/common/metrics.py).
 METRIC_SOURCES = [
     "apps.backoffice.figures.measure_approvals",
+    "apps.backoffice.figures.measure_audit_trail",
     "apps.disputes.figures.measure_disputes",
     "apps.fraud.services.drift.measure_drift",
     "apps.gateways.figures.measure_circuits",

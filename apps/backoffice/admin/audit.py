@@ -1,5 +1,7 @@
-"""Who did what in the back-office."""
+"""Who did what in the back-office, and whether that is still what was written."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -7,11 +9,45 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.dialogs import Dialog, Outcome
 from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, stacked
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
-from apps.backoffice.models import StaffAction
+from apps.backoffice.models import AuditLink, StaffAction
+from apps.backoffice.services.audit import check_audit_trail, find_latest_check
+from apps.common.origin import Origin
+
+
+class VerifyDialog(Dialog):
+    """Compute the chain of the audit trail anew."""
+
+    name = "verify"
+    label = "Verify chain…"
+    permission = "backoffice.view_staffaction"
+    submit = "Verify"
+
+    def explanation(self) -> str:
+        """Say what is looked at."""
+        return (
+            "The hash of every action covers the one before it. All of them are computed anew: an"
+            " action that was changed, removed or slipped in is found by its id."
+        )
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what the latest look found."""
+        check = find_latest_check()
+        if check is None:
+            return [("Last checked", "never")]
+        found = f"broken at {check.first_bad}" if check.is_broken else "unbroken"
+        return [("Last checked", moment(check.checked_at)), ("Found", found)]
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
+        """Check it, and say what came of it."""
+        check = check_audit_trail(now=now)
+        if check.is_broken:
+            return Outcome(message=f"Broken at {check.first_bad}: {check.detail}.", succeeded=False)
+        return Outcome(message=f"The chain holds: {check.links:,} actions.")
 
 
 @admin.register(StaffAction)
@@ -21,6 +57,14 @@ class StaffActionAdmin(ObjectAdmin):
     search_help_text = "Id of the object, or e-mail of the person"
     list_display = ("what", "done", "who", "address", "why", "when")
     list_filter = ("succeeded", created_filter("act"))
+    list_dialogs = (VerifyDialog,)
+
+    def warning(self, _request: HttpRequest) -> str:
+        """Say that the trail cannot be trusted any more, from which action on."""
+        check = find_latest_check()
+        if check is None or not check.is_broken:
+            return ""
+        return f"The chain is broken: {check.first_bad} {check.detail}."
 
     @admin.display(description="Action")
     def what(self, action: StaffAction) -> SafeString:
@@ -89,8 +133,16 @@ class StaffActionAdmin(ObjectAdmin):
                         ("Request", identifier(obj.request_id)),
                     ],
                 ),
+                _place(obj),
             ),
         )
+
+
+def _place(action: StaffAction) -> Facts:
+    link = AuditLink.objects.filter(action_id=action.pk).first()
+    if link is None:
+        return Facts("Chain", [("Place", "none: it was slipped in")])
+    return Facts("Chain", [("Place", f"{link.number:,}"), ("Hash", bytes(link.hash).hex()[:16])])
 
 
 def in_words(action: str) -> str:

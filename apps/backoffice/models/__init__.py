@@ -1,6 +1,6 @@
 """People, what two of them decide together, and what each of them did."""
 
-from apps.backoffice.models.actions import DialogClaim, StaffAction
+from apps.backoffice.models.actions import AuditCheck, AuditLink, DialogClaim, StaffAction
 from apps.backoffice.models.allowances import Allowance
 from apps.backoffice.models.approvals import Approval
 from apps.backoffice.models.exports import Export
@@ -13,6 +13,8 @@ from apps.backoffice.models.views import SavedView
 __all__ = [
     "Allowance",
     "Approval",
+    "AuditCheck",
+    "AuditLink",
     "DialogClaim",
     "Export",
     "Profile",

@@ -42,6 +42,47 @@ class StaffAction(models.Model):
         return f"{self.action} {self.object_id}"
 
 
+class AuditLink(models.Model):
+    """
+    The place of one action in the chain; PostgreSQL adds it with the action (migration 0010).
+
+    `hash` covers the hash of the link before, the number and the whole action, so that nobody can
+    change, remove or slip in an action without breaking it. Kept apart from the actions: what was
+    removed is still named here.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    action_id = models.CharField(max_length=40, unique=True)
+    previous_hash = models.BinaryField()
+    hash = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.action_id}"
+
+
+class AuditCheck(models.Model):
+    """
+    One look at the whole chain: how many actions it has, and where it breaks.
+
+    `first_bad` is the id of the first action that is not what it was, `detail` says what is wrong;
+    both are empty when the chain holds.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "aud"))
+    checked_at = models.DateTimeField()
+    links = models.BigIntegerField()
+    first_bad = models.CharField(max_length=40, blank=True)
+    detail = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return self.first_bad or "unbroken"
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the audit trail is not what it was."""
+        return bool(self.first_bad)
+
+
 class DialogClaim(models.Model):
     """
     One opened dialog that was sent: its nonce works once.
