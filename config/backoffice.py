@@ -50,6 +50,13 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "",
         ),
         (
+            "Standing orders",
+            "assignment",
+            "admin:disputes_disputepolicy_changelist",
+            "disputes.view_disputepolicy",
+            "",
+        ),
+        (
             "Customers",
             "group",
             "admin:customers_customer_changelist",

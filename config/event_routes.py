@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 HANDLERS: Mapping[str, Sequence[str]] = {
     "charge.dispute.created": ["apps.fraud.handlers.on_dispute_created"],
     "payment_intent.payment_failed": ["apps.fraud.handlers.on_payment_failed"],
+    "radar.early_fraud_warning.created": ["apps.disputes.handlers.on_fraud_warning_created"],
     "refund.created": ["apps.fraud.handlers.on_refund_created"],
     "review.closed": ["apps.payments.handlers.on_review_closed"],
     "customer.updated": ["apps.subscriptions.handlers.on_customer_updated"],

@@ -27,6 +27,7 @@ _BILLING = ("subscriptions.view_subscription", "subscriptions.view_invoice")
 _DUNNING = ("subscriptions.view_dunningpolicy", "subscriptions.view_revenuechange")
 _CLOCKS = ("subscriptions.view_testclock",)
 _DISPUTES = ("disputes.view_dispute",)
+_ORDERS = ("disputes.view_disputepolicy",)
 _LEDGER = ("ledger.view_account", "ledger.view_journalentry", "ledger.view_exchangerate")
 _RECONCILIATION = (
     "reconciliation.view_discrepancy",
@@ -106,6 +107,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_RECONCILIATION,
         *_RECONCILE,
         "disputes.change_dispute",
+        *_ORDERS,
         "payouts.send_payout",
     ),
     "finance_lead": (
@@ -130,6 +132,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "ledger.add_periodclose",
         "disputes.accept_dispute",
         "disputes.change_dispute",
+        *_ORDERS,
+        "disputes.change_disputepolicy",
         "disputes.submit_dispute",
         "payouts.approve_payout",
         "payouts.send_payout",
@@ -171,6 +175,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_APPROVALS,
         *_SELLERS,
         *_DISPUTES,
+        *_ORDERS,
         *_LEDGER,
         *_RECONCILIATION,
         *_KEYS,

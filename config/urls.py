@@ -10,6 +10,7 @@ from apps.customers.api import views as customers
 from apps.disputes.api import disputes, files, usage
 from apps.disputes.api import figures as dispute_figures
 from apps.disputes.api import policy as dispute_policy
+from apps.disputes.api import warnings as fraud_warnings
 from apps.fraud.api import lists as value_lists
 from apps.fraud.api import reviews, rules
 from apps.gateways.api import gateways
@@ -113,6 +114,10 @@ dispute_urls: list[URLPattern | URLResolver] = [
     path("v1/disputes/<str:dispute_id>", disputes.DisputeDetail.as_view()),
     path("v1/disputes/<str:dispute_id>/close", disputes.DisputeClose.as_view()),
     path("v1/dispute_policy", dispute_policy.PolicyDetail.as_view()),
+    path("v1/radar/early_fraud_warnings", fraud_warnings.WarningList.as_view()),
+    path(
+        "v1/radar/early_fraud_warnings/<str:warning_id>", fraud_warnings.WarningDetail.as_view()
+    ),
     path("v1/reports/dispute_outcomes", dispute_figures.Outcomes.as_view()),
     path("v1/reports/dispute_ratios", dispute_figures.Ratios.as_view()),
     path("v1/usage_evidence", usage.UsageList.as_view()),

@@ -1,7 +1,7 @@
 """How disputes look in the API and in events: Stripe's shape, and what is ours beside it."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from apps.disputes.models import (
     Dispute,
     DisputeFunds,
     DisputePolicy,
+    FraudReport,
     SchemeStanding,
     StoredFile,
     UsageEvidence,
@@ -26,10 +27,15 @@ _MOVED = {FundsKind.WITHDRAWN, FundsKind.REINSTATED}
 def render_dispute(
     dispute: Dispute,
     *,
+    buffer: timedelta,
     funds: Iterable[DisputeFunds] = (),
     evidence: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the dispute as `dispute`; events show it without its evidence."""
+    """
+    Return the dispute as `dispute`; events show it without its evidence.
+
+    Our own deadline lies `buffer` before the gateway's.
+    """
     return {
         "id": dispute.id,
         "object": "dispute",
@@ -41,7 +47,7 @@ def render_dispute(
         "customer": dispute.customer_id or None,
         "evidence": evidence or {},
         "evidence_details": {
-            "answer_by": _unix(answer_by(dispute.due_at)),
+            "answer_by": _unix(answer_by(dispute.due_at, buffer=buffer)),
             "due_by": _unix(dispute.due_at),
             "has_evidence": bool(evidence) or dispute.submitted_at is not None,
             "submission_count": dispute.submissions,
@@ -91,6 +97,24 @@ def render_file(file: StoredFile) -> dict[str, Any]:
     }
 
 
+def render_warning(report: FraudReport, charge_id: str, *, is_open: bool) -> dict[str, Any]:
+    """
+    Return a bank's warning as `radar.early_fraud_warning`.
+
+    While it `is_open`, a refund can still spare a dispute.
+    """
+    return {
+        "id": report.id,
+        "object": "radar.early_fraud_warning",
+        "actionable": is_open,
+        "charge": charge_id,
+        "created": int(report.created_at.timestamp()),
+        "fraud_type": report.kind,
+        "livemode": report.livemode,
+        "payment_intent": report.intent_id,
+    }
+
+
 def render_usage(usage: UsageEvidence) -> dict[str, Any]:
     """Return what a customer did as `usage_evidence`."""
     return {
@@ -110,12 +134,12 @@ def render_policy(policy: DisputePolicy) -> dict[str, Any]:
     """Return the merchant's standing orders as `dispute_policy`."""
     return {
         "object": "dispute_policy",
-        "accept_below": {code.lower(): limit for code, limit in policy.accept_below.items()},
+        "accept_below": _render_limits(policy.accept_below),
+        "buffer_hours": policy.buffer_hours,
         "cancellation_terms": policy.cancellation_terms or None,
-        "refund_inquiries_below": {
-            code.lower(): limit for code, limit in policy.refund_inquiries_below.items()
-        },
+        "refund_inquiries_below": _render_limits(policy.refund_inquiries_below),
         "refund_terms": policy.refund_terms or None,
+        "refund_warnings_below": _render_limits(policy.refund_warnings_below),
     }
 
 
@@ -174,6 +198,10 @@ def render_outcome(outcome: Outcome) -> dict[str, Any]:
         "win_rate_is_telling": rate.is_telling,
         "won": outcome.won,
     }
+
+
+def _render_limits(limits: Mapping[str, int]) -> dict[str, int]:
+    return {code.lower(): limit for code, limit in limits.items()}
 
 
 def _render_funds(funds: DisputeFunds) -> dict[str, Any]:

@@ -10,8 +10,11 @@ from apps.gateways.base import DisputeStage as GatewayStage
 
 S = DisputeStatus
 
-# People answer a day before the gateway stops listening: uploads fail, and people fall ill.
-ANSWER_BUFFER = timedelta(hours=24)
+# People answer a day before the gateway stops listening, unless a merchant says otherwise: uploads
+# fail, and people fall ill.
+BUFFER_HOURS = 24
+# With more, a chargeback that is due in a week would be late when it comes in.
+BUFFER_HOURS_MAX = 120
 REMIND_DAYS = (7, 3, 1)
 
 # Open disputes are read again now and then, in case a webhook was lost.
@@ -138,9 +141,9 @@ def is_expired(due_at: datetime | None, *, now: datetime) -> bool:
     return due_at is not None and due_at + EXPIRY_GRACE <= now
 
 
-def answer_by(due_at: datetime | None) -> datetime | None:
+def answer_by(due_at: datetime | None, *, buffer: timedelta) -> datetime | None:
     """Return our own deadline, before the gateway's."""
-    return None if due_at is None else due_at - ANSWER_BUFFER
+    return None if due_at is None else due_at - buffer
 
 
 def booked_part(amount: int, *, captured: int) -> int:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import cast
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils.module_loading import import_string
 
 from apps.common.errors import ResourceMissing
@@ -95,6 +95,11 @@ def find_policy(scope: Scope) -> DisputePolicy | None:
     ).first()
 
 
+def buffer_of(scope: Scope) -> timedelta:
+    """Return how long before the gateway's deadline the merchant's people answer."""
+    return (find_policy(scope) or DisputePolicy()).buffer
+
+
 def find_submission(dispute: Dispute) -> Submission | None:
     """Return what was sent in this round and not refused, None when nothing was."""
     sent = dispute.sent.filter(round=dispute.round, refused_at__isnull=True)
@@ -109,6 +114,20 @@ def get_file(scope: Scope, file_id: str) -> StoredFile:
     """
     (file,) = list_files(scope, {file_id})
     return file
+
+
+def list_warnings(scope: Scope) -> QuerySet[FraudReport]:
+    """Return the banks' warnings, each with `is_open`: nothing was disputed or refunded since."""
+    disputes = Dispute.objects.filter(attempt_id=OuterRef("attempt_id"))
+    return (
+        FraudReport.objects.filter(merchant_id=scope.merchant_id, livemode=scope.livemode)
+        .select_related("attempt__intent")
+        .annotate(
+            is_open=Q(is_actionable=True)
+            & ~Exists(disputes)
+            & Q(attempt__intent__amount_refunded__lt=F("attempt__intent__amount_received"))
+        )
+    )
 
 
 def list_files(scope: Scope, ids: Collection[str]) -> list[StoredFile]:

@@ -17,9 +17,10 @@ from apps.backoffice.services.sessions import open_session
 from apps.common.ids import new_id
 from apps.common.origin import Origin
 from apps.customers.models import Customer
-from apps.disputes.models import Dispute
+from apps.disputes.models import Dispute, DisputePolicy
 from apps.disputes.services.evidence import save_evidence
 from apps.disputes.services.record import record_dispute
+from apps.disputes.services.standing_orders import change_policy
 from apps.fraud.models import Decision, Review, Rule
 from apps.gateways.base import DeclineClass
 from apps.gateways.models import RoutingRule
@@ -67,6 +68,7 @@ class House:
     seller: Seller
     payout: Payout
     dispute: Dispute
+    orders: DisputePolicy
     review: Review
     rule: Rule
     routing_rule: RoutingRule
@@ -128,6 +130,7 @@ def furnish(gateway: FakeGateway) -> House:
         person=person,
         session=open_session(user=person, ip="192.0.2.7", browser="Firefox", now=now),
         dispute=dispute,
+        orders=change_policy(scope=SCOPE, accept_below={"EUR": 500}, origin=TESTER),
         discrepancy=unexplained_line(now),
         review=open_review(paid, now=now),
         rule=draft_rule(SCOPE, "block", "amount > 1", now=now),

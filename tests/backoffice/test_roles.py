@@ -39,15 +39,16 @@ MATRIX: dict[str, tuple[str, str]] = {
     "finance": (
         "account approval customer dispute dunningpolicy event invoice journalentry"
         " paymentintent paymentmethod paymentorder payout refund revenuechange seller subscription"
-        " exchangerate transfer",
+        " disputepolicy exchangerate transfer",
         "assign bulk-assign bulk-refund cancel-payout charge-invoice evidence pay-out refund upload"
         " void-invoice write-off-invoice",
     ),
     "finance_lead": (
         "account approval customer dispute dunningpolicy event invoice journalentry"
         " paymentintent paymentmethod paymentorder payout refund revenuechange seller subscription"
-        " exchangerate transfer",
-        "accept assign bulk-assign bulk-refund cancel cancel-payout cancel-subscription capture"
+        " disputepolicy exchangerate transfer",
+        "accept assign begin-orders bulk-assign bulk-refund cancel cancel-payout"
+        " cancel-subscription capture change-orders"
         " change-plan charge-invoice evidence pause-collection pay-out refund resume"
         " resume-subscription submit-evidence suspend upload void-invoice"
         " write-off-invoice",
@@ -70,7 +71,7 @@ MATRIX: dict[str, tuple[str, str]] = {
         " inboundevent invoice journalentry loggedrequest message paymentintent"
         " paymentmethod paymentorder payout refund revenuechange routingrule"
         " seller transfer exchangerate staffaction"
-        " staffsession subscription testclock user webhookendpoint",
+        " disputepolicy staffsession subscription testclock user webhookendpoint",
         "verify",
     ),
     "developer": (
@@ -127,6 +128,7 @@ def rows(house: House) -> dict[str, Any]:
         "seller": house.seller,
         "payout": house.payout,
         "dispute": house.dispute,
+        "disputepolicy": house.orders,
         "review": house.review,
         "rule": house.rule,
         "routingrule": house.routing_rule,

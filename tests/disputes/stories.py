@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from apps.api.models import Merchant
 from apps.common.ids import id_at
-from apps.common.origin import Origin
+from apps.common.origin import Origin, Scope
 from apps.disputes.handlers import on_gateway_dispute
 from apps.disputes.models import Dispute
 from apps.gateways.base import DisputeResult, EventKind, GatewayEvent, PaymentResult
@@ -13,7 +14,8 @@ from apps.ledger.models import Account
 from apps.ledger.selectors import balance_of
 from apps.outbox.models import Event
 from apps.payments.models import PaymentAttempt, PaymentIntent
-from tests.factories.payments import SCOPE, confirmed_intent
+from apps.payments.services.intents import Confirmation, create_intent
+from tests.factories.payments import SCOPE, TESTER, confirmed_intent
 from tests.fake_gateway import FakeGateway
 
 PERSON = Origin(actor="staff:ana@example.com")
@@ -22,6 +24,18 @@ PERSON = Origin(actor="staff:ana@example.com")
 def paid(gateway: FakeGateway, *, amount: int = 1000) -> tuple[PaymentIntent, PaymentResult]:
     """Return a captured payment, and what its gateway knows of it."""
     intent = confirmed_intent(amount=amount)
+    return intent, list(gateway.payments.values())[-1]
+
+
+def paid_to(merchant: Merchant, gateway: FakeGateway) -> tuple[PaymentIntent, PaymentResult]:
+    """Return a captured payment of a merchant with API keys, and what its gateway knows of it."""
+    intent = create_intent(
+        scope=Scope(merchant.id, livemode=False),
+        fields={"amount": 1000, "currency": "EUR"},
+        confirmation=Confirmation(payment_method="pm_card_visa"),
+        origin=TESTER,
+        now=timezone.now(),
+    )
     return intent, list(gateway.payments.values())[-1]
 
 

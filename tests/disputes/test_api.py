@@ -6,11 +6,9 @@ import pytest
 from django.utils import timezone
 
 from apps.api.models import Merchant
-from apps.common.origin import Origin, Scope
 from apps.disputes.models import Dispute
-from apps.payments.services.intents import Confirmation, create_intent
 from tests.conftest import ApiClient
-from tests.disputes.stories import tell
+from tests.disputes.stories import paid_to, tell
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
@@ -19,16 +17,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def dispute(gateway: FakeGateway, merchant: Merchant) -> Dispute:
     """Return a dispute of the merchant's own payment."""
-    now = timezone.now()
-    create_intent(
-        scope=Scope(merchant.id, livemode=False),
-        fields={"amount": 1000, "currency": "EUR"},
-        confirmation=Confirmation(payment_method="pm_card_visa"),
-        origin=Origin(actor="api:test"),
-        now=now,
-    )
-    (payment,) = gateway.payments.values()
-    return tell(gateway.open_dispute(payment, now=now))
+    _, payment = paid_to(merchant, gateway)
+    return tell(gateway.open_dispute(payment, now=timezone.now()))
 
 
 def show(api: ApiClient, dispute: Dispute) -> Any:

@@ -1,19 +1,24 @@
-"""A merchant's standing orders: small chargebacks given up, small inquiries refunded."""
+"""A merchant's standing orders: small chargebacks given up, inquiries and warnings refunded."""
 
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from apps.api.models import Merchant
+from apps.common.origin import Scope
+from apps.disputes.handlers import on_fraud_warning_created
 from apps.disputes.models import Dispute, DisputePolicy
 from apps.disputes.services.details import assign_dispute
 from apps.disputes.services.standing_orders import POLICY, change_policy
 from apps.disputes.services.sweeps import sweep_disputes
-from apps.gateways.base import DisputeStage
+from apps.disputes.services.warnings import record_fraud_warning
+from apps.gateways.base import DisputeStage, FraudWarning
 from apps.outbox.models import Event
 from apps.payments.models import Refund
 from tests.conftest import ApiClient
-from tests.disputes.stories import PERSON, paid, tell
+from tests.disputes.stories import PERSON, paid, paid_to, tell
 from tests.factories.payments import SCOPE
 from tests.fake_gateway import FakeGateway
 
@@ -88,6 +93,87 @@ def test_an_inquiry_above_the_limit_waits_for_people(gateway: FakeGateway) -> No
     assert not Refund.objects.exists()
 
 
+def warned(gateway: FakeGateway, *, is_actionable: bool = True) -> Event:
+    """Return the event that tells of a bank's warning about a payment of 10.00 EUR."""
+    _, payment = paid(gateway)
+    report = record_fraud_warning(
+        gateway="stripe_main",
+        warning=FraudWarning(
+            reference="issfr_1",
+            kind="made_with_stolen_card",
+            is_actionable=is_actionable,
+            payment_reference=payment.reference,
+        ),
+        origin=PERSON,
+        now=timezone.now(),
+    )
+    return Event.objects.get(object_id=report.id)
+
+
+def test_a_warning_of_fraud_below_the_limit_is_refunded_once(gateway: FakeGateway) -> None:
+    order(refund_warnings_below={"EUR": 1001})
+    event = warned(gateway)
+
+    for _ in range(2):
+        on_fraud_warning_created(event, now=timezone.now())
+
+    refund = Refund.objects.get()
+    assert (refund.amount, refund.status, refund.reason) == (1000, "succeeded", "fraudulent")
+    created = Event.objects.get(object_id=refund.id, type="refund.created")
+    assert created.actor == POLICY.actor
+    assert gateway.count("refund") == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_actionable"),
+    [({}, True), ({"EUR": 1000}, True), ({"USD": 5000}, True), ({"EUR": 5000}, False)],
+    ids=["no order", "at the limit", "another currency", "too late for the bank"],
+)
+def test_a_warning_of_fraud_is_left_alone_otherwise(
+    gateway: FakeGateway, limits: dict[str, int], is_actionable: bool
+) -> None:
+    order(refund_warnings_below=limits)
+
+    on_fraud_warning_created(warned(gateway, is_actionable=is_actionable), now=timezone.now())
+
+    assert not Refund.objects.exists()
+    assert gateway.count("refund") == 0
+
+
+def test_a_payment_that_is_disputed_already_is_not_refunded_for_its_warning(
+    gateway: FakeGateway,
+) -> None:
+    order(refund_warnings_below={"EUR": 5000})
+    event = warned(gateway)
+    tell(gateway.open_dispute(next(iter(gateway.payments.values())), now=timezone.now()))
+
+    on_fraud_warning_created(event, now=timezone.now())
+
+    assert not Refund.objects.exists()
+
+
+def test_people_answer_before_the_deadline_by_what_the_orders_say(
+    gateway: FakeGateway, api: ApiClient, merchant: Merchant
+) -> None:
+    scope = Scope(merchant.id, livemode=False)
+    change_policy(scope=scope, buffer_hours=48, origin=PERSON)
+    _, payment = paid_to(merchant, gateway)
+    dispute = tell(gateway.open_dispute(payment, now=timezone.now()))
+
+    details = api.get(f"/v1/disputes/{dispute.id}").json()["evidence_details"]
+
+    assert details["due_by"] - details["answer_by"] == 48 * 3600
+    (listed,) = api.get("/v1/disputes").json()["data"]
+    assert listed["evidence_details"] == details
+
+
+def test_the_database_refuses_a_buffer_beyond_its_bounds() -> None:
+    policy = order(buffer_hours=120)
+
+    with pytest.raises(IntegrityError, match="dispute_buffer_in_bounds"), transaction.atomic():
+        DisputePolicy.objects.filter(pk=policy.pk).update(buffer_hours=121)
+
+
 def test_every_version_of_the_orders_is_kept_with_who_gave_them() -> None:
     order(accept_below={"EUR": 500})
     policy = order(refund_terms="No refunds after 14 days.")
@@ -103,9 +189,16 @@ def test_orders_are_given_and_read_by_the_api(api: ApiClient) -> None:
     given = api.post(
         "/v1/dispute_policy", {"accept_below": "usd:1500, eur:1200", "refund_terms": "14 days."}
     ).json()
+    more = api.post(
+        "/v1/dispute_policy", {"refund_warnings_below": "eur:2500", "buffer_hours": 36}
+    ).json()
     refused = api.post("/v1/dispute_policy", {"accept_below": "eur:12.00"})
+    late = api.post("/v1/dispute_policy", {"buffer_hours": 121})
 
     assert none["accept_below"] == {}
     assert given["accept_below"] == {"usd": 1500, "eur": 1200}
-    assert api.get("/v1/dispute_policy").json() == given
+    assert (none["refund_warnings_below"], none["buffer_hours"]) == ({}, 24)
+    assert more == {**given, "refund_warnings_below": {"eur": 2500}, "buffer_hours": 36}
+    assert api.get("/v1/dispute_policy").json() == more
+    assert (late.status_code, late.json()["error"]["param"]) == (400, "buffer_hours")
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "accept_below")

@@ -42,6 +42,7 @@ from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.policies import answer_by
 from apps.disputes.ratios import win_rate
 from apps.disputes.selectors import (
+    buffer_of,
     count_open,
     count_outcomes,
     find_case,
@@ -101,8 +102,10 @@ class DisputeAdmin(ObjectAdmin):
         return ("due_at", "pk") if is_queue else ("-pk",)
 
     def prepare(self, rows: list[Any]) -> None:
-        """Count what each draft has of what it needs."""
+        """Count what each draft has of what it needs, and say by when its owner answers."""
+        buffers = {scope: buffer_of(scope) for scope in {row.scope for row in rows}}
         for row in rows:
+            row.shown_deadline = answer_by(row.due_at, buffer=buffers[row.scope])
             case = _case_of(row)
             wanted = checklist(row.reason, case.evidence if case else {})
             required = [each for each in wanted if each.is_required]
@@ -125,9 +128,9 @@ class DisputeAdmin(ObjectAdmin):
         return stacked(words(dispute.reason), network)
 
     @admin.display(description="Answer within")
-    def due(self, dispute: Dispute) -> Text:
+    def due(self, dispute: Any) -> Text:
         """Return what is left until our own deadline."""
-        return due_chip(dispute, answer_by(dispute.due_at), now=timezone.now())
+        return due_chip(dispute, dispute.shown_deadline, now=timezone.now())
 
     @admin.display(description="Evidence")
     def evidence(self, dispute: Any) -> str:
@@ -303,11 +306,12 @@ def _changes(now: Any, before: Any) -> str:
 
 
 def _deadline(dispute: Dispute, case: DisputeCase | None) -> Facts:
+    ours = answer_by(dispute.due_at, buffer=buffer_of(dispute.scope))
     return Facts(
         "Deadline",
         [
-            ("Left", due_chip(dispute, answer_by(dispute.due_at), now=timezone.now())),
-            ("Answer by", moment(answer_by(dispute.due_at))),
+            ("Left", due_chip(dispute, ours, now=timezone.now())),
+            ("Answer by", moment(ours)),
             ("The gateway's deadline", moment(dispute.due_at)),
             ("Submitted", moment(dispute.submitted_at)),
             ("Assigned to", _assignee(case)),

@@ -1,5 +1,8 @@
 """`/v1/disputes`."""
 
+from datetime import timedelta
+from functools import partial
+
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -12,7 +15,7 @@ from apps.common.origin import Scope
 from apps.disputes.api.shapes import DISPUTE
 from apps.disputes.models import Dispute
 from apps.disputes.objects import render_dispute
-from apps.disputes.selectors import find_case, get_dispute
+from apps.disputes.selectors import buffer_of, find_case, get_dispute
 from apps.disputes.services.details import update_metadata
 from apps.disputes.services.endings import accept_dispute
 from apps.disputes.services.evidence import save_evidence, submit_evidence
@@ -79,7 +82,12 @@ class DisputeView(ApiView):
         """Return the dispute with its money and the draft of its evidence."""
         case = find_case(dispute)
         funds = dispute.funds.order_by("id")
-        return render_dispute(dispute, funds=funds, evidence=case.evidence if case else {})
+        return render_dispute(
+            dispute,
+            buffer=buffer_of(self.scope),
+            funds=funds,
+            evidence=case.evidence if case else {},
+        )
 
 
 class DisputeList(DisputeView):
@@ -96,7 +104,8 @@ class DisputeList(DisputeView):
         if "charge" in params:
             rows = rows.filter(attempt_id=f"att{params['charge'].removeprefix('ch')}")
         rows = rows.select_related("case").prefetch_related("funds")
-        return list_page(rows, params, url="/v1/disputes", show=_show_loaded)
+        show = partial(_show_loaded, buffer=buffer_of(self.scope))
+        return list_page(rows, params, url="/v1/disputes", show=show)
 
 
 class DisputeDetail(DisputeView):
@@ -149,11 +158,15 @@ def load_disputes(ids: set[str], scope: Scope) -> dict[str, Json]:
         pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
     )
     rows = rows.select_related("case").prefetch_related("funds")
-    return {row.id: _show_loaded(row) for row in rows}
+    buffer = buffer_of(scope)
+    return {row.id: _show_loaded(row, buffer=buffer) for row in rows}
 
 
-def _show_loaded(dispute: Dispute) -> Json:
+def _show_loaded(dispute: Dispute, *, buffer: timedelta) -> Json:
     case = getattr(dispute, "case", None)
     return render_dispute(
-        dispute, funds=dispute.funds.all(), evidence=case.evidence if case else {}
+        dispute,
+        buffer=buffer,
+        funds=dispute.funds.all(),
+        evidence=case.evidence if case else {},
     )

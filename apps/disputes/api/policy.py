@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 
-from apps.api.fields import TextField
+from apps.api.fields import IntegerField, TextField
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
@@ -10,6 +10,7 @@ from apps.common.money import CURRENCIES
 from apps.disputes.api.shapes import DISPUTE_POLICY
 from apps.disputes.models import DisputePolicy
 from apps.disputes.objects import render_policy
+from apps.disputes.policies import BUFFER_HOURS_MAX
 from apps.disputes.selectors import find_policy
 from apps.disputes.services.standing_orders import change_policy
 
@@ -21,6 +22,8 @@ class ChangePolicy(RequestSchema):
 
     accept_below = TextField(required=False, max_length=2000, allow_blank=True)
     refund_inquiries_below = TextField(required=False, max_length=2000, allow_blank=True)
+    refund_warnings_below = TextField(required=False, max_length=2000, allow_blank=True)
+    buffer_hours = IntegerField(required=False, min_value=0, max_value=BUFFER_HOURS_MAX)
     cancellation_terms = TextField(required=False, max_length=_TERMS_MAX, allow_blank=True)
     refund_terms = TextField(required=False, max_length=_TERMS_MAX, allow_blank=True)
 
@@ -40,6 +43,8 @@ class PolicyDetail(ApiView):
             scope=self.scope,
             accept_below=_limits(params, "accept_below"),
             refund_inquiries_below=_limits(params, "refund_inquiries_below"),
+            refund_warnings_below=_limits(params, "refund_warnings_below"),
+            buffer_hours=params.get("buffer_hours"),
             cancellation_terms=params.get("cancellation_terms"),
             refund_terms=params.get("refund_terms"),
             origin=self.origin,

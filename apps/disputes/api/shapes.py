@@ -83,9 +83,11 @@ DISPUTE_POLICY = Shape(
     "dispute_policy",
     {
         "accept_below": AMOUNTS,
+        "buffer_hours": INTEGER,
         "cancellation_terms": TEXT_OR_NULL,
         "refund_inquiries_below": AMOUNTS,
         "refund_terms": TEXT_OR_NULL,
+        "refund_warnings_below": AMOUNTS,
     },
 )
 DISPUTE_RATIO = Shape(

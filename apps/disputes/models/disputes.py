@@ -303,8 +303,14 @@ class FraudReport(models.Model):
         indexes = [
             models.Index(
                 name="fraud_report_month", fields=["merchant_id", "livemode", "created_at"]
-            )
+            ),
+            models.Index(name="fraud_report_list", fields=["merchant_id", "livemode", "id"]),
+            models.Index(name="fraud_report_intent", fields=["intent_id"]),
         ]
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.merchant_id, self.livemode)

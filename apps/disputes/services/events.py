@@ -4,6 +4,7 @@ from typing import Any
 
 from apps.disputes.models import Dispute
 from apps.disputes.objects import render_dispute
+from apps.disputes.selectors import buffer_of
 from apps.outbox import services as outbox
 
 
@@ -12,4 +13,4 @@ class Moment(outbox.Moment[Dispute]):
 
     def show(self, row: Dispute) -> dict[str, Any]:
         """Return the dispute as the API shows it."""
-        return render_dispute(row, funds=row.funds.order_by("id"))
+        return render_dispute(row, buffer=buffer_of(row.scope), funds=row.funds.order_by("id"))

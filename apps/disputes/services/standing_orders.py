@@ -8,7 +8,7 @@ from django.db import transaction
 
 from apps.common.errors import DomainError
 from apps.common.origin import Origin, Scope
-from apps.disputes.models import Dispute, DisputePolicy
+from apps.disputes.models import Dispute, DisputePolicy, FraudReport
 from apps.disputes.policies import is_below
 from apps.disputes.selectors import find_case, find_policy
 from apps.disputes.services.endings import accept_dispute
@@ -28,6 +28,8 @@ def change_policy(
     scope: Scope,
     accept_below: Mapping[str, int] | None = None,
     refund_inquiries_below: Mapping[str, int] | None = None,
+    refund_warnings_below: Mapping[str, int] | None = None,
+    buffer_hours: int | None = None,
     cancellation_terms: str | None = None,
     refund_terms: str | None = None,
     origin: Origin,
@@ -35,13 +37,14 @@ def change_policy(
     """
     Change what is given; the rest stays. Amounts are minor units by currency.
 
-    Open disputes that nobody works on follow it from their next look on.
+    Open disputes that nobody works on follow it from their next look on; fraud warnings that came
+    before it stay as they are.
     """
     given = {
-        "accept_below": None if accept_below is None else dict(accept_below),
-        "refund_inquiries_below": (
-            None if refund_inquiries_below is None else dict(refund_inquiries_below)
-        ),
+        "accept_below": accept_below,
+        "refund_inquiries_below": refund_inquiries_below,
+        "refund_warnings_below": refund_warnings_below,
+        "buffer_hours": buffer_hours,
         "cancellation_terms": cancellation_terms,
         "refund_terms": refund_terms,
     }
@@ -84,19 +87,46 @@ def _accept(dispute: Dispute, policy: DisputePolicy, *, now: datetime) -> bool:
     return True
 
 
+def answer_warning(*, report_id: str, now: datetime) -> bool:
+    """
+    Refund a small payment that its bank calls a fraud, when the merchant wants that.
+
+    So the payer has no reason left to dispute it. Return whether it was refunded.
+    """
+    report = FraudReport.objects.select_related("attempt").get(pk=report_id)
+    policy, attempt = find_policy(report.scope), report.attempt
+    is_disputed = Dispute.objects.filter(attempt=attempt).exists()
+    if policy is None or is_disputed or not report.is_actionable:
+        return False
+    limits, amount = policy.refund_warnings_below, attempt.amount_captured
+    if not is_below(limits, amount=amount, currency=attempt.currency):
+        return False
+    try:
+        return _give_back(report, reason="fraudulent", now=now)
+    except DomainError as refusal:
+        logger.warning("standing orders for %s: %s", report_id, refusal.message)
+        return False
+
+
 def _refund(dispute: Dispute, policy: DisputePolicy, *, now: datetime) -> bool:
     limits = policy.refund_inquiries_below
-    live = Refund.objects.filter(attempt_id=dispute.attempt_id).exclude(
+    if not is_below(limits, amount=dispute.amount, currency=dispute.currency):
+        return False
+    return _give_back(dispute, reason="requested_by_customer", now=now)
+
+
+def _give_back(about: Dispute | FraudReport, *, reason: str, now: datetime) -> bool:
+    """Refund what is left of the payment, unless a refund of it is under way or done."""
+    live = Refund.objects.filter(attempt_id=about.attempt_id).exclude(
         status__in=[RefundStatus.FAILED, RefundStatus.CANCELED]
     )
-    is_wanted = is_below(limits, amount=dispute.amount, currency=dispute.currency)
-    if not is_wanted or live.exists():
+    if live.exists():
         return False
     refund = request_refund(
-        scope=dispute.scope,
-        intent_id=dispute.intent_id,
+        scope=about.scope,
+        intent_id=about.intent_id,
         amount=None,
-        reason="requested_by_customer",
+        reason=reason,
         origin=POLICY,
         now=now,
     )

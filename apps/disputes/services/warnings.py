@@ -1,13 +1,13 @@
 """Banks' early warnings of fraud."""
 
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
 from apps.common.ids import new_id
 from apps.common.origin import Origin
 from apps.disputes.models import FraudReport
+from apps.disputes.objects import render_warning
 from apps.gateways.base import FraudWarning
 from apps.outbox.services import EventDraft, publish
 from apps.payments.selectors import find_attempt_at_gateway
@@ -46,23 +46,10 @@ def record_fraud_warning(
                 EventDraft.about(
                     report,
                     "radar.early_fraud_warning.created",
-                    _render(report, attempt.charge_id),
+                    render_warning(report, attempt.charge_id, is_open=report.is_actionable),
                     sequence=1,
                     origin=origin,
                     now=now,
                 )
             )
     return report
-
-
-def _render(report: FraudReport, charge_id: str) -> dict[str, Any]:
-    return {
-        "id": report.id,
-        "object": "radar.early_fraud_warning",
-        "actionable": report.is_actionable,
-        "charge": charge_id,
-        "created": int(report.created_at.timestamp()),
-        "fraud_type": report.kind,
-        "livemode": report.livemode,
-        "payment_intent": report.intent_id,
-    }
