@@ -315,8 +315,24 @@ CHARTS: Sequence[Charts] = (
     Charts(read="apps.reporting.figures.health_chart", permission="outbox.view_message"),
 )
 
-# Reports that can be exported: name -> path of `(query: str, *, user: User) -> Sheet`.
-REPORTS: Mapping[str, str] = {}
+# Reports that can be exported: name -> path of `(export: Export) -> Book`.
+REPORTS: Mapping[str, str] = dict.fromkeys(
+    (
+        "billing.dunning.1",
+        "books.month_close.1",
+        "disputes.by_month.1",
+        "ledger.trial_balance.1",
+        "payments.by_day.1",
+        "payments.by_gateway.1",
+        "payments.declines.1",
+        "payments.refunds.1",
+        "reconciliation.exceptions.1",
+        "reconciliation.payouts.1",
+        "settlement.accuracy.1",
+        "settlement.forecast.1",
+    ),
+    "apps.reporting.exports.read_report",
+)
 
 # Prefix of an id -> (name of the page, permission): what a pasted id opens.
 PAGES: Mapping[str, tuple[str, str]] = {

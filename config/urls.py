@@ -265,6 +265,8 @@ people_urls: list[URLPattern | URLResolver] = [
 reporting_urls: list[URLPattern | URLResolver] = [
     path("v1/reports/summary", reporting.Summary.as_view()),
     path("v1/reports/settlement_forecast", reporting.SettlementForecast.as_view()),
+    path("v1/reporting/report_types", reporting.ReportTypeList.as_view()),
+    path("v1/reporting/report_types/<str:name>", reporting.ReportTypeDetail.as_view()),
     path("v1/reporting/report_runs", reporting.ReportRunList.as_view()),
     path("v1/reporting/report_runs/<str:run_id>", reporting.ReportRunDetail.as_view()),
     path("v1/reporting/report_runs/<str:run_id>/contents", reporting.ReportRunContents.as_view()),

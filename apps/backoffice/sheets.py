@@ -1,6 +1,8 @@
 """
 Tables as files: CSV and XLSX, written row by row in bounded memory.
 
+Several tables under one title, and paper, are the business of `books`.
+
 A cell that a spreadsheet would take for a formula is kept as text (OWASP, "CSV Injection").
 """
 
@@ -18,6 +20,7 @@ Cell = str | int | Decimal | datetime | None
 
 # A spreadsheet has no more rows; what is beyond goes to the next sheet of the file.
 XLSX_ROWS_MAX: Final = 1_048_576
+_SHEET_NAME_MAX: Final = 31
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -27,6 +30,7 @@ class Sheet:
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Cell]]
+    title: str = ""
 
 
 def write_csv(sheet: Sheet, path: Path) -> int:
@@ -43,30 +47,33 @@ def write_csv(sheet: Sheet, path: Path) -> int:
 
 def write_xlsx(sheet: Sheet, path: Path, *, rows_max: int = XLSX_ROWS_MAX) -> int:
     """Write a workbook, in which only numbers are no text; return the number of rows."""
-    count = 0
     with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as book:
-        bold = book.add_format({"bold": True})
-        page, line = None, rows_max
-        for row in sheet.rows:
-            if line >= rows_max:
-                page, line = _add_page(book, sheet.columns, bold), 1
-            _write_row(page, line, row)
-            line += 1
-            count += 1
-        if page is None:
-            _add_page(book, sheet.columns, bold)
+        return add_sheet(book, sheet, rows_max=rows_max)
+
+
+def add_sheet(book: xlsxwriter.Workbook, sheet: Sheet, *, rows_max: int = XLSX_ROWS_MAX) -> int:
+    """Add a table to a workbook, as many pages as it takes; return the number of rows."""
+    count = 0
+    bold = book.add_format({"bold": True})
+    page, line = None, rows_max
+    for row in sheet.rows:
+        if line >= rows_max:
+            page, line = _add_page(book, sheet, bold, is_first=page is None), 1
+        _write_row(page, line, row)
+        line += 1
+        count += 1
+    if page is None:
+        _add_page(book, sheet, bold, is_first=True)
     return count
 
 
-WRITERS: Final = {"csv": write_csv, "xlsx": write_xlsx}
-
-
 def _add_page(
-    book: xlsxwriter.Workbook, columns: Sequence[str], bold: object
+    book: xlsxwriter.Workbook, sheet: Sheet, bold: object, *, is_first: bool
 ) -> xlsxwriter.worksheet.Worksheet:
-    page = book.add_worksheet()
+    # A name stands once in a workbook; the pages that follow are named by their number.
+    page = book.add_worksheet(sheet.title[:_SHEET_NAME_MAX] if is_first else None)
     page.freeze_panes(1, 0)
-    for place, title in enumerate(columns):
+    for place, title in enumerate(sheet.columns):
         page.write_string(0, place, title, bold)
     return page
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from apps.backoffice.books import Book
 from apps.backoffice.kit.columns import read_screen
 from apps.backoffice.models import Export
 from apps.backoffice.services.exports import produce_export
-from apps.backoffice.sheets import Sheet
 
 
 def run_export(export: Export, *, now: datetime) -> None:
@@ -16,11 +16,11 @@ def run_export(export: Export, *, now: datetime) -> None:
     produce_export(export, read=_open_source, now=now)
 
 
-def _open_source(export: Export) -> Sheet:
+def _open_source(export: Export) -> Book:
     """Open a report by its name, anything else as a screen."""
-    reports = import_string(settings.BACKOFFICE_REPORTS)
-    report = reports.get(export.source)
+    report = import_string(settings.BACKOFFICE_REPORTS).get(export.source)
     if report is None:
-        return read_screen(export.source, export.query, export.user)
-    sheet: Sheet = import_string(report)(export.query, user=export.user)
-    return sheet
+        sheet = read_screen(export.source, export.query, export.user)
+        return Book(export.title, [sheet], made_at=export.requested_at)
+    book: Book = import_string(report)(export)
+    return book

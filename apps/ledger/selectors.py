@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 
 from django.db import connection
 
@@ -11,6 +12,9 @@ from apps.common.origin import Scope
 from apps.ledger import chart
 from apps.ledger.models import Account
 from apps.ledger.states import Side
+
+# Nothing is booked longer before the day that it counts for.
+BOOKED_EARLY_MAX: Final = timedelta(days=92)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +116,37 @@ def list_trial_balance(*, scope: Scope, as_of: datetime | None = None) -> list[T
         ]
 
 
+def list_trial_balance_through(*, scope: Scope, day: date) -> list[TrialLine]:
+    """
+    Return every account's debits and credits of the entries that count for `day` or before.
+
+    That is what stood booked when the day ended, with what was booked later for its days, and
+    without what was booked before for later ones, as far as that is no more than BOOKED_EARLY_MAX.
+    """
+    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC)
+    standing = list_trial_balance(scope=scope, as_of=end)
+    sums = {(row.code, row.owner, row.currency): (row.debit, row.credit) for row in standing}
+    params: dict[str, str | bool | date] = {
+        "merchant": scope.merchant_id,
+        "livemode": scope.livemode,
+        "day": day,
+        "end": first_id("jrn", end),
+        "early": first_id("jrn", end - BOOKED_EARLY_MAX),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TRIAL_MOVED, params)
+        for *name, debit, credit in cursor.fetchall():
+            code, owner, currency = name
+            before = sums.get((code, owner, currency), (0, 0))
+            sums[code, owner, currency] = (before[0] + int(debit), before[1] + int(credit))
+    return [
+        TrialLine(code=code, owner=owner, currency=currency, debit=debit, credit=credit)
+        for (code, owner, currency), (debit, credit) in sorted(
+            sums.items(), key=lambda row: (row[0][2], row[0][0], row[0][1])
+        )
+    ]
+
+
 def _read_balance(account: Account, sql: str, params: Mapping[str, int | str]) -> AccountBalance:
     sign = 1 if account.normal_side == Side.DEBIT else -1
     with connection.cursor() as cursor:
@@ -168,4 +203,19 @@ SELECT account.code, account.owner, account.currency,
           AND entry_id >= coalesce(snapshot.before_id, '')) tail
  WHERE account.merchant_id = %(merchant)s AND account.livemode = %(livemode)s
  ORDER BY account.currency, account.code, account.owner
+"""
+
+# Entries of the days up to the end that were booked after it count in, and the other way round.
+_TRIAL_MOVED = """
+SELECT account.code, account.owner, account.currency,
+       sum(sign * greatest(posting.amount, 0)), sum(-sign * least(posting.amount, 0))
+  FROM ledger_journalentry entry
+ CROSS JOIN LATERAL (SELECT CASE WHEN entry.id >= %(end)s THEN 1 ELSE -1 END AS sign) side
+  JOIN ledger_posting posting ON posting.entry_id = entry.id AND posting.layer = 'posted'
+  JOIN ledger_account account ON account.id = posting.account_id
+ WHERE entry.merchant_id = %(merchant)s AND entry.livemode = %(livemode)s
+   AND entry.id >= %(early)s
+   AND CASE WHEN entry.id >= %(end)s THEN entry.value_on <= %(day)s
+            ELSE entry.value_on > %(day)s END
+ GROUP BY account.code, account.owner, account.currency
 """

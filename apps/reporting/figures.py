@@ -5,6 +5,7 @@ Each number is one of `selectors`, whose tests count the facts; nothing here rea
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -20,16 +21,17 @@ from apps.disputes.ratios import VAMP_LIMIT
 from apps.ledger import chart
 from apps.payments.states import AttemptStatus
 from apps.reporting.models import HourOfAttempts, HourOfBooks
+from apps.reporting.reports.settlements import draw_forecast
 from apps.reporting.selectors import (
     Interval,
     Money,
     Tries,
     figures_as_of,
-    forecast_of,
-    gateway_accounts,
+    gateways_of,
     summarise_money,
     summarise_tries,
 )
+from apps.reporting.spans import Span
 
 # The sweep runs every minute: older figures are said to be old.
 FIGURES_FRESH: Final = timedelta(minutes=10)
@@ -172,7 +174,7 @@ def approval_chart(view: View) -> Chart:
     until = _next_hour(view.now)
     since = until - timedelta(days=RATE_DAYS)
     bars = []
-    for gateway in _gateways(view.scope, since, until):
+    for gateway in gateways_of(scope=view.scope, since=since, until=until):
         found = summarise_tries(
             scope=view.scope, since=since, until=until, interval=Interval.DAY, gateway=gateway
         )
@@ -216,35 +218,9 @@ def dispute_chart(view: View) -> Chart:
 
 def forecast_chart(view: View) -> Chart:
     """Return what the gateways are expected to pay out in the next days, with its band."""
-    days: dict[str, list[int]] = {}
-    for gateway, currency in gateway_accounts(view.scope):
-        if currency != view.currency:
-            continue
-        for payout in forecast_of(
-            scope=view.scope, gateway=gateway, currency=currency, now=view.now
-        ):
-            sums = days.setdefault(payout.arrives_on.isoformat(), [0, 0, 0])
-            for place, part in enumerate((payout.low, payout.expected, payout.high)):
-                sums[place] += part
-    bars = [
-        Bar(
-            label=day[5:],
-            height=expected,
-            text=f"{money(expected, view.currency)} ({money(low, view.currency)} to"
-            f" {money(high, view.currency)})",
-            low=low,
-            high=high,
-            tone=Tone.GOOD,
-            is_open=True,
-        )
-        for day, (low, expected, high) in sorted(days.items())[:FORECAST_SHOWN]
-    ]
-    return Chart(
-        title="Payouts of the gateways",
-        hint=f"{view.currency}, expected; the thin line is from the 10th to the 90th percentile",
-        columns=("Day", "Expected"),
-        bars=bars,
-    )
+    span = Span(view.scope, view.now, view.now, made_at=view.now, currency=view.currency)
+    chart = draw_forecast(span)
+    return replace(chart, title="Payouts of the gateways", bars=chart.bars[:FORECAST_SHOWN])
 
 
 def health_chart(view: View) -> Chart:
@@ -307,16 +283,6 @@ def _sum_tries(rows: list[Tries]) -> Tries:
         approved=sum(row.approved for row in rows),
         declined=sum(row.declined for row in rows),
     )
-
-
-def _gateways(scope: Scope, since: datetime, until: datetime) -> list[str]:
-    rows = HourOfAttempts.objects.filter(
-        merchant_id=scope.merchant_id,
-        livemode=scope.livemode,
-        hour__gte=since,
-        hour__lt=until,
-    )
-    return sorted(rows.values_list("gateway", flat=True).distinct())
 
 
 def _entries(scope: Scope, kind: str, since: datetime, until: datetime) -> int:

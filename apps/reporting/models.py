@@ -1,11 +1,30 @@
 """Figures by the hour, so that no screen and no report reads millions of rows; and forecasts."""
 
 from functools import partial
+from typing import Final
 
 from django.db import models
 from django.db.models import F, Q
 
 from apps.common.ids import new_id
+
+# The report that is made of a whole month, and frozen with it.
+MONTH_CLOSE: Final = "books.month_close.1"
+# What reports count besides money and attempts.
+COUNTED_EVENTS: Final = (
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "dunning.attempt_scheduled",
+    "dunning.exhausted",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "payment_intent.rerouted",
+    "refund.created",
+    "refund.failed",
+    "review.opened",
+)
 
 
 class HourOfBooks(models.Model):
@@ -120,7 +139,11 @@ class RollUp(models.Model):
 
 
 class ReportRun(models.Model):
-    """A report as it was made once: its file stays as it is, with its digest. Never changed."""
+    """
+    A report as it was made once: its file stays as it is, with its digest. Never changed.
+
+    A month's pack is a draft until the month is closed, and then made once in each format.
+    """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "frr"))
     merchant_id = models.CharField(max_length=40)
@@ -129,6 +152,8 @@ class ReportRun(models.Model):
     since = models.DateTimeField()
     until = models.DateTimeField()
     currency = models.CharField(max_length=3, blank=True)
+    file_format = models.CharField(max_length=4, default="csv")
+    is_draft = models.BooleanField(default=False)
     content = models.BinaryField()
     sha256 = models.CharField(max_length=64)
     rows = models.PositiveIntegerField()
@@ -137,12 +162,23 @@ class ReportRun(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="report_interval", condition=Q(since__lt=F("until")))
+            models.CheckConstraint(name="report_interval", condition=Q(since__lt=F("until"))),
+            models.UniqueConstraint(
+                name="month_pack_frozen_once",
+                fields=["merchant_id", "livemode", "since", "currency", "file_format"],
+                condition=Q(report_type=MONTH_CLOSE, is_draft=False),
+            ),
         ]
         indexes = [models.Index(name="report_run_list", fields=["merchant_id", "livemode", "id"])]
 
     def __str__(self) -> str:
         return f"{self.report_type} {self.id}"
+
+    @property
+    def file_name(self) -> str:
+        """Return the name under which it is saved."""
+        draft = "-draft" if self.is_draft else ""
+        return f"{self.report_type}-{self.since:%Y%m%d}{draft}.{self.file_format}"
 
 
 class Forecast(models.Model):

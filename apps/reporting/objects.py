@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.reporting.models import ReportRun
 from apps.reporting.policies import ExpectedPayout
+from apps.reporting.reports import Report
 from apps.reporting.selectors import Money, Period, Tries
 
 
@@ -34,7 +35,9 @@ def _row(period: Period, money: Money, tries: Tries) -> dict[str, Any]:
         "approval_rate": tries.approval_rate,
         "captured": money.captured,
         "captures": money.captures,
+        "dispute_fees": money.dispute_fees,
         "disputed": money.disputed,
+        "disputes": money.disputes,
         "fees": money.fees,
         "net": money.net,
         "refunded": money.refunded,
@@ -62,6 +65,7 @@ def render_report_run(run: ReportRun) -> dict[str, Any]:
         "id": run.id,
         "object": "reporting.report_run",
         "created": created,
+        "draft": run.is_draft,
         "error": None,
         "livemode": run.livemode,
         "parameters": {
@@ -74,13 +78,32 @@ def render_report_run(run: ReportRun) -> dict[str, Any]:
             "id": run.id,
             "object": "file",
             "created": created,
-            "filename": f"{run.report_type}.csv",
+            "filename": run.file_name,
             "purpose": "finance_report_run",
             "rows": run.rows,
             "sha256": run.sha256,
-            "type": "csv",
+            "type": run.file_format,
             "url": f"/v1/reporting/report_runs/{run.id}/contents",
         },
         "status": "succeeded",
         "succeeded_at": created,
+    }
+
+
+def render_report_type(
+    report: Report, *, livemode: bool, first: datetime, last: datetime
+) -> dict[str, Any]:
+    """Return a report as Stripe's `reporting.report_type`, with the files that it is made as."""
+    return {
+        "id": report.name,
+        "object": "reporting.report_type",
+        "data_available_end": int(last.timestamp()),
+        "data_available_start": int(first.timestamp()),
+        "default_columns": None,
+        "description": report.about,
+        "formats": list(report.formats),
+        "livemode": livemode,
+        "name": report.title,
+        "updated": int(last.timestamp()),
+        "version": report.version,
     }

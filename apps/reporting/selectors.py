@@ -1,7 +1,7 @@
 """Reads of the figures. Every number here has one definition, and a test that counts the facts."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import F, Model, QuerySet, Sum
 from django.db.models.functions import Trunc
 
 from apps.common.origin import Scope
@@ -18,7 +18,14 @@ from apps.payments.states import AttemptStatus, ErrorClass
 from apps.reconciliation.models import Settlement
 from apps.reconciliation.states import SettlementStatus
 from apps.reporting.calendars import calendar_of
-from apps.reporting.models import Forecast, HourOfAttempts, HourOfBooks, HourOfEvents, RollUp
+from apps.reporting.models import (
+    COUNTED_EVENTS,
+    Forecast,
+    HourOfAttempts,
+    HourOfBooks,
+    HourOfEvents,
+    RollUp,
+)
 from apps.reporting.policies import (
     FORECAST_DAYS,
     WEEKS_BACK,
@@ -29,6 +36,8 @@ from apps.reporting.policies import (
 
 # How far back the error of the forecasts is told.
 ERROR_DAYS: Final = 60
+# A forecast is compared as it was so long before: a day later most of it is booked.
+COMPARED_AHEAD: Final = timedelta(days=3)
 # The entries by which the money at a gateway grows or shrinks before it pays out. What people book
 # by hand or take back is not among them: it may be about a payout.
 EARNING_KINDS: Final = (
@@ -44,6 +53,7 @@ _HISTORY: Final = timedelta(weeks=WEEKS_BACK + 1, days=FORECAST_DAYS)
 
 
 M = TypeVar("M", HourOfBooks, HourOfAttempts, HourOfEvents)
+R = TypeVar("R", bound=Model)
 
 
 class Interval(StrEnum):
@@ -60,8 +70,8 @@ class Money:
     One period's money in one currency, in minor units.
 
     `captured` is what payers paid, whoever it belongs to; `refunded` and `disputed` what they got
-    back, without fees; `fees` what gateways took, those of disputes included; `net` is by how much
-    the money at the gateways grew.
+    back, without fees; `fees` what gateways took, `dispute_fees` included; `net` is by how much the
+    money at the gateways grew.
     """
 
     captured: int = 0
@@ -69,6 +79,8 @@ class Money:
     refunded: int = 0
     refunds: int = 0
     disputed: int = 0
+    disputes: int = 0
+    dispute_fees: int = 0
     fees: int = 0
     net: int = 0
 
@@ -113,29 +125,31 @@ def summarise_money(
 
 
 def _add(money: Money, kind: str, account: str, amount: int, entries: int) -> None:
-    at_gateway = account == chart.GATEWAY_CLEARING
-    if account in _FEE_ACCOUNTS:
+    if account == chart.GATEWAY_CLEARING:
+        _add_at_gateway(money, kind, amount, entries)
+    elif account in _FEE_ACCOUNTS:
         money.fees += amount
-    if at_gateway or account in _FEE_ACCOUNTS:
-        # What moved at the gateway and the fee that went with it: both together are the payer's.
-        _add_gross(money, kind, amount)
-    if not at_gateway:
+        money.dispute_fees += amount if account == chart.DISPUTE_FEES else 0
+    else:
         return
-    if kind in EARNING_KINDS:
-        money.net += amount
-    if kind == "captured":
-        money.captures += entries
-    elif kind in _REFUND_KINDS:
-        money.refunds += entries if kind == "refunded" else -entries
-
-
-def _add_gross(money: Money, kind: str, amount: int) -> None:
+    # What moved at the gateway and the fee that went with it: both together are the payer's.
     if kind == "captured":
         money.captured += amount
     elif kind in _REFUND_KINDS:
         money.refunded -= amount
     elif kind in _DISPUTE_KINDS:
         money.disputed -= amount
+
+
+def _add_at_gateway(money: Money, kind: str, amount: int, entries: int) -> None:
+    if kind in EARNING_KINDS:
+        money.net += amount
+    if kind == "captured":
+        money.captures += entries
+    elif kind in _REFUND_KINDS:
+        money.refunds += entries if kind == "refunded" else -entries
+    elif kind == "dispute_withdrawn":
+        money.disputes += entries
 
 
 def summarise_tries(
@@ -160,17 +174,31 @@ def summarise_tries(
     return dict(periods)
 
 
-def count_declines(*, scope: Scope, since: datetime, until: datetime) -> dict[str, int]:
-    """Return the failed attempts of the hours between the two, by class of error."""
+def gateways_of(*, scope: Scope, since: datetime, until: datetime) -> list[str]:
+    """Return the gateways that had attempts in the hours between the two."""
     rows = _between(HourOfAttempts.objects.all(), scope, since, until)
-    failed = rows.filter(status=AttemptStatus.FAILED).values_list("error_class")
-    return dict(failed.annotate(Sum("attempts")).order_by("error_class"))
+    return sorted(rows.values_list("gateway", flat=True).distinct())
 
 
-def count_events(*, scope: Scope, since: datetime, until: datetime) -> dict[str, int]:
-    """Return how often each counted event happened in the hours between the two."""
-    rows = _between(HourOfEvents.objects.all(), scope, since, until)
-    return dict(rows.values_list("type").annotate(Sum("events")).order_by("type"))
+def count_declines(*, scope: Scope, since: datetime, until: datetime) -> dict[tuple[str, str], int]:
+    """Return the failed attempts of the hours between the two, by gateway and class of error."""
+    rows = _between(HourOfAttempts.objects.all(), scope, since, until)
+    failed = rows.filter(status=AttemptStatus.FAILED).values_list("gateway", "error_class")
+    counted = failed.annotate(Sum("attempts")).order_by("gateway", "error_class")
+    return {(gateway, error_class): count for gateway, error_class, count in counted}
+
+
+def count_events(
+    *, scope: Scope, since: datetime, until: datetime, types: Collection[str] = COUNTED_EVENTS
+) -> dict[datetime, dict[str, int]]:
+    """Return how often each counted event happened on each day between the two."""
+    rows = _hours(HourOfEvents.objects.filter(type__in=types), scope, since, until, Interval.DAY)
+    days: defaultdict[datetime, dict[str, int]] = defaultdict(dict)
+    for day, type_, count in (
+        rows.values_list("period", "type").annotate(Sum("events")).order_by("period", "type")
+    ):
+        days[day][type_] = count
+    return dict(days)
 
 
 def figures_as_of() -> datetime | None:
@@ -223,24 +251,55 @@ def forecast_errors(*, scope: Scope, now: datetime) -> dict[int, int]:
     In hundredths of a per cent of what arrived (MAPE); days ahead without a payout are left out.
     """
     since = now.astimezone(UTC).date() - timedelta(days=ERROR_DAYS)
-    account = {"merchant_id": scope.merchant_id, "livemode": scope.livemode}
-    # What failed after all had arrived nowhere.
-    paid = Settlement.objects.filter(**account, paid_on__gte=since).exclude(
-        status=SettlementStatus.FAILED
-    )
-    arrived: dict[tuple[str, str, date], int] = {
-        (gateway, currency, day): amount
-        for gateway, currency, day, amount in paid.values_list("gateway", "currency", "paid_on")
-        .annotate(Sum("amount"))
-        .order_by()
-    }
+    arrived = _arrived(scope, since)
     pairs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    for row in Forecast.objects.filter(**account, arrives_on__gte=since):
+    for row in _of(Forecast.objects.all(), scope).filter(arrives_on__gte=since):
         amount = arrived.get((row.gateway, row.currency, row.arrives_on))
         if amount is not None:
             pairs[(row.arrives_on - row.made_on).days].append((row.expected, amount))
     errors = {ahead: mean_error_percent(pairs[ahead]) for ahead in sorted(pairs)}
     return {ahead: error for ahead, error in errors.items() if error is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A forecast beside what arrived on its day; None as long as nothing did."""
+
+    forecast: Forecast
+    arrived: int | None
+
+    @property
+    def is_held(self) -> bool | None:
+        """Return whether the band held what arrived."""
+        if self.arrived is None:
+            return None
+        return self.forecast.low <= self.arrived <= self.forecast.high
+
+
+def compare_forecasts(*, scope: Scope, first: date, last: date) -> list[Comparison]:
+    """Return what was forecast COMPARED_AHEAD days before each payout of the days, and arrived."""
+    early = F("arrives_on") - COMPARED_AHEAD
+    rows = _of(Forecast.objects.all(), scope).filter(
+        arrives_on__range=(first, last), made_on__lte=early
+    )
+    account = ("gateway", "currency", "arrives_on")
+    latest = rows.order_by(*account, "-made_on").distinct(*account)
+    arrived = _arrived(scope, first)
+    return [
+        Comparison(row, arrived.get((row.gateway, row.currency, row.arrives_on))) for row in latest
+    ]
+
+
+def _arrived(scope: Scope, since: date) -> dict[tuple[str, str, date], int]:
+    """Return what gateways paid on each day; what failed after all had arrived nowhere."""
+    paid = _of(Settlement.objects.all(), scope).filter(paid_on__gte=since)
+    rows = paid.exclude(status=SettlementStatus.FAILED).values_list(
+        "gateway", "currency", "paid_on"
+    )
+    return {
+        (gateway, currency, day): amount
+        for gateway, currency, day, amount in rows.annotate(Sum("amount")).order_by()
+    }
 
 
 def _zone(gateway: str) -> ZoneInfo:
@@ -249,9 +308,11 @@ def _zone(gateway: str) -> ZoneInfo:
 
 
 def _between(rows: QuerySet[M], scope: Scope, since: datetime, until: datetime) -> QuerySet[M]:
-    return rows.filter(
-        merchant_id=scope.merchant_id, livemode=scope.livemode, hour__gte=since, hour__lt=until
-    )
+    return _of(rows, scope).filter(hour__gte=since, hour__lt=until)
+
+
+def _of(rows: QuerySet[R], scope: Scope) -> QuerySet[R]:
+    return rows.filter(merchant_id=scope.merchant_id, livemode=scope.livemode)
 
 
 def _hours(

@@ -17,6 +17,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.backoffice.books import Book
 from apps.backoffice.kit.columns import plain
 from apps.backoffice.kit.display import moment, stacked
 from apps.backoffice.models import Export, StaffAction, User
@@ -62,6 +63,10 @@ def ask(client: Client, screen: str, query: str = "", file_format: str = "csv") 
     assert answer.status_code == 302, answer.content
     make_all()
     return Export.objects.latest("id")
+
+
+def one_sheet(*rows: list[str]) -> Book:
+    return Book("A", [Sheet(["A"], rows)])
 
 
 def make_all() -> None:
@@ -270,9 +275,9 @@ def test_a_file_that_another_worker_took_over_is_not_finished_twice(house: House
     Export.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
     (fast,) = claim_exports(1)
 
-    produce_export(slow, read=lambda _: Sheet(["A"], [["late"]]), now=timezone.now())
+    produce_export(slow, read=lambda _: one_sheet(["late"]), now=timezone.now())
     assert Export.objects.get().status == ExportStatus.WAITING
-    produce_export(fast, read=lambda _: Sheet(["A"], [["1"], ["2"]]), now=timezone.now())
+    produce_export(fast, read=lambda _: one_sheet(["1"], ["2"]), now=timezone.now())
 
     assert Export.objects.get().rows == 2
 

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,15 @@ from django.utils import timezone
 
 from apps.api.models import Merchant
 from apps.api.services import create_api_key, create_merchant
+from apps.backoffice.books import MEDIA_TYPES
+from apps.common.origin import Scope
+from apps.ledger.services import close_period
 from apps.reporting.models import HourOfBooks, ReportRun
 from apps.reporting.objects import render_report_run
+from apps.reporting.reports import REPORTS
 from apps.reporting.services import roll_up
 from tests.conftest import ApiClient
+from tests.factories.payments import TESTER
 from tests.fake_gateway import FakeGateway, decline
 
 # What the gateway of the test keeps of each payment.
@@ -56,7 +61,8 @@ def test_the_summary_tells_each_currency_apart(api: Any, gateway: FakeGateway) -
         "period_start": int(start.timestamp()),
         "currency": "eur",
         "attempts": 2, "approved": 1, "declined": 1, "approval_rate": 5_000,
-        "captured": 10_000, "captures": 1, "disputed": 0, "fees": FEE,
+        "captured": 10_000, "captures": 1, "disputed": 0, "disputes": 0, "dispute_fees": 0,
+        "fees": FEE,
         "net": 10_000 - FEE, "refunded": 0, "refunds": 0,
     }  # fmt: skip
     assert (yen["currency"], yen["captured"]) == ("jpy", 300)
@@ -158,12 +164,79 @@ def test_a_report_of_others_is_not_found(api: Any, other_api: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("file_format", "media_type", "begins"),
+    [
+        ("csv", "text/csv; charset=utf-8", b"\xef\xbb\xbf"),
+        ("pdf", "application/pdf", b"%PDF-"),
+        ("xlsx", MEDIA_TYPES["xlsx"], b"PK"),
+    ],
+)
+def test_a_report_is_had_as_text_paper_and_spreadsheet(
+    api: Any, file_format: str, media_type: str, begins: bytes
+) -> None:
+    span = {"interval_start": 0, "interval_end": 3_600}
+
+    run = api.post(
+        "/v1/reporting/report_runs",
+        {"report_type": "payments.by_day.1", "parameters": span, "format": file_format},
+    ).json()
+    file = api.get(run["result"]["url"])
+
+    assert (run["result"]["type"], run["draft"]) == (file_format, False)
+    assert file.headers["Content-Type"] == media_type
+    assert file.headers["Content-Disposition"].endswith(f'.{file_format}"')
+    assert file.content.startswith(begins)
+    assert hashlib.sha256(file.content).hexdigest() == run["result"]["sha256"]
+
+
+def test_a_month_s_pack_is_a_draft_until_the_month_is_closed(api: Any, merchant: Merchant) -> None:
+    month = {
+        "interval_start": int(datetime(2026, 9, 1, tzinfo=UTC).timestamp()),
+        "interval_end": int(datetime(2026, 10, 1, tzinfo=UTC).timestamp()),
+    }
+
+    def pack() -> Any:
+        return api.post(
+            "/v1/reporting/report_runs",
+            {"report_type": "books.month_close.1", "parameters": month, "format": "pdf"},
+        ).json()
+
+    draft = pack()
+    close_period(
+        scope=Scope(merchant.id, livemode=False), through=date(2026, 9, 30), origin=TESTER,
+        now=timezone.now(),
+    )  # fmt: skip
+    final, again = pack(), pack()
+
+    assert (draft["draft"], final["draft"]) == (True, False)
+    assert final["id"] == again["id"] != draft["id"]
+    assert final["result"]["sha256"] == again["result"]["sha256"]
+
+
+def test_report_types_say_what_there_is(api: Any, merchant: Merchant) -> None:
+    every = api.get("/v1/reporting/report_types").json()
+    one = api.get("/v1/reporting/report_types/books.month_close.1").json()
+
+    assert [row["id"] for row in every["data"]] == list(REPORTS)
+    assert one in every["data"]
+    assert (one["object"], one["name"], one["version"], one["formats"]) == (
+        "reporting.report_type", "Month close", 1, ["zip", "xlsx", "pdf"],
+    )  # fmt: skip
+    assert one["data_available_start"] == int(merchant.created_at.timestamp())
+    assert api.get("/v1/reporting/report_types/everything.1").status_code == 404
+
+
+@pytest.mark.parametrize(
     "wish",
     [
         {"report_type": "payments.by_day.1"},
         {"report_type": "everything", "parameters": {"interval_start": 0, "interval_end": 1}},
         {"report_type": "payments.by_day.1",
          "parameters": {"interval_start": 2, "interval_end": 1}},
+        {"report_type": "payments.by_day.1", "format": "zip",
+         "parameters": {"interval_start": 0, "interval_end": 3_600}},
+        {"report_type": "books.month_close.1",
+         "parameters": {"interval_start": 0, "interval_end": 3_600}},
     ],
 )  # fmt: skip
 def test_a_report_that_cannot_be_made_leaves_nothing(api: Any, wish: dict[str, Any]) -> None:

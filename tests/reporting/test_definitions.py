@@ -5,26 +5,18 @@ The queries say what a figure means in the tables of those who made the facts, a
 the hours that reports read.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
-from django.conf import settings
-from django.db import connection, transaction
-from django.utils.module_loading import import_string
+from django.db import connection
 
 from apps.backoffice.kit.dashboard import View
 from apps.backoffice.kit.display import money
-from apps.common.demo import Demo
-from apps.ledger import recipes
-from apps.ledger.recipes import Fact
-from apps.ledger.services import post_entry
-from apps.outbox.services import EventDraft, publish
-from apps.payments.models import PaymentAttempt
 from apps.reporting import figures
+from apps.reporting.models import COUNTED_EVENTS
 from apps.reporting.selectors import (
     Interval,
     count_declines,
@@ -32,16 +24,8 @@ from apps.reporting.selectors import (
     summarise_money,
     summarise_tries,
 )
-from apps.reporting.services import roll_up, roll_up_hours
-from apps.reporting.services.roll_ups import COUNTED_EVENTS
-from tests.factories.payments import SCOPE, TESTER
-
-NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
-DAYS = 60
-SINCE = NOW.replace(hour=0, minute=0) - timedelta(days=DAYS + 1)
-UNTIL = NOW.replace(minute=0) + timedelta(hours=1)
-MIDNIGHT = NOW.replace(hour=0, minute=0)
-GATEWAY = "stripe_main"
+from tests.factories.payments import SCOPE
+from tests.reporting.history import GATEWAY, MIDNIGHT, NOW, SINCE, UNTIL
 
 BOOKS = """
 SELECT date_trunc('{interval}', entry.booked_at, 'UTC'), posting.currency, {what}
@@ -69,6 +53,8 @@ MONEY = {
         "account.code = 'dispute_withheld' AND entry.kind IN"
         " ('dispute_withdrawn', 'dispute_reinstated')",
     ),
+    "disputes": ("count(DISTINCT entry.id)", f"{AT_GATEWAY} AND entry.kind = 'dispute_withdrawn'"),
+    "dispute_fees": ("sum(posting.amount)", "account.code = 'dispute_fees'"),
     "fees": ("sum(posting.amount)", "account.code IN ('gateway_fees', 'dispute_fees')"),
     "net": ("sum(posting.amount)", f"{AT_GATEWAY} AND entry.kind NOT IN {NOT_EARNED}"),
 }
@@ -81,79 +67,6 @@ SELECT date_trunc('{interval}', created_at, 'UTC'), currency, count(*)
 APPROVED = "status IN ('authorized', 'captured', 'voided')"
 DECLINED = "status = 'failed' AND error_class <> 'not_sent'"
 TRIES = {"attempts": "true", "approved": APPROVED, "declined": DECLINED}
-
-
-@pytest.fixture(scope="module")
-def facts(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Seed 60 days, count them, let facts come late, and count once more."""
-    clock = time_machine.travel(NOW, tick=False)
-    with clock, django_db_blocker.unblock(), transaction.atomic():
-        demo = Demo(scope=SCOPE, days=DAYS, payments=400, seed=7, now=NOW)
-        for path in settings.DEMO_PARTS:
-            if "webhooks" not in path:
-                import_string(path)(demo)
-        undecided = _forget_an_outcome(NOW - timedelta(days=9))
-        roll_up_hours(since=SINCE, until=NOW)
-        _come_late(undecided)
-        roll_up(now=NOW + timedelta(minutes=1))
-        yield
-        transaction.set_rollback(True)
-
-
-def _forget_an_outcome(before: datetime) -> PaymentAttempt:
-    attempt = PaymentAttempt.objects.filter(status="captured", created_at__lt=before).latest("id")
-    PaymentAttempt.objects.filter(pk=attempt.pk).update(status="unknown", kept=False)
-    return attempt
-
-
-def _come_late(undecided: PaymentAttempt) -> None:
-    """Book, decide and publish what the figures have not seen yet."""
-    PaymentAttempt.objects.filter(pk=undecided.pk).update(
-        status="failed", error_class="terminal", decline_code="stolen_card"
-    )
-    two_days_ago = NOW - timedelta(days=2)
-    recent = PaymentAttempt.objects.filter(status="captured", created_at__gte=two_days_ago)
-    PaymentAttempt.objects.filter(pk=recent.earliest("id").pk).update(
-        status="failed", error_class="not_sent", kept=False
-    )
-
-    def fact(number: int, amount: int, at: datetime = two_days_ago) -> Fact:
-        return Fact(
-            scope=SCOPE, id=f"late_{number}", amount=amount, currency="EUR", at=at, gateway=GATEWAY
-        )
-
-    for draft in (
-        recipes.dispute_withdrawn(fact(1, 4_900), fee=1_500),
-        recipes.dispute_withdrawn(fact(2, 700, NOW), fee=1_500),
-        recipes.dispute_reinstated(fact(1, 4_900, NOW), fee_returned=1_500),
-        recipes.refunded(fact(3, 800)),
-        recipes.refund_reversed(fact(3, 800, NOW)),
-        recipes.fee_charged(fact(4, 30)),
-        recipes.captured_in_conflict(fact(5, 90)),
-        recipes.settled(fact(6, 5_000)),
-        recipes.corrected(
-            fact(7, 25),
-            debit=("gateway_clearing", GATEWAY),
-            credit=("suspense", ""),
-            source_type="reconciliation_exception",
-        ),
-    ):
-        post_entry(draft)
-    publish(
-        *(
-            EventDraft(
-                merchant_id=SCOPE.merchant_id,
-                livemode=False,
-                type=name,
-                object_id=f"late_{name}",
-                sequence=1,
-                object={},
-                actor=TESTER.actor,
-                created_at=NOW,
-            )
-            for name in COUNTED_EVENTS
-        )
-    )
 
 
 def ask(sql: str, *params: Any) -> list[Any]:
@@ -221,26 +134,30 @@ def test_the_approval_rate_equals_its_query(facts: None) -> None:
 
 def test_each_class_of_decline_equals_its_query(facts: None) -> None:
     defined = ask(
-        "SELECT error_class, count(*) FROM payments_paymentattempt WHERE merchant_id = 'mer_test'"
-        " AND status = 'failed' GROUP BY 1"
+        "SELECT gateway, error_class, count(*) FROM payments_paymentattempt"
+        " WHERE merchant_id = 'mer_test' AND status = 'failed' GROUP BY 1, 2"
     )
 
     shown = count_declines(scope=SCOPE, since=SINCE, until=UNTIL)
 
-    assert shown == dict(defined)
-    assert {"not_sent", "terminal"} <= set(shown)
+    assert shown == {(gateway, reason): count for gateway, reason, count in defined}
+    assert {"not_sent", "terminal"} <= {reason for _, reason in shown}
 
 
 @pytest.mark.parametrize("type_", COUNTED_EVENTS)
 def test_each_counted_event_equals_its_query(facts: None, type_: str) -> None:
-    ((defined,),) = ask(
-        "SELECT count(*) FROM outbox_event WHERE merchant_id = 'mer_test' AND NOT livemode"
-        " AND created_at >= %s AND type = %s",
+    defined = ask(
+        "SELECT date_trunc('day', created_at, 'UTC'), count(*) FROM outbox_event"
+        " WHERE merchant_id = 'mer_test' AND NOT livemode AND created_at >= %s AND type = %s"
+        " GROUP BY 1 ORDER BY 1",
         SINCE,
         type_,
     )
 
-    assert count_events(scope=SCOPE, since=SINCE, until=UNTIL)[type_] == defined > 0
+    shown = count_events(scope=SCOPE, since=SINCE, until=UNTIL, types=(type_,))
+
+    assert [(day, events[type_]) for day, events in shown.items()] == defined
+    assert defined
 
 
 @dataclass(frozen=True)

@@ -20,3 +20,14 @@ def test_node_sdk_pays_refunds_pages_and_reads_errors(
         "customers": 6,
         "reused": "StripeIdempotencyError",
     }
+
+
+def test_node_sdk_chooses_and_runs_a_report(node: str, web: RunningWeb, secret_key: str) -> None:
+    assert run_node(node, "report.mjs", web, secret_key) == {
+        "isOffered": True,
+        "name": "Payments by day",
+        "status": "succeeded",
+        "type": "csv",
+        "isSame": True,
+        "listed": 1,
+    }

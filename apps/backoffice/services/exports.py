@@ -14,9 +14,9 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from apps.backoffice.books import Book, write_book
 from apps.backoffice.errors import ExportGone, ExportNotYours
 from apps.backoffice.models import Export, User
-from apps.backoffice.sheets import WRITERS, Sheet
 from apps.backoffice.states import ExportStatus
 from apps.common.transactions import assert_no_transaction
 
@@ -40,7 +40,8 @@ def request_export(
     Ask for a file of what a screen or a report shows; `run_export` makes it.
 
     `source` is a screen's label (`payments.refund`) or a name of `BACKOFFICE_REPORTS`; `query` is
-    its filter; it is read with the rights that `user` has then. `file_format` is `csv` or `xlsx`.
+    its filter; it is read with the rights that `user` has then. `file_format` is one of FORMATS in
+    `books`.
     """
     return Export.objects.create(
         user=user,
@@ -79,7 +80,7 @@ def claim_exports(limit: int) -> list[Export]:
     return list(Export.objects.filter(pk__in=ids).select_related("user").order_by("id"))
 
 
-def produce_export(export: Export, *, read: Callable[[Export], Sheet], now: datetime) -> None:
+def produce_export(export: Export, *, read: Callable[[Export], Book], now: datetime) -> None:
     """
     Make a claimed file. `read` opens what it shows; its rows are read within one transaction.
 
@@ -91,7 +92,7 @@ def produce_export(export: Export, *, read: Callable[[Export], Sheet], now: date
         try:
             # One snapshot, read through a cursor of the server's: rows come and go meanwhile.
             with transaction.atomic():
-                rows = WRITERS[export.format](read(export), path)
+                rows = write_book(read(export), path, file_format=export.format)
         except Exception as error:
             logger.exception("export %s failed", export.id)
             reason = f"{type(error).__name__}: {error}"

@@ -28,6 +28,7 @@ REPORT_RUN = Shape(
     {
         "id": TEXT,
         "created": TIME,
+        "draft": MappingProxyType({"type": "boolean"}),
         "error": MappingProxyType({"type": ["string", "null"]}),
         "livemode": MappingProxyType({"type": "boolean"}),
         "parameters": MappingProxyType({"type": "object", "additionalProperties": True}),
@@ -35,5 +36,21 @@ REPORT_RUN = Shape(
         "result": MappingProxyType({"type": "object", "additionalProperties": True}),
         "status": TEXT,
         "succeeded_at": TIME_OR_NULL,
+    },
+)
+
+REPORT_TYPE = Shape(
+    "ReportType",
+    "reporting.report_type",
+    {
+        "id": TEXT,
+        "data_available_end": TIME,
+        "data_available_start": TIME,
+        "description": TEXT,
+        "formats": MappingProxyType({"type": "array", "items": {"type": "string"}}),
+        "livemode": MappingProxyType({"type": "boolean"}),
+        "name": TEXT,
+        "updated": TIME,
+        "version": MappingProxyType({"type": "integer"}),
     },
 )

@@ -1,5 +1,6 @@
-"""`/v1/reports/*` and `/v1/reporting/report_runs`."""
+"""`/v1/reports/*`, `/v1/reporting/report_types` and `/v1/reporting/report_runs`."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -8,15 +9,23 @@ from django.utils import timezone
 
 from apps.api.fields import CurrencyField, EnumField, TextField, TimestampField
 from apps.api.lists import ListSchema, list_page
+from apps.api.models import Merchant
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import Download, ListOf
 from apps.api.views import ApiView, Json
-from apps.common.errors import InvalidParameter
+from apps.backoffice.books import FORMATS, MEDIA_TYPES
+from apps.common.errors import InvalidParameter, ResourceMissing
+from apps.common.origin import Scope
 from apps.common.rows import get_row
-from apps.reporting.api.shapes import FORECAST, REPORT_RUN, SUMMARY
+from apps.reporting.api.shapes import FORECAST, REPORT_RUN, REPORT_TYPE, SUMMARY
 from apps.reporting.models import ReportRun
-from apps.reporting.objects import render_expected_payout, render_report_run, render_summary
-from apps.reporting.reports import REPORTS, Span
+from apps.reporting.objects import (
+    render_expected_payout,
+    render_report_run,
+    render_report_type,
+    render_summary,
+)
+from apps.reporting.reports import REPORTS, Report
 from apps.reporting.selectors import (
     Interval,
     figures_as_of,
@@ -27,6 +36,7 @@ from apps.reporting.selectors import (
     summarise_tries,
 )
 from apps.reporting.services.report_runs import run_report
+from apps.reporting.spans import Span
 
 # What one answer can tell: more rows nobody reads, and a file has no such limit.
 LONGEST: Final = {
@@ -59,6 +69,8 @@ class ReportParameters(RequestSchema):
 class CreateReportRun(RequestSchema):
     report_type = EnumField(sorted(REPORTS))
     parameters = ReportParameters()
+    # The first one that the report is made as, if nothing is said.
+    format = EnumField(FORMATS, required=False)
 
 
 class Summary(ApiView):
@@ -113,6 +125,43 @@ class SettlementForecast(ApiView):
         }
 
 
+class ReportTypeList(ApiView):
+    """All reports; there are few, so that they are one page."""
+
+    resource = "reports"
+    answers = {"GET": ListOf(REPORT_TYPE)}
+
+    def get(self, _request: HttpRequest) -> Json:
+        self.load()
+        return {
+            "object": "list",
+            "data": _show_types(self.scope, REPORTS.values()),
+            "has_more": False,
+            "url": "/v1/reporting/report_types",
+        }
+
+
+class ReportTypeDetail(ApiView):
+    resource = "reports"
+    answers = {"GET": REPORT_TYPE}
+
+    def get(self, _request: HttpRequest, name: str) -> Json:
+        self.load()
+        if name not in REPORTS:
+            raise ResourceMissing(resource="report type", id=name[:60], param="id")
+        (shown,) = _show_types(self.scope, [REPORTS[name]])
+        return shown
+
+
+def _show_types(scope: Scope, reports: Iterable[Report]) -> list[Json]:
+    first = Merchant.objects.get(pk=scope.merchant_id).created_at
+    last = figures_as_of() or timezone.now()
+    return [
+        render_report_type(report, livemode=scope.livemode, first=first, last=last)
+        for report in reports
+    ]
+
+
 class ReportRunList(ApiView):
     resource = "reports"
     schemas = {"GET": ListSchema, "POST": CreateReportRun}
@@ -130,12 +179,18 @@ class ReportRunList(ApiView):
         names = ("parameters[interval_start]", "parameters[interval_end]")
         since, until = wanted["interval_start"], wanted["interval_end"]
         _check_span(since, until, longest=LONGEST_REPORT, names=names)
-        span = Span(self.scope, _full_hour(since), until, wanted.get("currency", "").upper())
+        report = REPORTS[params["report_type"]]
         run = run_report(
-            report_type=params["report_type"],
-            span=span,
+            report=report,
+            span=Span(
+                scope=self.scope,
+                since=_full_hour(since),
+                until=until,
+                made_at=timezone.now(),
+                currency=wanted.get("currency", "").upper(),
+            ),
+            file_format=params.get("format", report.formats[0]),
             origin=self.origin,
-            now=timezone.now(),
         )
         return render_report_run(run)
 
@@ -160,7 +215,7 @@ class ReportRunDetail(ApiView):
 class ReportRunContents(ReportRunDetail):
     """The file's bytes, to be saved."""
 
-    answers = {"GET": Download(("text/csv",))}
+    answers = {"GET": Download(tuple(kind.partition(";")[0] for kind in MEDIA_TYPES.values()))}
     _file: ReportRun | None = None
 
     def get(self, _request: HttpRequest, run_id: str) -> Json:
@@ -172,8 +227,8 @@ class ReportRunContents(ReportRunDetail):
         response = super()._respond(status, body, headers)
         if self._file is not None:
             response.content = bytes(self._file.content)
-            response["Content-Type"] = "text/csv; charset=utf-8"
-            response["Content-Disposition"] = f'attachment; filename="{self._file.id}.csv"'
+            response["Content-Type"] = MEDIA_TYPES[self._file.file_format]
+            response["Content-Disposition"] = f'attachment; filename="{self._file.file_name}"'
         return response
 
 

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from apps.common.ids import first_id
 from apps.ledger.chart import CHART
 from apps.payments.states import AttemptStatus
-from apps.reporting.models import HourOfAttempts, RollUp
+from apps.reporting.models import COUNTED_EVENTS, HourOfAttempts, RollUp
 
 RECENT: Final = timedelta(hours=1)
 LOOK_BACK: Final = timedelta(days=3)
@@ -23,21 +23,6 @@ LOOK_BACK_EVERY: Final = timedelta(hours=1)
 UNDECIDED_HOURS_MAX: Final = 100
 _UNDECIDED: Final = (AttemptStatus.STARTED, AttemptStatus.REQUIRES_ACTION, AttemptStatus.UNKNOWN)
 
-# What reports count besides money and attempts.
-COUNTED_EVENTS: Final = (
-    "charge.dispute.closed",
-    "charge.dispute.created",
-    "customer.subscription.created",
-    "customer.subscription.deleted",
-    "dunning.attempt_scheduled",
-    "dunning.exhausted",
-    "invoice.paid",
-    "invoice.payment_failed",
-    "payment_intent.rerouted",
-    "refund.created",
-    "refund.failed",
-    "review.opened",
-)
 # Accounts whose owner is a gateway account keep it; others have too many owners.
 _OF_GATEWAYS: Final = [line.code for line in CHART if line.owner == "gateway account"]
 
