@@ -6,6 +6,7 @@ from functools import partial
 from django.db import models
 from django.db.models import Q
 
+from apps.backoffice.books import FORMATS
 from apps.backoffice.states import ExportStatus
 from apps.common.fsm import StatefulModel, StatusField, transition
 from apps.common.ids import new_id
@@ -27,7 +28,7 @@ class Export(StatefulModel):
     source = models.CharField(max_length=80)
     title = models.CharField(max_length=120)
     query = models.CharField(max_length=2000, blank=True)
-    format = models.CharField(max_length=4, choices=[("csv", "CSV"), ("xlsx", "XLSX")])
+    format = models.CharField(max_length=4, choices=[(name, name.upper()) for name in FORMATS])
     status = StatusField(default=S.WAITING, choices=S.choices)
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()
