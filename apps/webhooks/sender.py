@@ -2,15 +2,15 @@
 The sender: takes due deliveries and posts them, many at once.
 
 One slow endpoint delays no other: each has its own small share of what is under way, and a failing
-one a smaller one yet. Rows are claimed with a lease of the database's clock, and outcomes are
-written many in one statement; what a dying process had under way is sent again after its lease, so
-an event arrives at least once.
+one a smaller one yet. Rows are claimed with a lease of the database's clock, some of them ahead,
+and outcomes are written many in one statement; what a dying process had in its hands is sent again
+after its lease, so an event arrives at least once.
 """
 
 import asyncio
 import json
 import logging
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from apps.common.dispatcher import Pauses
@@ -38,18 +39,22 @@ from apps.webhooks.policies import (
 )
 from apps.webhooks.services.endpoints import disable_endpoint
 from apps.webhooks.signing import sign
+from apps.webhooks.states import DeliveryStatus
 from apps.webhooks.transport import TOTAL_SECONDS, Answer, Transport, open_transport
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MAX_UNDER_WAY = 512
+MAX_CLAIMED = 1024
 POLL_SECONDS = 0.1
 # Outcomes wait this long for others, to be written together; so do free places, to be filled.
 SETTLE_SECONDS = 0.02
 GATHER_SECONDS = 0.005
-# Enough for a try with all its time-outs, and for writing its outcome.
-LEASE_SECONDS = 3 * TOTAL_SECONDS
+# So much as an endpoint may have under way is also claimed ahead, so that none of its places
+# waits for the database.
+CLAIMED_AHEAD = 2
+# Enough for those before it and its own try with all its time-outs, and for writing its outcome.
+LEASE_SECONDS = (CLAIMED_AHEAD + 1) * TOTAL_SECONDS
 THREADS = 2
 GONE = 410
 MAX_KEPT_ANSWER = 1000
@@ -80,7 +85,7 @@ WITH RECURSIVE waiting (endpoint_id) AS (
             ORDER BY candidate.next_attempt_at, candidate.id
             LIMIT greatest(0, CASE WHEN endpoint.failing_since IS NULL THEN %(share)s
                                    ELSE %(failing_share)s END
-                              - coalesce((%(under_way)s::jsonb->>endpoint.id)::integer, 0))
+                              - coalesce((%(claimed)s::jsonb->>endpoint.id)::integer, 0))
               FOR UPDATE SKIP LOCKED) delivery
      LIMIT %(limit)s)
 UPDATE webhooks_delivery
@@ -144,7 +149,7 @@ class Outcome:
 async def run(stop: asyncio.Event) -> None:
     """Send what is due until told to stop; what is under way then is finished."""
     with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as threads:
-        async with open_transport(connections=MAX_UNDER_WAY) as transport:
+        async with open_transport() as transport:
             await _Sender(transport, threads).run(stop)
 
 
@@ -153,7 +158,7 @@ def send_due(*, now: datetime) -> int:  # noqa: ARG001 - the queue goes by the d
     jobs = claim({}, CONCURRENCY)
 
     async def send_all() -> list[Outcome]:
-        async with open_transport(connections=CONCURRENCY) as transport:
+        async with open_transport() as transport:
             return list(await asyncio.gather(*(_send(transport, job) for job in jobs)))
 
     if jobs:
@@ -162,10 +167,18 @@ def send_due(*, now: datetime) -> int:  # noqa: ARG001 - the queue goes by the d
 
 
 class _Sender:
+    """
+    Keeps a queue per endpoint, and up to its share of lanes that empty it side by side.
+
+    What is claimed counts until it is delivered, wherever it waits.
+    """
+
     def __init__(self, transport: Transport, threads: ThreadPoolExecutor) -> None:
         self._transport = transport
         self._threads = threads
-        self._under_way: Counter[str] = Counter()
+        self._claimed: Counter[str] = Counter()
+        self._queues: defaultdict[str, deque[Job]] = defaultdict(deque)
+        self._lanes: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
         self._has_outcome = asyncio.Event()
@@ -175,6 +188,7 @@ class _Sender:
         settling = asyncio.create_task(self._settle_forever())
         try:
             await self._claim_until(stop)
+            await self._give_back()
             if self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
@@ -187,37 +201,64 @@ class _Sender:
         pauses = Pauses()
         while not stop.is_set():
             self._has_room.clear()
-            self._under_way += Counter()  # forgets those with none
-            room = MAX_UNDER_WAY - self._under_way.total()
+            room = MAX_CLAIMED - self._claimed.total()
             if not room:
                 await self._wait(POLL_SECONDS)
                 continue
             try:
-                jobs = await self._in_thread(partial(claim, dict(self._under_way), room))
+                jobs = await self._in_thread(partial(claim, dict(self._claimed), room))
             except Exception:  # the database is away: what is under way goes on
                 logger.exception("deliveries could not be claimed")
                 await asyncio.sleep(pauses.after_trouble())
                 continue
             pauses.reset()
             for job in jobs:
-                self._start(job)
+                self._take(job)
             await self._wait(POLL_SECONDS)
             await asyncio.sleep(GATHER_SECONDS)
 
-    def _start(self, job: Job) -> None:
-        self._under_way[job.endpoint.id] += 1
-        task = asyncio.create_task(self._deliver(job))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _give_back(self) -> None:
+        """Leave to others what has not begun."""
+        waiting = [job.delivery.id for queue in self._queues.values() for job in queue]
+        for queue in self._queues.values():
+            queue.clear()
+        if waiting:
+            await self._in_thread(partial(give_back, waiting))
 
-    async def _deliver(self, job: Job) -> None:
+    def _take(self, job: Job) -> None:
+        endpoint = job.endpoint
+        self._claimed[endpoint.id] += 1
+        self._queues[endpoint.id].append(job)
+        share = CONCURRENCY if endpoint.failing_since is None else CONCURRENCY_WHILE_FAILING
+        if self._lanes[endpoint.id] < share:
+            self._lanes[endpoint.id] += 1
+            task = asyncio.create_task(self._deliver_all(endpoint.id))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _deliver_all(self, endpoint_id: str) -> None:
+        """Send to an endpoint one after the other until its queue is empty."""
+        queue = self._queues[endpoint_id]
         try:
-            self._outcomes.append(await _send(self._transport, job))
-            self._has_outcome.set()
+            while queue:
+                outcome = await _send(self._transport, queue.popleft())
+                self._outcomes.append(outcome)
+                self._has_outcome.set()
+                if outcome.answer.status_code == GONE:
+                    # It is disabled with this outcome, and what waits for it is canceled.
+                    queue.clear()
+                # Its place is free at once: the lease keeps the row until its outcome is written.
+                self._claimed[endpoint_id] -= 1
+                self._has_room.set()
         finally:
-            # Its place is free at once: the lease keeps the row until its outcome is written.
-            self._under_way[job.endpoint.id] -= 1
-            self._has_room.set()
+            self._lanes[endpoint_id] -= 1
+            if not self._lanes[endpoint_id]:
+                self._forget(endpoint_id)
+
+    def _forget(self, endpoint_id: str) -> None:
+        """Keep no room for an endpoint that has nothing to be sent."""
+        for kept in (self._lanes, self._claimed, self._queues):
+            kept.pop(endpoint_id, None)
 
     async def _settle_forever(self) -> None:
         pauses = Pauses()
@@ -248,12 +289,12 @@ class _Sender:
         )
 
 
-def claim(under_way: dict[str, int], limit: int) -> list[Job]:
-    """Take up to `limit` due deliveries, of each endpoint as many as it may have under way."""
+def claim(claimed: dict[str, int], limit: int) -> list[Job]:
+    """Take up to `limit` due deliveries, of each endpoint no more than it may have claimed."""
     params = {
-        "share": CONCURRENCY,
+        "share": CLAIMED_AHEAD * CONCURRENCY,
         "failing_share": CONCURRENCY_WHILE_FAILING,
-        "under_way": json.dumps(under_way),
+        "claimed": json.dumps(claimed),
         "limit": limit,
         "lease": LEASE_SECONDS,
     }
@@ -262,7 +303,7 @@ def claim(under_way: dict[str, int], limit: int) -> list[Job]:
         return []
     deliveries.sort(key=lambda delivery: delivery.id)
     endpoints = WebhookEndpoint.objects.in_bulk({row.endpoint_id for row in deliveries})
-    events = Event.objects.in_bulk({row.event_id for row in deliveries})
+    events = Event.objects.defer("data").in_bulk({row.event_id for row in deliveries})
     bodies: dict[tuple[str, str, str], bytes] = {}
     jobs = []
     for delivery in deliveries:
@@ -276,6 +317,13 @@ def claim(under_way: dict[str, int], limit: int) -> list[Job]:
             )
         jobs.append(Job(delivery, endpoint, bodies[key]))
     return jobs
+
+
+def give_back(delivery_ids: list[str]) -> None:
+    """Leave claimed deliveries that nobody began to send to the next claim."""
+    Delivery.objects.filter(pk__in=delivery_ids, status=DeliveryStatus.PENDING).update(
+        leased_until=None, attempts=F("attempts") - 1
+    )
 
 
 def settle(outcomes: list[Outcome]) -> None:

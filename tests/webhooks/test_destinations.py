@@ -102,7 +102,7 @@ DENIED_ADDRESSES = [
 
 def send(url: str, *, allow_loopback: bool = False, total_seconds: float = 2.0) -> Answer:
     async def post() -> Answer:
-        async with open_transport(connections=2) as opened:
+        async with open_transport() as opened:
             return await opened.post(
                 url,
                 body=b"{}",

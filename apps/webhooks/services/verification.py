@@ -78,7 +78,7 @@ def _ask_all(
     release_connection()
 
     async def ask() -> list[Verdict]:
-        async with open_transport(connections=len(endpoints)) as transport:
+        async with open_transport() as transport:
 
             async def ask_one(endpoint: WebhookEndpoint) -> Verdict:
                 challenge = secrets.token_urlsafe(24)
