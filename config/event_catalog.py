@@ -13,6 +13,7 @@ CATALOG: Mapping[str, Sequence[str]] = {
         "checkout.session.created",
         "checkout.session.expired",
         "checkout.session.payment_replaced",
+        "checkout.session.subscription_created",
     ),
     "apps.customers.api.shapes.CUSTOMER": (
         "customer.created",

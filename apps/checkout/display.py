@@ -5,6 +5,7 @@ from typing import Any
 
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency
+from babel.units import format_unit
 from django.http import HttpRequest
 from django.utils import translation
 from django.utils.functional import Promise
@@ -47,6 +48,11 @@ def show_moment(moment: datetime, language: str) -> str:
     """Return the time as people of that language write it; in UTC, and saying so."""
     day = format_date(moment, "medium", locale=language)
     return f"{day}, {format_time(moment, 'short', locale=language)} UTC"
+
+
+def show_interval(unit: str, count: int, language: str) -> str:
+    """Return the length of a billing period as people of that language write it."""
+    return format_unit(count, f"duration-{unit}", locale=language)
 
 
 def explain_decline(error: dict[str, Any]) -> str:

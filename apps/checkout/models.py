@@ -15,6 +15,7 @@ from apps.common.origin import Scope
 from apps.outbox.history import EventSourced
 
 S = SessionStatus
+PAYING_MODES = (SessionMode.PAYMENT, SessionMode.SUBSCRIPTION)
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -29,8 +30,9 @@ class Session(EventSourced):
 
     The payment itself is a payment intent, and at any time there is one that can still be paid:
     another takes its place only after the bank forbade a further try. In setup mode a setup intent
-    stands in its place, and nothing is paid. `due_at` drives the sweep
-    and is no part of the history.
+    stands in its place, and nothing is paid. In subscription mode there is neither before the payer
+    presses the button: the subscription begins then, and its first invoice brings the intent.
+    `due_at` drives the sweep and is no part of the history.
     """
 
     id = models.CharField(
@@ -49,6 +51,7 @@ class Session(EventSourced):
     client_reference_id = models.CharField(max_length=200, blank=True)
     payment_intent_id = models.CharField(max_length=40, blank=True)
     setup_intent_id = models.CharField(max_length=40, blank=True)
+    subscription_id = models.CharField(max_length=40, blank=True)
     success_url = models.CharField(max_length=2048, blank=True)
     cancel_url = models.CharField(max_length=2048, blank=True)
     locale = models.CharField(max_length=10, blank=True)
@@ -65,19 +68,34 @@ class Session(EventSourced):
         constraints = [
             models.CheckConstraint(
                 name="session_has_what_its_mode_needs",
-                condition=Q(mode=SessionMode.PAYMENT, amount_total__gt=0, setup_intent_id="")
+                condition=Q(
+                    mode=SessionMode.PAYMENT,
+                    amount_total__gt=0,
+                    setup_intent_id="",
+                    subscription_id="",
+                )
                 & ~Q(payment_intent_id="")
-                | Q(mode=SessionMode.SETUP, amount_total=0, payment_intent_id="")
-                & ~Q(setup_intent_id=""),
+                | Q(
+                    mode=SessionMode.SETUP,
+                    amount_total=0,
+                    payment_intent_id="",
+                    subscription_id="",
+                )
+                & ~Q(setup_intent_id="")
+                | Q(mode=SessionMode.SUBSCRIPTION, amount_total__gt=0, setup_intent_id="")
+                & (
+                    Q(subscription_id="", payment_intent_id="")
+                    | ~Q(subscription_id="") & ~Q(payment_intent_id="") & ~Q(customer_id="")
+                ),
             ),
             models.CheckConstraint(
                 name="session_complete_means_paid",
                 condition=Q(
-                    status=S.COMPLETE, mode=SessionMode.PAYMENT, payment_status=PaymentStatus.PAID
+                    status=S.COMPLETE, mode__in=PAYING_MODES, payment_status=PaymentStatus.PAID
                 )
                 | Q(mode=SessionMode.SETUP, payment_status=PaymentStatus.NOTHING_TO_PAY)
                 | ~Q(status=S.COMPLETE)
-                & Q(mode=SessionMode.PAYMENT, payment_status=PaymentStatus.UNPAID),
+                & Q(mode__in=PAYING_MODES, payment_status=PaymentStatus.UNPAID),
             ),
             # Two sessions of one intent would tell two payers that they paid.
             models.UniqueConstraint(
@@ -89,6 +107,11 @@ class Session(EventSourced):
                 name="session_of_its_setup",
                 fields=["setup_intent_id"],
                 condition=~Q(setup_intent_id=""),
+            ),
+            models.UniqueConstraint(
+                name="session_of_its_subscription",
+                fields=["subscription_id"],
+                condition=~Q(subscription_id=""),
             ),
         ]
         indexes = [
@@ -113,6 +136,15 @@ class Session(EventSourced):
         if self.mode == SessionMode.SETUP:
             self.payment_status = PaymentStatus.NOTHING_TO_PAY
 
+    def begin_subscription(
+        self, *, customer_id: str, subscription_id: str, payment_intent_id: str, amount_total: int
+    ) -> None:
+        """The payer subscribed; the first invoice, whose sum this is, waits for their card."""
+        self.customer_id = customer_id
+        self.subscription_id = subscription_id
+        self.payment_intent_id = payment_intent_id
+        self.amount_total = amount_total
+
     def replace_payment(self, *, payment_intent_id: str, **_facts: Any) -> None:
         """Go on with another payment: the bank forbade a further try of the one before."""
         self.payment_intent_id = payment_intent_id
@@ -120,7 +152,7 @@ class Session(EventSourced):
     @transition(status, source=[S.OPEN], target=S.COMPLETE)
     def complete(self, *, at: str, **_facts: Any) -> None:
         """The payment went through, or the card is saved."""
-        if self.mode == SessionMode.PAYMENT:
+        if self.mode in PAYING_MODES:
             self.payment_status = PaymentStatus.PAID
         self.completed_at = datetime.fromisoformat(at)
 
@@ -141,6 +173,7 @@ class Session(EventSourced):
     ARROWS: ClassVar[dict[str, Callable[..., None]]] = {
         "checkout.session.created": begin,
         "checkout.session.payment_replaced": replace_payment,
+        "checkout.session.subscription_created": begin_subscription,
         "checkout.session.completed": complete,
         "checkout.session.expired": expire,
     }

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 
 from apps.checkout.models import Session
-from apps.checkout.states import SessionStatus
+from apps.checkout.states import SessionMode, SessionStatus
 
 
 def page_url(session_id: str) -> str:
@@ -16,6 +16,7 @@ def page_url(session_id: str) -> str:
 def render_session(session: Session) -> dict[str, Any]:
     """Return the session as `checkout.session`."""
     email = session.customer_email or None
+    is_payment = session.mode == SessionMode.PAYMENT
     return {
         "id": session.id,
         "object": "checkout.session",
@@ -33,12 +34,13 @@ def render_session(session: Session) -> dict[str, Any]:
         "locale": session.locale or None,
         "metadata": session.metadata,
         "mode": str(session.mode),
-        "payment_intent": session.payment_intent_id or None,
+        # In subscription mode it is the first invoice's, and told there.
+        "payment_intent": session.payment_intent_id if is_payment else None,
         "payment_method_types": ["card"],
         "payment_status": str(session.payment_status),
         "setup_intent": session.setup_intent_id or None,
         "status": str(session.status),
-        "subscription": None,
+        "subscription": session.subscription_id or None,
         "success_url": session.success_url or None,
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted",

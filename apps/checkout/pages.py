@@ -16,7 +16,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from apps.api.errors import RateLimited
 from apps.api.models import Merchant
 from apps.api.throttling import take_address_token
-from apps.checkout.display import choose_language, explain_decline, show_amount, show_moment
+from apps.checkout.display import (
+    choose_language,
+    explain_decline,
+    show_amount,
+    show_interval,
+    show_moment,
+)
 from apps.checkout.errors import SessionNotOpen
 from apps.checkout.models import Session
 from apps.checkout.objects import page_url
@@ -162,6 +168,10 @@ def _context(
             for line in session.line_items
         ],
         "is_setup": session.mode == SessionMode.SETUP,
+        "period": _period(session, language),
+        "price": money(sum(line["unit_amount"] * line["quantity"] for line in session.line_items))
+        if session.currency
+        else "",
         "total": money(session.amount_total) if session.currency else "",
         "is_paid": state in _PAID,
         "is_hold": subject.is_hold,
@@ -179,6 +189,15 @@ def _context(
         "success_url": session.success_url.replace("{CHECKOUT_SESSION_ID}", session.id),
         "cancel_url": session.cancel_url,
     }
+
+
+def _period(session: Session, language: str) -> str:
+    """Return how long a period of the subscription is, "" when nothing recurs."""
+    if session.mode != SessionMode.SUBSCRIPTION:
+        return ""
+    # All lines recur alike, or the session would not have been opened.
+    line = session.line_items[0]
+    return show_interval(line["interval"], line["interval_count"], language)
 
 
 def _fields_url(language: str) -> str:

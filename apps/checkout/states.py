@@ -16,6 +16,7 @@ class SessionMode(TextChoices):
 
     PAYMENT = "payment"
     SETUP = "setup"
+    SUBSCRIPTION = "subscription"
 
 
 class PaymentStatus(TextChoices):

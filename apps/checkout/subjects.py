@@ -1,4 +1,4 @@
-"""What a session is about, a payment or a card to be saved, in the words of the page."""
+"""What a session is about: a payment, a card to be saved, or a subscription to come."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +48,21 @@ def subject_of(session: Session) -> Subject:
     """Return what the session is about, as it stands now."""
     if session.mode == SessionMode.SETUP:
         return describe_setup(get_setup(session.scope, session.setup_intent_id))
+    if not session.payment_intent_id:
+        return _describe_wish(session)
     return describe_payment(get_intent(session.scope, session.payment_intent_id))
+
+
+def _describe_wish(session: Session) -> Subject:
+    """Return the subject of a session in subscription mode before the payer subscribes."""
+    return Subject(
+        id=session.id,
+        status=IntentStatus.CREATED,
+        tries=0,
+        error={},
+        bank_url="",
+        receipt_email=session.customer_email,
+    )
 
 
 def describe_payment(intent: PaymentIntent) -> Subject:

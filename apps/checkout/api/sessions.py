@@ -31,6 +31,7 @@ from apps.checkout.services.sessions import (
     LineItem,
     create_session,
     create_setup_session,
+    create_subscription_session,
     expire_session,
 )
 from apps.checkout.states import SessionMode, SessionStatus
@@ -92,12 +93,13 @@ class CreateSession(RequestSchema):
 class ListSessions(ListSchema):
     customer = IdField("cus", required=False)
     payment_intent = IdField("pi", required=False)
+    subscription = IdField("sub", required=False)
     status = EnumField(SessionStatus.values, required=False)
 
 
 class SessionView(ApiView):
     resource = "checkout_sessions"
-    expandable = frozenset({"customer", "payment_intent", "setup_intent"})
+    expandable = frozenset({"customer", "payment_intent", "setup_intent", "subscription"})
 
 
 class SessionList(SessionView):
@@ -116,14 +118,23 @@ class SessionList(SessionView):
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
-        create = create_setup_session if params["mode"] == SessionMode.SETUP else create_session
-        session = create(
+        session = _CREATE[params["mode"]](
             scope=self.scope, basket=_basket(params), origin=self.origin, now=timezone.now()
         )
         return render_session(session)
 
 
-_FILTERS = {"customer": "customer_id", "payment_intent": "payment_intent_id", "status": "status"}
+_CREATE = {
+    SessionMode.PAYMENT: create_session,
+    SessionMode.SETUP: create_setup_session,
+    SessionMode.SUBSCRIPTION: create_subscription_session,
+}
+_FILTERS = {
+    "customer": "customer_id",
+    "payment_intent": "payment_intent_id",
+    "status": "status",
+    "subscription": "subscription_id",
+}
 
 
 class SessionDetail(SessionView):

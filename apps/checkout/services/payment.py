@@ -1,15 +1,18 @@
 """The payer presses the button."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from apps.checkout.errors import SessionNotOpen
 from apps.checkout.models import Session
 from apps.checkout.services.sessions import renew_payment, settle_session
+from apps.checkout.services.subscribing import begin_subscription, first_invoice
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.checkout.subjects import describe_payment, subject_of
 from apps.common.origin import Origin
 from apps.payments.errors import (
+    CardDeclined,
     ConcurrentChange,
     IntentNotConfirmable,
     PaymentInProgress,
@@ -18,6 +21,8 @@ from apps.payments.errors import (
 from apps.payments.services.intents import Confirmation, confirm_intent
 from apps.setups.errors import SetupNotConfirmable
 from apps.setups.services.setups import confirm_setup
+from apps.subscriptions.errors import InvoiceNotPayable, InvoicePaymentInProgress
+from apps.subscriptions.services.cards import pay_first_invoice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +50,8 @@ def pay_session(*, session: Session, submission: Submission, origin: Origin, now
     """
     if session.mode == SessionMode.SETUP:
         return _save_card(session, submission, origin=origin, now=now)
+    if session.mode == SessionMode.SUBSCRIPTION:
+        return _subscribe(session, submission, origin=origin, now=now)
     intent = renew_payment(session=session, origin=origin, now=now)
     if submission.try_number != describe_payment(intent).next_try:
         return False
@@ -59,6 +66,30 @@ def pay_session(*, session: Session, submission: Submission, origin: Origin, now
         )
     except (ConcurrentChange, IntentNotConfirmable, PaymentInProgress, PaymentTerminallyFailed):
         return False
+    settle_session(session_id=session.id, origin=origin, now=now)
+    return True
+
+
+def _subscribe(session: Session, submission: Submission, *, origin: Origin, now: datetime) -> bool:
+    """Begin the subscription at the first press, and pay its first invoice with this card."""
+    if submission.try_number != subject_of(session).next_try:
+        return False
+    if not session.subscription_id:
+        shown = session.amount_total
+        begun = begin_subscription(session=session, email=submission.email, origin=origin, now=now)
+        if begun is None or begun.amount_total != shown:
+            return False
+        session = begun
+    intent = renew_payment(session=session, origin=origin, now=now)
+    # How it went stands on the intent, and the page says it.
+    with suppress(CardDeclined, InvoiceNotPayable, InvoicePaymentInProgress):
+        pay_first_invoice(
+            invoice=first_invoice(session),
+            token=submission.token,
+            try_number=describe_payment(intent).next_try,
+            origin=origin,
+            now=now,
+        )
     settle_session(session_id=session.id, origin=origin, now=now)
     return True
 

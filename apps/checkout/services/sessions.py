@@ -15,11 +15,14 @@ from apps.checkout.objects import page_url
 from apps.checkout.policies import LIFETIME, LOOK_AGAIN, PAID, SHORTEST_LIFETIME
 from apps.checkout.selectors import get_session
 from apps.checkout.services.events import Moment
+from apps.checkout.services.subscribing import check_plans, end_subscription, renew_intent
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.checkout.subjects import subject_of
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
+from apps.common.money import check_charge_amount
 from apps.common.origin import CLOCK, Origin, Scope
+from apps.customers.selectors import get_customer
 from apps.payments.errors import IntentNotCancelable, PaymentInProgress
 from apps.payments.models import PaymentIntent
 from apps.payments.selectors import get_intent
@@ -27,6 +30,7 @@ from apps.payments.services.intents import cancel_intent, create_intent
 from apps.payments.states import IntentStatus
 from apps.setups.errors import SetupNotCancelable
 from apps.setups.services.setups import cancel_setup, create_setup
+from apps.subscriptions.models import Price
 from apps.subscriptions.selectors import get_prices
 
 logger = logging.getLogger(__name__)
@@ -73,21 +77,18 @@ def create_session(*, scope: Scope, basket: Basket, origin: Origin, now: datetim
     :raises InvalidParameter: `expires_at` is too soon or too late
     Source: docs/adr/0030-the-hosted-page-charges-one-intent.md
     """
-    lines, currency = _price(scope, basket.items)
+    prices = _prices(scope, basket.items)
+    for price in prices.values():
+        if price.is_recurring:
+            raise LineItemsInvalid(f"{price.id} is no price for one purchase.", param="line_items")
     session, expires_at = _new_session(scope, basket, now=now)
-    born = {
-        **basket.fields,
-        "mode": str(SessionMode.PAYMENT),
-        "line_items": lines,
-        "currency": currency,
-        "amount_total": sum(line["unit_amount"] * line["quantity"] for line in lines),
-        "expires_at": expires_at.isoformat(),
-    }
+    born = _born(SessionMode.PAYMENT, basket, prices, expires_at)
+    currency = born["currency"]
     with transaction.atomic():
         intent = create_intent(
             scope=scope,
             fields={
-                "description": ", ".join(line["name"] for line in lines)[:1000],
+                "description": ", ".join(line["name"] for line in born["line_items"])[:1000],
                 **basket.intent,
                 "amount": born["amount_total"],
                 "currency": currency,
@@ -139,6 +140,54 @@ def create_setup_session(*, scope: Scope, basket: Basket, origin: Origin, now: d
     return session
 
 
+def create_subscription_session(
+    *, scope: Scope, basket: Basket, origin: Origin, now: datetime
+) -> Session:
+    """
+    Open a hosted page on which a payer subscribes; nothing begins before they press the button.
+
+    :raises LineItemsInvalid: a line has no price of the catalogue, nothing is due today, or the
+        payment intent, which is the first invoice's, was to be made in another way
+    :raises AmountInvalid: the sum cannot be charged
+    :raises ResourceMissing: no such customer or price
+    :raises InvalidParameter: `expires_at` is too soon or too late
+    :raises DomainError: the prices cannot be billed together
+    """
+    if basket.intent:
+        raise LineItemsInvalid(
+            "payment_intent_data is for payment mode.", param="payment_intent_data"
+        )
+    if not all(item.price_id for item in basket.items):
+        raise LineItemsInvalid(
+            "A subscription needs prices of the catalogue, no price_data.", param="line_items"
+        )
+    prices = _prices(scope, basket.items)
+    check_plans([prices[item.price_id] for item in basket.items])
+    if basket.fields.get("customer_id"):
+        get_customer(scope, basket.fields["customer_id"])
+    session, expires_at = _new_session(scope, basket, now=now)
+    born = _born(SessionMode.SUBSCRIPTION, basket, prices, expires_at)
+    check_charge_amount(born["amount_total"], born["currency"])
+    with transaction.atomic():
+        Moment(origin=origin, now=now).happen(session, "checkout.session.created", **born)
+        session.save(force_insert=True)
+    return session
+
+
+def _born(
+    mode: SessionMode, basket: Basket, prices: Mapping[str, Price], expires_at: datetime
+) -> dict[str, Any]:
+    lines, currency = _price(basket.items, prices)
+    return {
+        **basket.fields,
+        "mode": str(mode),
+        "line_items": lines,
+        "currency": currency,
+        "amount_total": sum(line["unit_amount"] * line["quantity"] for line in lines),
+        "expires_at": expires_at.isoformat(),
+    }
+
+
 def _new_session(scope: Scope, basket: Basket, *, now: datetime) -> tuple[Session, datetime]:
     expires_at = _check_expiry(basket.expires_at, now)
     session = Session(
@@ -160,31 +209,32 @@ def _check_expiry(wanted: datetime | None, now: datetime) -> datetime:
     return expires_at
 
 
-def _price(scope: Scope, items: Sequence[LineItem]) -> tuple[list[dict[str, Any]], str]:
+def _prices(scope: Scope, items: Sequence[LineItem]) -> dict[str, Price]:
     prices = get_prices(scope, [item.price_id for item in items if item.price_id])
+    for price in prices.values():
+        if price.unit_amount is None or price.unit_amount != int(price.unit_amount):
+            raise LineItemsInvalid(
+                f"{price.id} has no whole amount per unit: a page cannot show it.",
+                param="line_items",
+            )
+    return prices
+
+
+def _price(
+    items: Sequence[LineItem], prices: Mapping[str, Price]
+) -> tuple[list[dict[str, Any]], str]:
     lines, currencies = [], set()
     for item in items:
-        name, amount, currency = item.name, item.unit_amount, item.currency
+        line = {"id": new_id("li"), "quantity": item.quantity, "price": item.price_id}
         if item.price_id:
             price = prices[item.price_id]
-            if price.interval_unit or price.unit_amount is None:
-                raise LineItemsInvalid(
-                    f"{price.id} is no price for one purchase.", param="line_items"
-                )
-            name, currency = price.product.name, price.currency
-            amount = int(price.unit_amount)
-            if amount != price.unit_amount:
-                raise LineItemsInvalid(f"{price.id} has parts of a minor unit.", param="line_items")
-        currencies.add(currency)
-        lines.append(
-            {
-                "id": new_id("li"),
-                "name": name,
-                "unit_amount": amount,
-                "quantity": item.quantity,
-                "price": item.price_id,
-            }
-        )
+            line |= {"name": price.product.name, "unit_amount": int(price.unit_amount or 0)}
+            if price.is_recurring:
+                line |= {"interval": price.interval_unit, "interval_count": price.interval_count}
+        else:
+            line |= {"name": item.name, "unit_amount": item.unit_amount}
+        currencies.add(prices[item.price_id].currency if item.price_id else item.currency)
+        lines.append(line)
     if len(currencies) != 1:
         raise LineItemsInvalid("line_items need one currency.", param="line_items")
     return lines, currencies.pop()
@@ -213,6 +263,9 @@ def _end_payment(session: Session, *, reason: str, origin: Origin, now: datetime
     """Cancel the session's intent, unless it is over already."""
     if session.mode == SessionMode.SETUP:
         _end_setup(session, origin=origin, now=now)
+        return
+    if session.mode == SessionMode.SUBSCRIPTION:
+        end_subscription(session=session, origin=origin, now=now)
         return
     try:
         cancel_intent(
@@ -282,13 +335,16 @@ def renew_payment(*, session: Session, origin: Origin, now: datetime) -> Payment
         intent = get_intent(session.scope, session.payment_intent_id)
         if intent.status != IntentStatus.FAILED or intent.is_retryable:
             return intent
-        fields = {name: getattr(intent, name) for name in PaymentIntent.MUTABLE}
-        renewed = create_intent(
-            scope=session.scope,
-            fields={**fields, "payment_method_id": ""},
-            origin=origin,
-            now=now,
-        )
+        if session.mode == SessionMode.SUBSCRIPTION:
+            renewed = renew_intent(session=session, origin=origin, now=now)
+        else:
+            fields = {name: getattr(intent, name) for name in PaymentIntent.MUTABLE}
+            renewed = create_intent(
+                scope=session.scope,
+                fields={**fields, "payment_method_id": ""},
+                origin=origin,
+                now=now,
+            )
         Moment(origin=origin, now=now).happen(
             session, _REPLACED, payment_intent_id=renewed.id, before=intent.id
         )

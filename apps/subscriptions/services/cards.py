@@ -60,6 +60,53 @@ def replace_card(
     :raises InvoicePaymentInProgress: the bank wants the customer to confirm, or is thinking
     """
     scope = Scope(invoice.merchant_id, invoice.livemode)
+    method_id = _keep_card(invoice, token, try_number, origin=origin, now=now)
+    update_customer(
+        scope=scope,
+        customer_id=invoice.customer_id,
+        changes={"default_payment_method_id": method_id},
+        origin=origin,
+        now=now,
+    )
+    subscription = invoice.subscription
+    if subscription is not None and subscription.default_payment_method_id:
+        # What the subscription names goes before the customer's default.
+        _charge_by_default(subscription.id, method_id, scope, origin=origin, now=now)
+    current = Invoice.objects.get(pk=invoice.pk)
+    if current.status == InvoiceStatus.OPEN:
+        current = pay_invoice(
+            scope=scope, invoice_id=invoice.id, method_id=method_id, origin=origin, now=now
+        )
+    charge_overdue(customer_id=invoice.customer_id, origin=origin, now=now)
+    return current
+
+
+def pay_first_invoice(
+    *, invoice: Invoice, token: str, try_number: str, origin: Origin, now: datetime
+) -> Invoice:
+    """
+    Keep the card for a subscription that begins, and charge its first invoice with it.
+
+    The customer's default stays what it was: the card was given for this subscription.
+
+    :raises TokenRefused: the gateway does not know the token
+    :raises GatewaysAway: no gateway could be reached
+    :raises CardDeclined: the card was kept, but the bank said no
+    :raises InvoiceNotPayable: it was paid or voided meanwhile
+    :raises InvoicePaymentInProgress: the bank wants the customer to confirm, or is thinking
+    """
+    scope = Scope(invoice.merchant_id, invoice.livemode)
+    method_id = _keep_card(invoice, token, try_number, origin=origin, now=now)
+    _charge_by_default(str(invoice.subscription_id), method_id, scope, origin=origin, now=now)
+    return pay_invoice(
+        scope=scope, invoice_id=invoice.id, method_id=method_id, origin=origin, now=now
+    )
+
+
+def _keep_card(
+    invoice: Invoice, token: str, try_number: str, *, origin: Origin, now: datetime
+) -> str:
+    scope = Scope(invoice.merchant_id, invoice.livemode)
     method = create_method(
         scope=scope, type="card", token=token, billing_details={}, metadata={},
         key=f"{invoice.id}:{try_number}", now=now,
@@ -67,25 +114,16 @@ def replace_card(
     attach_method(
         scope=scope, method_id=method.id, customer_id=invoice.customer_id, origin=origin, now=now
     )
-    update_customer(
+    return str(method.id)
+
+
+def _charge_by_default(
+    subscription_id: str, method_id: str, scope: Scope, *, origin: Origin, now: datetime
+) -> None:
+    update_subscription(
         scope=scope,
-        customer_id=invoice.customer_id,
-        changes={"default_payment_method_id": method.id},
+        subscription_id=subscription_id,
+        change=SubscriptionChange(fields={"default_payment_method_id": method_id}),
         origin=origin,
         now=now,
     )
-    subscription = invoice.subscription
-    if subscription is not None and subscription.default_payment_method_id:
-        # What the subscription names goes before the customer's default.
-        fields = {"default_payment_method_id": method.id}
-        update_subscription(
-            scope=scope, subscription_id=subscription.id,
-            change=SubscriptionChange(fields=fields), origin=origin, now=now,
-        )  # fmt: skip
-    current = Invoice.objects.get(pk=invoice.pk)
-    if current.status == InvoiceStatus.OPEN:
-        current = pay_invoice(
-            scope=scope, invoice_id=invoice.id, method_id=method.id, origin=origin, now=now
-        )
-    charge_overdue(customer_id=invoice.customer_id, origin=origin, now=now)
-    return current

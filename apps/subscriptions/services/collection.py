@@ -30,7 +30,7 @@ from apps.payments.services.intents import (
     update_intent,
 )
 from apps.payments.states import IntentStatus
-from apps.subscriptions.errors import InvoicePaymentInProgress
+from apps.subscriptions.errors import InvoiceNotPayable, InvoicePaymentInProgress
 from apps.subscriptions.metrics import count_dunning
 from apps.subscriptions.models import CollectionTry, Invoice, InvoicePayment, Subscription
 from apps.subscriptions.objects import render_invoice
@@ -238,6 +238,36 @@ def _make_ready(unit: Unit, invoice: Invoice, scope: Scope, method_id: str) -> C
         payment.save(update_fields=["status"])
     intent = open_intent(unit, invoice, scope)
     return Charge(intent.id, scope, method_id)
+
+
+def prepare_payment(
+    *, invoice_id: str, return_url: str, origin: Origin, now: datetime
+) -> PaymentIntent:
+    """
+    Return the intent that pays an open invoice while its payer is there; nothing is charged yet.
+
+    `return_url` is where the bank's page sends the payer back to.
+
+    :raises InvoiceNotPayable: it is paid, void or written off
+    """
+    with transaction.atomic():
+        invoice = lock_with_subscription(invoice_id)
+        if invoice.status != InvoiceStatus.OPEN:
+            raise InvoiceNotPayable(invoice=invoice.id, status=str(invoice.status))
+        unit = Unit(origin=origin, times=times_of(invoice.test_clock_id, now))
+        scope = Scope(invoice.merchant_id, invoice.livemode)
+        charge = _make_ready(unit, invoice, scope, "")
+        unit.write()
+        intent = get_intent(scope, charge.intent_id)
+        if intent.return_url == return_url:
+            return intent
+        return update_intent(
+            scope=scope,
+            intent_id=intent.id,
+            changes={"return_url": return_url},
+            origin=origin,
+            now=now,
+        )
 
 
 def _can_be_confirmed(intent: PaymentIntent) -> bool:
