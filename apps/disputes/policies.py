@@ -121,6 +121,24 @@ def reminder_due(
     return days if last_reminder is None or days < last_reminder else None
 
 
+def next_step(
+    due_at: datetime | None, *, last_reminder: int | None, expires: bool, now: datetime
+) -> datetime | None:
+    """Return when an unanswered dispute is to be reminded of, or expires; None when never more."""
+    if due_at is None:
+        return None
+    if due_at <= now:
+        return due_at + EXPIRY_GRACE if expires else None
+    moments = [
+        due_at - timedelta(days=days)
+        for days in REMIND_DAYS
+        if last_reminder is None or days < last_reminder
+    ]
+    if expires:
+        moments.append(due_at + EXPIRY_GRACE)
+    return min(moments, default=None)
+
+
 def next_check(now: datetime, *, due_at: datetime | None) -> datetime:
     """Return when to read an open dispute again: soon, and when a reminder or its end is due."""
     moments = [now + POLL_EVERY]

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
@@ -98,6 +98,23 @@ def find_policy(scope: Scope) -> DisputePolicy | None:
 def buffer_of(scope: Scope) -> timedelta:
     """Return how long before the gateway's deadline the merchant's people answer."""
     return (find_policy(scope) or DisputePolicy()).buffer
+
+
+def now_for(dispute: Dispute, wall: datetime) -> datetime:
+    """
+    Return what time it is for the dispute's deadlines.
+
+    A gateway knows nothing of test clocks: its deadline is in real time. For a customer on one, as
+    much time has passed since the round began as has on the clock.
+    """
+    if not dispute.test_clock_id:
+        return wall
+    return time_on(dispute.test_clock_id, wall) - dispute.clock_lead
+
+
+def time_on(test_clock_id: str, wall: datetime) -> datetime:
+    """Return what time it is on a test clock: billing, which keeps them, lies beside disputes."""
+    return cast("datetime", _clocks()(test_clock_id, wall).now)
 
 
 def find_submission(dispute: Dispute) -> Submission | None:
@@ -320,6 +337,11 @@ def _billing_source() -> Callable[[str], Mapping[str, str]]:
     return cast(
         "Callable[[str], Mapping[str, str]]", import_string(settings.DISPUTE_BILLING_EVIDENCE)
     )
+
+
+@cache
+def _clocks() -> Callable[..., Any]:
+    return cast("Callable[..., Any]", import_string(settings.DISPUTE_CLOCKS))
 
 
 def _past_payment(attempt: PaymentAttempt, *, is_disputed: bool) -> PastPayment:

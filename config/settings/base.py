@@ -376,6 +376,15 @@ PAYMENT_HOLDS = "apps.disputes.selectors.find_held"
 CHARGE_IS_DISPUTED = "apps.disputes.selectors.is_disputed"
 # Who tells disputes what a payment was billed for: billing lies beside disputes.
 DISPUTE_BILLING_EVIDENCE = "apps.subscriptions.evidence.describe_billing"
+# Who tells disputes what time it is on a test clock, and whom billing asks on the way when it
+# moves one: (when is something due, do it).
+DISPUTE_CLOCKS = "apps.subscriptions.selectors.times_of"
+TEST_CLOCK_FOLLOWERS = [
+    (
+        "apps.disputes.services.deadlines.next_on_clock",
+        "apps.disputes.services.deadlines.pass_on_clock",
+    ),
+]
 
 # --- Vault ----------------------------------------------------------------------------------
 # Newest first: the first key encrypts, all of them decrypt.

@@ -48,6 +48,7 @@ from apps.disputes.selectors import (
     find_case,
     find_submission,
     list_files,
+    now_for,
 )
 from apps.disputes.services.packet import build_packet
 from apps.outbox.models import Event
@@ -130,7 +131,7 @@ class DisputeAdmin(ObjectAdmin):
     @admin.display(description="Answer within")
     def due(self, dispute: Any) -> Text:
         """Return what is left until our own deadline."""
-        return due_chip(dispute, dispute.shown_deadline, now=timezone.now())
+        return due_chip(dispute, dispute.shown_deadline, now=now_for(dispute, timezone.now()))
 
     @admin.display(description="Evidence")
     def evidence(self, dispute: Any) -> str:
@@ -310,7 +311,7 @@ def _deadline(dispute: Dispute, case: DisputeCase | None) -> Facts:
     return Facts(
         "Deadline",
         [
-            ("Left", due_chip(dispute, ours, now=timezone.now())),
+            ("Left", due_chip(dispute, ours, now=now_for(dispute, timezone.now()))),
             ("Answer by", moment(ours)),
             ("The gateway's deadline", moment(dispute.due_at)),
             ("Submitted", moment(dispute.submitted_at)),

@@ -1,7 +1,7 @@
 """The dispute: a payer's complaint at the bank, and the money it moves."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from django.db.models import Q
 from apps.common.fsm import StatusField, transition
 from apps.common.ids import new_id
 from apps.common.origin import Scope
-from apps.disputes.states import OPEN, DisputeStage, DisputeStatus, FundsKind
+from apps.disputes.states import ANSWERABLE, OPEN, DisputeStage, DisputeStatus, FundsKind
 from apps.outbox.history import EventSourced
 from apps.payments.models import PaymentAttempt
 
@@ -34,7 +34,8 @@ class Dispute(EventSourced):
     `data` is given to. `amount_withdrawn` (what the gateway has taken for it and not given back),
     `amount_fees` and `amount_lost` (the part of it booked as lost) are minor units of
     `funds_currency`. `round` counts how often the bank asked for evidence. `next_check_at` only
-    drives the polling and is no part of the history.
+    drives the polling and is no part of the history; nor are the test clock of the customer and how
+    far it was ahead of the real time when the round began.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "dp"))
@@ -66,6 +67,8 @@ class Dispute(EventSourced):
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     next_check_at = models.DateTimeField(null=True)
+    test_clock_id = models.CharField(max_length=40, blank=True)
+    clock_lead = models.DurationField(default=timedelta)
     created_at = models.DateTimeField()
 
     objects = models.Manager.from_queryset(DisputeQuerySet)()
@@ -96,6 +99,11 @@ class Dispute(EventSourced):
                 name="dispute_next_check",
                 fields=["next_check_at"],
                 condition=Q(next_check_at__isnull=False),
+            ),
+            models.Index(
+                name="dispute_test_clock",
+                fields=["test_clock_id"],
+                condition=Q(status__in=sorted(ANSWERABLE)) & ~Q(test_clock_id=""),
             ),
         ]
 
@@ -212,7 +220,12 @@ class Dispute(EventSourced):
             is_time = name.endswith("_at") and value is not None
             setattr(self, name, datetime.fromisoformat(value) if is_time else value)
 
-    OUTSIDE_HISTORY = frozenset({"id", "merchant_id", "livemode", "next_check_at", "created_at"})
+    OUTSIDE_HISTORY = frozenset(
+        {
+            "id", "merchant_id", "livemode", "next_check_at", "test_clock_id", "clock_lead",
+            "created_at",
+        }
+    )  # fmt: skip
 
     MUTABLE: ClassVar[frozenset[str]] = frozenset(
         {

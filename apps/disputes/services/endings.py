@@ -10,7 +10,7 @@ from apps.common.transactions import release_connection
 from apps.disputes.errors import DisputeClosed, DisputeGatewayFailed, InquiryNotAcceptable
 from apps.disputes.models import Dispute
 from apps.disputes.policies import is_expired
-from apps.disputes.selectors import get_dispute
+from apps.disputes.selectors import get_dispute, now_for
 from apps.disputes.services.events import Moment
 from apps.disputes.services.funds import settle_loss
 from apps.disputes.services.record import record_dispute
@@ -62,9 +62,8 @@ def expire_dispute(*, dispute_id: str, now: datetime) -> Dispute:
     with transaction.atomic():
         intent = PaymentIntent.objects.lock(attempt.intent_id)
         dispute = Dispute.objects.lock(dispute_id)
-        if dispute.status != DisputeStatus.NEEDS_RESPONSE or not is_expired(
-            dispute.due_at, now=now
-        ):
+        is_late = is_expired(dispute.due_at, now=now_for(dispute, now))
+        if dispute.status != DisputeStatus.NEEDS_RESPONSE or not is_late:
             return dispute
         moment.happen(
             dispute,

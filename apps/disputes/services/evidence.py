@@ -18,7 +18,7 @@ from apps.disputes.errors import (
 )
 from apps.disputes.matrix import FILE_FIELDS, excess
 from apps.disputes.models import Dispute, DisputeCase, StoredFile, Submission
-from apps.disputes.selectors import find_case, get_dispute, list_files
+from apps.disputes.selectors import find_case, get_dispute, list_files, now_for
 from apps.disputes.services.events import Moment
 from apps.disputes.services.files import store_file
 from apps.disputes.services.packet import freeze_packet
@@ -181,7 +181,7 @@ def _check_answerable(dispute: Dispute, *, now: datetime) -> None:
         raise EvidenceAlreadySubmitted(dispute=dispute.id)
     if dispute.status not in ANSWERABLE:
         raise DisputeClosed(dispute=dispute.id, status=dispute.status)
-    if dispute.due_at is not None and dispute.due_at <= now:
+    if dispute.due_at is not None and dispute.due_at <= now_for(dispute, now):
         raise DisputePastDue(dispute=dispute.id, due_at=dispute.due_at.isoformat())
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from apps.common.ids import new_id
 from apps.common.origin import Origin
+from apps.customers.models import Customer
 from apps.disputes.models import Dispute
 from apps.disputes.policies import (
     Standing,
@@ -16,6 +17,7 @@ from apps.disputes.policies import (
     stage_after,
     status_after,
 )
+from apps.disputes.selectors import now_for, time_on
 from apps.disputes.services.events import Moment
 from apps.disputes.services.funds import book_funds, settle_loss
 from apps.disputes.states import OPEN, DisputeStage, DisputeStatus
@@ -106,6 +108,7 @@ def _open(
         "opened_at": result.opened_at.isoformat(),
         "status": _first_status(result, now=moment.now),
     }
+    _hang_on_clock(dispute, intent.customer_id, now=moment.now)
     moment.happen(dispute, _CREATED, **born)
     dispute.save(force_insert=True)
     return dispute
@@ -120,7 +123,7 @@ def _first_status(result: DisputeResult, *, now: datetime) -> str:
 def _follow(dispute: Dispute, result: DisputeResult, moment: Moment, *, accepted: bool) -> None:
     """Take over what changed, as one event; nothing when nothing did."""
     known = _standing(dispute)
-    status = status_after(known, result, now=moment.now)
+    status = status_after(known, result, now=now_for(dispute, moment.now))
     if accepted and status in {S.LOST, S.EXPIRED}:
         status = S.ACCEPTED
     stage = stage_after(known.stage, result)
@@ -129,6 +132,7 @@ def _follow(dispute: Dispute, result: DisputeResult, moment: Moment, *, accepted
     if stage != known.stage or (known.status not in OPEN and not is_over):
         # The bank asks anew: after an inquiry, or after it had decided (AC-92).
         told |= _next_round(dispute)
+        _hang_on_clock(dispute, dispute.customer_id, now=moment.now)
     facts = {name: value for name, value in told.items() if _plain(dispute, name) != value}
     if status != dispute.status:
         facts["status"] = str(status)
@@ -151,6 +155,14 @@ def _next_round(dispute: Dispute) -> dict[str, Any]:
         "submitted_by": "",
         "last_reminder": None,
     }
+
+
+def _hang_on_clock(dispute: Dispute, customer_id: str, *, now: datetime) -> None:
+    """Let the deadline of a new round follow its customer's test clock, if there is one."""
+    clock_ids = Customer.objects.filter(pk=customer_id).values_list("test_clock_id", flat=True)
+    dispute.test_clock_id = clock_ids.first() or ""
+    if dispute.test_clock_id:
+        dispute.clock_lead = time_on(dispute.test_clock_id, now) - now
 
 
 def _settling_refund(dispute: Dispute) -> dict[str, str]:

@@ -5,19 +5,17 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.db import connection, transaction
+from django.db import connection
 
 from apps.common.origin import CLOCK
 from apps.common.transactions import release_connection
 from apps.disputes.models import Dispute, FraudReport, Submission
-from apps.disputes.policies import POLL_AGAIN, is_expired, reminder_due
-from apps.disputes.services.endings import expire_dispute
-from apps.disputes.services.events import Moment
+from apps.disputes.policies import POLL_AGAIN
+from apps.disputes.services.deadlines import pass_deadlines
 from apps.disputes.services.evidence import send_submission
 from apps.disputes.services.record import record_dispute
 from apps.disputes.services.standing_orders import carry_out_policy
 from apps.disputes.services.warnings import record_fraud_warning
-from apps.disputes.states import ANSWERABLE, DisputeStatus
 from apps.gateways.base import Gateway
 from apps.gateways.errors import GatewayError
 from apps.gateways.registry import gateway_names, get_gateway
@@ -66,25 +64,7 @@ def check_dispute(*, dispute_id: str, now: datetime) -> None:
         send_submission(submission_id=submission_id, now=now)
     _read_again(dispute_id, now=now)
     carry_out_policy(dispute_id=dispute_id, now=now)
-    dispute = Dispute.objects.get(pk=dispute_id)
-    if dispute.status == DisputeStatus.NEEDS_RESPONSE and is_expired(dispute.due_at, now=now):
-        expire_dispute(dispute_id=dispute_id, now=now)
-    else:
-        remind(dispute_id=dispute_id, now=now)
-
-
-def remind(*, dispute_id: str, now: datetime) -> bool:
-    """Tell that the deadline of an unanswered dispute is near: 7, 3 and 1 days before (AC-87)."""
-    with transaction.atomic():
-        dispute = Dispute.objects.lock(dispute_id)
-        days = reminder_due(dispute.due_at, last_reminder=dispute.last_reminder, now=now)
-        is_answered = dispute.submitted_at is not None or dispute.status not in ANSWERABLE
-        if days is None or is_answered:
-            return False
-        Moment(origin=CLOCK, now=now).happen(dispute, "charge.dispute.deadline_near", days=days)
-        dispute.save()
-    logger.warning("%s has to be answered within %s days", dispute_id, days)
-    return True
+    pass_deadlines(dispute_id=dispute_id, now=now)
 
 
 def find_missed_disputes(*, now: datetime) -> int:

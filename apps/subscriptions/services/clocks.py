@@ -7,11 +7,14 @@ the way gets the right one.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Min
+from django.utils.module_loading import import_string
 
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
@@ -28,6 +31,10 @@ from apps.subscriptions.services.unit import Unit
 from apps.subscriptions.states import ENDED, ClockStatus
 
 logger = logging.getLogger(__name__)
+
+# Of one clock, by its id and the real time: when something is due on it, and doing it.
+NextDue = Callable[[str, datetime], datetime | None]
+DoDue = Callable[[str, datetime], None]
 
 # Stripe allows two of the longest periods at a time; we allow a few years.
 MAX_ADVANCE = timedelta(days=5 * 366)
@@ -135,7 +142,7 @@ def run_clocks(*, now: datetime) -> int:
 def _walk(clock_id: str, wall: datetime) -> int:
     clock = TestClock.objects.get(pk=clock_id)
     for step in range(STEPS_PER_RUN):
-        due = _next_due(clock_id)
+        due = _next_due(clock_id, wall)
         if clock.target_time is None or due is None or due > clock.target_time:
             _finish(clock_id, wall, has_failed=False)
             return step + 1
@@ -147,19 +154,22 @@ def _walk(clock_id: str, wall: datetime) -> int:
     return STEPS_PER_RUN
 
 
-def _next_due(clock_id: str) -> datetime | None:
+def _next_due(clock_id: str, wall: datetime) -> datetime | None:
     """Return the earliest time at which something of this clock falls due."""
     of_subscriptions = Subscription.objects.filter(test_clock_id=clock_id, due_at__isnull=False)
     of_invoices = Invoice.objects.filter(test_clock_id=clock_id, next_payment_attempt__isnull=False)
     candidates = [
         of_subscriptions.aggregate(at=Min("due_at"))["at"],
         of_invoices.aggregate(at=Min("next_payment_attempt"))["at"],
+        *(next_due(clock_id, wall) for next_due, _ in _followers()),
     ]
     return min((at for at in candidates if at is not None), default=None)
 
 
 def _do_due(clock_id: str, times: Times) -> None:
     """Do what is due now: dunning before billing, and each charge before time moves on."""
+    for _, do_due in _followers():
+        do_due(clock_id, times.wall)
     pass_slots(times, test_clock_id=clock_id, is_inline=True)
     _collect(clock_id, times)
     _, expiring = bill_due(times, test_clock_id=clock_id, is_inline=True)
@@ -169,6 +179,15 @@ def _do_due(clock_id: str, times: Times) -> None:
         except DomainError as refusal:
             logger.warning("%s is not given up yet: %s", subscription_id, refusal)
     _collect(clock_id, times)
+
+
+@cache
+def _followers() -> list[tuple[NextDue, DoDue]]:
+    """Return who else lives by test clocks, beside billing or above it."""
+    return [
+        (import_string(next_due), import_string(do_due))
+        for next_due, do_due in settings.TEST_CLOCK_FOLLOWERS
+    ]
 
 
 def _collect(clock_id: str, times: Times) -> None:
