@@ -4,16 +4,11 @@ from pathlib import Path
 
 import pytest
 import stripe
-from django.utils import timezone
 
-from apps.common.origin import Origin
-from apps.disputes.services.record import record_dispute
-from apps.gateways.base import GatewayAccount
-from apps.gateways.stripe.adapter import StripeGateway
-from apps.payments.models import PaymentAttempt
 from simulator.testing import RunningSimulator
 from tests.disputes.test_files import pdf
 from tests.live.running import RunningWeb
+from tests.sdk.disputes import hear_of_dispute, hear_of_fraud
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -41,7 +36,8 @@ def test_evidence_is_uploaded_drafted_and_submitted(
     path.write_bytes(pdf(2))
     with path.open("rb") as content:
         file = client.v1.files.create({"file": content, "purpose": "dispute_evidence"})
-    (dispute,) = client.v1.disputes.list({"payment_intent": paid.id}).data
+    (listed,) = client.v1.disputes.list({"payment_intent": paid.id}).data
+    dispute = client.v1.disputes.retrieve(listed.id)
     drafted = client.v1.disputes.update(
         dispute.id,
         {
@@ -59,6 +55,7 @@ def test_evidence_is_uploaded_drafted_and_submitted(
         "fraudulent",
     )
     assert drafted.evidence.customer_communication == file.id
+    assert (drafted.status, drafted.evidence_details.submission_count) == ("needs_response", 0)
     assert (submitted.status, submitted.evidence_details.submission_count) == ("under_review", 1)
     with pytest.raises(stripe.APIError) as refusal:
         client.v1.disputes.update(dispute.id, {"submit": True})
@@ -78,16 +75,18 @@ def test_a_dispute_is_closed(client: stripe.StripeClient, simulator: RunningSimu
     assert closed.status == "accepted"
 
 
-def hear_of_dispute(simulator: RunningSimulator, intent_id: str) -> None:
-    """Let the bank complain, and the platform hear of it as from a webhook."""
-    opened = simulator.control("POST", "disputes", {"reference": intent_id})
-    gateway = StripeGateway(
-        GatewayAccount(name="reader", api_key="sk_test_simulator", api_base=simulator.psp_url)
+def test_a_banks_warning_is_listed_and_retrieved(
+    client: stripe.StripeClient, simulator: RunningSimulator
+) -> None:
+    paid = client.v1.payment_intents.create(
+        {"amount": 1000, "currency": "eur", "confirm": True, "payment_method": "pm_card_visa"}
     )
-    record_dispute(
-        gateway=PaymentAttempt.objects.get(intent_id=intent_id).gateway,
-        result=gateway.retrieve_dispute(opened["id"]),
-        origin=Origin(actor="gateway:stripe_main"),
-        now=timezone.now(),
-    )
-    gateway.close()
+    hear_of_fraud(simulator, paid.id)
+
+    (listed,) = client.v1.radar.early_fraud_warnings.list({"payment_intent": paid.id}).data
+    warning = client.v1.radar.early_fraud_warnings.retrieve(listed.id)
+
+    assert (warning.fraud_type, warning.actionable) == ("made_with_stolen_card", True)
+    assert (warning.charge, warning.payment_intent) == (paid.latest_charge, paid.id)
+    client.v1.refunds.create({"payment_intent": paid.id})
+    assert client.v1.radar.early_fraud_warnings.retrieve(listed.id).actionable is False
