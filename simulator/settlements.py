@@ -6,12 +6,23 @@ payouts to sellers leave from the same account; `close` is the PSP's own payout 
 bank, of all that was not paid out yet.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 from simulator.adyen.reports import write_settlement_report
-from simulator.books import Movement
+from simulator.books import Charge, Movement
+from simulator.plants import (
+    BANK_SHORTFALL,
+    BANK_STRANGER,
+    NEVER_ARRIVES,
+    NEVER_TAKEN,
+    ON_PAYMENTS,
+    ON_PAYOUTS,
+    PAYOUT_SURPLUS,
+    PLANTS,
+    STRANGER,
+)
 from simulator.report_lines import ReportLine, day_of, major
 from simulator.stripe.reports import write_balance_report
 from simulator.world import World
@@ -45,29 +56,32 @@ class Settlements:
     payouts: list[ClosedPayout] = field(default_factory=list)
     plants: dict[str, str] = field(default_factory=dict)
     strangers: list[ReportLine] = field(default_factory=list)
+    bank_strangers: list[int] = field(default_factory=list)
 
     def plant(self, *, psp: str, kind: str, reference: str = "") -> str:
         """
-        Let a day's report be wrong about one payment, and return the id of its movement.
+        Let a report or the bank be wrong about something, and return the id of what it befell.
 
-        Without `reference`, the platform's intent, it befalls the oldest one that is still right.
+        Without `reference`, the platform's intent, it befalls the oldest payment that is still
+        right. Plants on a payout befall the oldest payout that is still right.
 
-        :raises UnknownPlant: no such kind or no such payment
+        :raises UnknownPlant: no such kind, or nothing that it could befall
         """
         if psp not in PSPS or kind not in PLANTS:
             raise UnknownPlant(f"kind is one of {', '.join(PLANTS)}; psp is one of {PSPS}")
-        if kind == "missing_in_ledger":
-            stranger = self._stranger(psp)
-            self.strangers.append(stranger)
-            return stranger.id
-        books = self.world.books
-        charges = books.charges_of(reference) if reference else list(books.charges.values())
-        for charge in charges:
-            movement = charge.movement
-            if charge.psp == psp and movement is not None and movement.id not in self.plants:
-                self.plants[movement.id] = kind
-                return movement.id
-        raise UnknownPlant("no captured payment is left that it could befall")
+        if kind in {STRANGER, NEVER_TAKEN}:
+            charge = self._untaken(psp, reference) if kind == NEVER_TAKEN else None
+            line = self._stranger(psp, charge)
+            self.strangers.append(line)
+            return line.id
+        if kind == BANK_STRANGER:
+            self.bank_strangers.append(int(self.world.clock.now()))
+            return f"stranger_{len(self.bank_strangers)}"
+        if (psp, kind) == (ADYEN, "payout_failed"):
+            raise UnknownPlant("Adyen's report has no row for a payout that came back")
+        victim = self._payout(psp) if kind in ON_PAYOUTS else self._movement(psp, reference)
+        self.plants[victim] = kind
+        return victim
 
     def close(self, *, psp: str, currency: str) -> ClosedPayout | None:
         """Pay out to the merchant's bank what was not paid out yet; None when that is nothing."""
@@ -105,26 +119,36 @@ class Settlements:
             if movement.psp == psp and day_of(movement.created) == day:
                 line = self._line(movement)
                 plant = self.plants.get(movement.id)
-                yield from PLANTS[plant](line) if plant else [line]
+                yield from ON_PAYMENTS[plant](line) if plant else [line]
         for stranger in self.strangers:
             if stranger.psp == psp and day_of(stranger.created) == day:
                 yield stranger
         for payout in self.payouts:
             if payout.psp == psp and day_of(payout.created) == day:
-                yield _payout_line(payout)
+                line, plant = self._payout_line(payout), self.plants.get(payout.id)
+                yield from ON_PAYOUTS[plant](line) if plant else [line]
 
     def bank_statement(self, day: str) -> str:
         """Return the day's credits on the merchant's bank account as camt.053."""
+        credits = [
+            (payout.currency, self._arrived(payout), _name(payout))
+            for payout in self.payouts
+            if day_of(payout.created) == day and self.plants.get(payout.id) not in NEVER_ARRIVES
+        ]
+        credits += [
+            ("eur", _STRANGE_CREDIT, f"stranger_{number}")
+            for number, created in enumerate(self.bank_strangers, start=1)
+            if day_of(created) == day
+        ]
         entries = [
             _ENTRY.format(
                 number=number,
-                currency=payout.currency.upper(),
-                amount=major(payout.amount, payout.currency),
+                currency=currency.upper(),
+                amount=major(amount, currency),
                 day=day,
-                reference=escape(payout.id),
+                reference=escape(reference),
             )
-            for number, payout in enumerate(self.payouts, start=1)
-            if day_of(payout.created) == day
+            for number, (currency, amount, reference) in enumerate(credits, start=1)
         ]
         return _STATEMENT.format(day=day, entries="".join(entries))
 
@@ -133,6 +157,7 @@ class Settlements:
         self.payouts.clear()
         self.plants.clear()
         self.strangers.clear()
+        self.bank_strangers.clear()
 
     def _line(self, movement: Movement) -> ReportLine:
         books = self.world.books
@@ -162,52 +187,77 @@ class Settlements:
     def _batch(self, psp: str) -> int:
         return 1 + sum(payout.psp == psp for payout in self.payouts)
 
-    def _stranger(self, psp: str) -> ReportLine:
+    def _movement(self, psp: str, reference: str) -> str:
+        """Return the oldest captured payment's movement that is still reported as it is."""
+        for charge in self._charges(psp, reference):
+            if charge.movement is not None and charge.movement.id not in self.plants:
+                return charge.movement.id
+        raise UnknownPlant("no captured payment is left that it could befall")
+
+    def _untaken(self, psp: str, reference: str) -> Charge:
+        """Return the oldest payment without money that no report tells of."""
+        told = {line.charge.id for line in self.strangers if line.charge}
+        for charge in self._charges(psp, reference):
+            if charge.movement is None and charge.id not in told:
+                return charge
+        raise UnknownPlant("no payment without money is left that it could befall")
+
+    def _charges(self, psp: str, reference: str) -> list[Charge]:
+        books = self.world.books
+        charges = books.charges_of(reference) if reference else books.charges.values()
+        return [charge for charge in charges if charge.psp == psp]
+
+    def _payout(self, psp: str) -> str:
+        for payout in self.payouts:
+            if payout.psp == psp and payout.id not in self.plants:
+                return payout.id
+        raise UnknownPlant("no payout is left that it could befall")
+
+    def _stranger(self, psp: str, charge: Charge | None) -> ReportLine:
         return ReportLine(
             id=self.world.ids.new("txn"),
             psp=psp,
             kind="charge",
-            source="ch_stranger",
-            gross=1000,
+            source=charge.id if charge else "ch_stranger",
+            gross=charge.amount if charge else 1000,
             fee=59,
-            currency="eur",
+            currency=charge.currency if charge else "eur",
             created=int(self.world.clock.now()),
+            charge=charge,
             payout=str(self._batch(psp)) if psp == ADYEN else "",
         )
 
+    def _announced(self, payout: ClosedPayout) -> int:
+        """Return what the PSP says that it pays."""
+        is_planted = self.plants.get(payout.id) == "payout_mismatch"
+        return payout.amount + PAYOUT_SURPLUS if is_planted else payout.amount
 
-def _payout_line(payout: ClosedPayout) -> ReportLine:
-    return ReportLine(
-        id=f"txn_{payout.id}",
-        psp=payout.psp,
-        kind="payout",
-        source=payout.id,
-        gross=-payout.amount,
-        fee=0,
-        currency=payout.currency,
-        created=payout.created,
-        payout=payout.id if payout.psp == ADYEN else "",
-    )
+    def _arrived(self, payout: ClosedPayout) -> int:
+        """Return what the bank receives of it."""
+        is_planted = self.plants.get(payout.id) == "bank_mismatch"
+        return self._announced(payout) - (BANK_SHORTFALL if is_planted else 0)
+
+    def _payout_line(self, payout: ClosedPayout) -> ReportLine:
+        return ReportLine(
+            id=f"txn_{payout.id}",
+            psp=payout.psp,
+            kind="payout",
+            source=payout.id,
+            gross=-self._announced(payout),
+            fee=0,
+            currency=payout.currency,
+            created=payout.created,
+            payout=payout.id if payout.psp == ADYEN else "",
+        )
 
 
-def _in_parts(line: ReportLine) -> list[ReportLine]:
-    first = replace(line, gross=line.gross - line.gross // 2)
-    return [first, replace(line, id=f"{line.id}_2", gross=1, fee=0)]
+def _name(payout: ClosedPayout) -> str:
+    """Return how the bank's statement names a payout."""
+    return f"batch {payout.id}" if payout.psp == ADYEN else payout.id
 
 
-# What a report can get wrong, by the name which the exception should have.
-PLANTS: Mapping[str, Callable[[ReportLine], list[ReportLine]]] = {
-    "missing_in_ledger": lambda line: [line],
-    "missing_in_report": lambda _line: [],
-    "amount_over": lambda line: [replace(line, gross=line.gross + 100)],
-    "amount_under": lambda line: [replace(line, gross=line.gross - 100)],
-    "fee_mismatch": lambda line: [replace(line, fee=line.fee + 1)],
-    "currency_mismatch": lambda line: [replace(line, currency="chf")],
-    "duplicate_line": lambda line: [line, line],
-    "split_mismatch": _in_parts,
-    "malformed_row": lambda line: [replace(line, is_broken=True)],
-}
-
+# What arrives at the bank and nobody announced, in minor units.
+_STRANGE_CREDIT = 777
 
 _STATEMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt>

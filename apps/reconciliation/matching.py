@@ -26,7 +26,10 @@ CREATE TEMPORARY TABLE staged_line (
 COPY_STAGE = "COPY staged_line FROM STDIN"
 ANALYZE_STAGE = "ANALYZE staged_line"
 # Of the lines only what joins and conditions ask about.
-ANALYZE_LINES = "ANALYZE reconciliation_statementline (entry_id, day, gateway, payout_reference)"
+ANALYZE_LINES = (
+    "ANALYZE reconciliation_statementline"
+    " (merchant_id, livemode, gateway, day, entry_id, payout_reference, is_duplicate)"
+)
 
 _PAYMENT_KINDS = f"('{LineKind.CHARGE}', '{LineKind.CAPTURE_RELEASE}')"
 _REFUND_KINDS = f"('{LineKind.REFUND}', '{LineKind.REFUND_FAILURE}')"
@@ -155,22 +158,29 @@ CREATE TEMPORARY TABLE found (
 """
 
 # What the gateway says of every entry that the run looks at: those which the day reports, and those
-# of open exceptions. All lines of an entry count, whatever their day.
+# of open exceptions. All lines of an entry count, whatever their day; few have any on another day.
+_REPORTED_COLUMNS = "entry_id, gross, fee, net, currency, day, subject_id, object_reference"
+_LINES_OF_DAY = """
+  FROM reconciliation_statementline
+ WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
+   AND day = %(day)s AND entry_id <> '' AND NOT is_duplicate
+"""
 CREATE_REPORTED = f"""
 CREATE TEMPORARY TABLE reported ON COMMIT DROP AS
-SELECT entry_id, count(*) AS lines, sum(gross) AS gross, sum(fee) AS fee, sum(net) AS net,
-       max(currency) AS currency, min(currency) <> max(currency) AS is_mixed,
-       max(day) AS day, max(subject_id) AS subject_id, max(object_reference) AS reference
-  FROM reconciliation_statementline line
- WHERE NOT is_duplicate AND entry_id IN (
-    SELECT entry_id FROM reconciliation_statementline
-     WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
-       AND day = %(day)s AND entry_id <> ''
-     UNION ALL
-    SELECT entry_id FROM reconciliation_discrepancy
-     WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
-       AND status = '{DiscrepancyStatus.OPEN}' AND entry_id <> ''
-       AND kind <> '{K.MISSING_IN_REPORT}')
+SELECT entry_id, count(*) AS lines, sum(gross)::bigint AS gross, sum(fee)::bigint AS fee,
+       sum(net)::bigint AS net, max(currency) AS currency,
+       min(currency) <> max(currency) AS is_mixed, max(day) AS day,
+       max(subject_id) AS subject_id, max(object_reference) AS reference
+  FROM (SELECT {_REPORTED_COLUMNS} {_LINES_OF_DAY}
+         UNION ALL
+        SELECT {_REPORTED_COLUMNS} FROM reconciliation_statementline
+         WHERE NOT is_duplicate AND day <> %(day)s AND entry_id IN (
+               SELECT entry_id {_LINES_OF_DAY}
+                UNION ALL
+               SELECT entry_id FROM reconciliation_discrepancy
+                WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s
+                  AND gateway = %(gateway)s AND status = '{DiscrepancyStatus.OPEN}'
+                  AND entry_id <> '' AND kind <> '{K.MISSING_IN_REPORT}')) line
  GROUP BY entry_id
 """  # noqa: S608
 # Grouped by the analysed table's column, whose number of values the planner knows.
@@ -181,7 +191,8 @@ ANALYZE_REPORTED = "ANALYZE reported (entry_id)"
 CREATE_DIFFERENCES = f"""
 CREATE TEMPORARY TABLE difference ON COMMIT DROP AS
 WITH later AS (
-    SELECT reported.entry_id, -sum(posting.amount) AS net, sum(posting.amount) AS fee
+    SELECT reported.entry_id, -sum(posting.amount)::bigint AS net,
+           sum(posting.amount)::bigint AS fee
       FROM ledger_entrykey key JOIN reported ON reported.subject_id = key.source_id
       JOIN ledger_posting posting ON posting.entry_id = key.entry_id
       JOIN ledger_account account ON account.id = posting.account_id
@@ -190,10 +201,10 @@ WITH later AS (
                                   ELSE 'payment_attempt' END
      GROUP BY reported.entry_id),
 booked AS (
-    SELECT reported.entry_id, max(account.currency) AS currency, sum(posting.amount)
-             FILTER (WHERE account.code = '{chart.GATEWAY_CLEARING}') AS net,
+    SELECT reported.entry_id, max(account.currency) AS currency, (sum(posting.amount)
+             FILTER (WHERE account.code = '{chart.GATEWAY_CLEARING}'))::bigint AS net,
            coalesce(sum(posting.amount)
-             FILTER (WHERE account.code <> '{chart.GATEWAY_CLEARING}'), 0) AS fee
+             FILTER (WHERE account.code <> '{chart.GATEWAY_CLEARING}'), 0)::bigint AS fee
       FROM reported JOIN ledger_posting posting ON posting.entry_id = reported.entry_id
       JOIN ledger_account account ON account.id = posting.account_id
      WHERE posting.layer = 'posted' AND account.owner = %(gateway)s
@@ -310,16 +321,13 @@ SELECT standing.id FROM reconciliation_discrepancy standing
  ORDER BY standing.id LIMIT %(limit)s
 """  # noqa: S608
 
+# How many lines the day has, and how many of them agree in every respect.
 COUNT_DAY = """
-SELECT count(*) FROM reconciliation_statementline
+SELECT count(*), count(*) FILTER (WHERE entry_id <> '' AND NOT is_duplicate
+                                    AND entry_id NOT IN (SELECT found.entry_id FROM found))
+  FROM reconciliation_statementline line
  WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
    AND day = %(day)s
-"""
-COUNT_MATCHED = """
-SELECT count(*) FROM reconciliation_statementline line
- WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
-   AND day = %(day)s AND entry_id <> '' AND NOT is_duplicate
-   AND NOT EXISTS (SELECT FROM found WHERE found.entry_id = line.entry_id)
 """
 # Of a settlement: what the lines that name it add up to.
 SUM_PAYOUT = f"""

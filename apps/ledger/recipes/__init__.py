@@ -43,10 +43,12 @@ from apps.ledger.recipes.sellers import (
 )
 from apps.ledger.recipes.settlements import (
     corrected,
+    corrected_per_currency,
     credit_granted,
     credit_used,
     settled,
     settlement_received,
+    settlement_received_otherwise,
 )
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "captured_abroad",
     "captured_in_conflict",
     "corrected",
+    "corrected_per_currency",
     "credit_granted",
     "credit_used",
     "dispute_loss_returned",
@@ -81,6 +84,7 @@ __all__ = [
     "reserve_released",
     "settled",
     "settlement_received",
+    "settlement_received_otherwise",
     "share_available",
     "transfer_reversed",
     "transferred",

@@ -1,5 +1,7 @@
 """Gateways pay us out, and people decide about what is left over."""
 
+from collections.abc import Mapping
+
 from apps.ledger import chart
 from apps.ledger.drafts import EntryDraft
 from apps.ledger.recipes.fact import Fact, entry, legs
@@ -30,6 +32,23 @@ def settlement_received(fact: Fact, *, bank: str) -> EntryDraft:
         legs(
             fact.currency,
             (chart.BANK, bank, fact.amount),
+            (chart.SETTLEMENTS_IN_TRANSIT, fact.gateway, -fact.amount),
+        ),
+    )
+
+
+def settlement_received_otherwise(
+    fact: Fact, *, bank: str, received: int, counter: str
+) -> EntryDraft:
+    """Book that another amount than a gateway sent has arrived; `counter` takes the difference."""
+    return entry(
+        fact,
+        "settlement_received",
+        SETTLEMENT,
+        legs(
+            fact.currency,
+            (chart.BANK, bank, received),
+            (counter, "", fact.amount - received),
             (chart.SETTLEMENTS_IN_TRANSIT, fact.gateway, -fact.amount),
         ),
     )
@@ -72,4 +91,25 @@ def corrected(
         "corrected",
         source_type,
         legs(fact.currency, (*debit, fact.amount), (*credit, -fact.amount)),
+    )
+
+
+def corrected_per_currency(
+    fact: Fact,
+    *,
+    account: tuple[str, str],
+    counter: tuple[str, str],
+    changes: Mapping[str, int],
+    source_type: str,
+) -> EntryDraft:
+    """Change an account, (code, owner), by so much of each currency, against another one."""
+    return entry(
+        fact,
+        "corrected",
+        source_type,
+        tuple(
+            leg
+            for currency, change in sorted(changes.items())
+            for leg in legs(currency, (*account, change), (*counter, -change))
+        ),
     )

@@ -15,7 +15,7 @@ from apps.common.origin import CLOCK, Origin
 from apps.reconciliation.models import Discrepancy
 from apps.reconciliation.policies import advise, needs_second_person
 from apps.reconciliation.services import assign_exception, resolve_exception
-from apps.reconciliation.services.exceptions import draft_correction
+from apps.reconciliation.services.corrections import draft_correction
 from apps.reconciliation.states import DiscrepancyStatus
 
 MAX_AT_ONCE: Final = 100

@@ -8,7 +8,8 @@ from django.db.models import Exists, OuterRef
 from apps.common.origin import Origin, Scope
 from apps.reconciliation.models import BankLine, Discrepancy
 from apps.reconciliation.policies import BANK_DAYS
-from apps.reconciliation.services.exceptions import Finding, close_settled, open_findings
+from apps.reconciliation.services.exceptions import close_settled, open_findings
+from apps.reconciliation.services.findings import Finding
 from apps.reconciliation.states import DiscrepancyKind, DiscrepancyStatus
 
 # How many credits one run looks at; the rest waits for the next one.

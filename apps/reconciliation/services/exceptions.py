@@ -1,8 +1,7 @@
 """Open exceptions, close those that have settled themselves, and let people resolve the rest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -11,18 +10,14 @@ from django.db import transaction
 from apps.backoffice.services import request_approval
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.rows import get_row
-from apps.ledger import chart, recipes
-from apps.ledger.drafts import EntryDraft
-from apps.ledger.recipes import Fact
-from apps.ledger.services import post_entry
 from apps.outbox.services import EventDraft, publish
-from apps.reconciliation.errors import AlreadyResolved, CannotCorrect
+from apps.reconciliation.errors import AlreadyResolved
 from apps.reconciliation.models import Discrepancy
 from apps.reconciliation.objects import render_exception
 from apps.reconciliation.policies import explain, needs_second_person
-from apps.reconciliation.states import DiscrepancyKind, DiscrepancyStatus
-
-K = DiscrepancyKind
+from apps.reconciliation.services.corrections import book_correction, draft_correction
+from apps.reconciliation.services.findings import Finding
+from apps.reconciliation.states import DiscrepancyStatus
 
 OPENED: Final = "reconciliation.exception_opened"
 RESOLVED: Final = "reconciliation.exception_resolved"
@@ -33,37 +28,6 @@ APPROVAL_KIND: Final = "reconciliation_correction"
 ACTIONS: Final = ("match", "ignore", "correct", "write_off")
 BOOKING_ACTIONS: Final = frozenset({"correct", "write_off"})
 SETTLED_ITSELF: Final = "The sides agree now."
-
-# Whose books the difference is in, where it is not the gateway's account.
-_CORRECTED_ACCOUNTS: Final = {K.BANK_UNEXPLAINED: chart.BANK}
-# What that account is corrected against; where money has no other explanation, it waits in
-# suspense for one.
-_COUNTER_ACCOUNTS: Final = {
-    K.MISSING_IN_LEDGER: chart.SUSPENSE,
-    K.MISSING_IN_REPORT: chart.SUSPENSE,
-    K.STATUS_MISMATCH: chart.SUSPENSE,
-    K.AMOUNT_OVER: chart.SUSPENSE,
-    K.AMOUNT_UNDER: chart.SUSPENSE,
-    K.SPLIT_MISMATCH: chart.SUSPENSE,
-    K.FEE_MISMATCH: chart.GATEWAY_FEES,
-    K.BANK_UNEXPLAINED: chart.SUSPENSE,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A row of the temporary table `found`; `standing_id` is the exception that it had before."""
-
-    kind: str
-    subject: str
-    subject_id: str
-    entry_id: str
-    reference: str
-    day: date
-    currency: str
-    ledger_amount: int | None
-    statement_amount: int | None
-    standing_id: str | None
 
 
 def open_findings(
@@ -195,43 +159,8 @@ def _carry_out(
 ) -> None:
     entry_id = ""
     if action in BOOKING_ACTIONS:
-        entry_id = post_entry(draft_correction(row, action=action, origin=origin, now=now))
+        entry_id = book_correction(row, action=action, origin=origin, now=now)
     publish(_resolve(row, action, reason=reason, entry_id=entry_id, origin=origin, now=now))
-
-
-def draft_correction(row: Discrepancy, *, action: str, origin: Origin, now: datetime) -> EntryDraft:
-    """
-    Return the journal that makes the account agree; nothing is booked here.
-
-    :raises CannotCorrect: the sides do not differ in money, or not on that account
-    """
-    kind = DiscrepancyKind(row.kind)
-    counter = _COUNTER_ACCOUNTS.get(kind)
-    if counter is None:
-        raise CannotCorrect(kind=row.kind, reason="it is not about a balance")
-    if not row.difference:
-        raise CannotCorrect(kind=row.kind, reason="the amounts agree")
-    if action == "write_off":
-        counter = chart.WRITEOFF
-    owner = row.gateway if counter == chart.GATEWAY_FEES else ""
-    code = _CORRECTED_ACCOUNTS.get(kind, chart.GATEWAY_CLEARING)
-    wrong, other = (code, row.gateway), (counter, owner)
-    is_more = row.difference > 0
-    fact = Fact(
-        scope=row.scope,
-        id=row.id,
-        amount=abs(row.difference),
-        currency=row.currency,
-        at=now,
-        gateway=row.gateway,
-        metadata={"kind": row.kind, "action": action, "by": origin.actor},
-    )
-    return recipes.corrected(
-        fact,
-        debit=wrong if is_more else other,
-        credit=other if is_more else wrong,
-        source_type="reconciliation_exception",
-    )
 
 
 def _resolve(

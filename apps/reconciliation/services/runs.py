@@ -22,7 +22,8 @@ from apps.reconciliation.models import Discrepancy, ReconciliationRun
 from apps.reconciliation.objects import render_run
 from apps.reconciliation.policies import REPORTED_KINDS, due_window, start_of
 from apps.reconciliation.services.bank import check_credits
-from apps.reconciliation.services.exceptions import Finding, close_settled, open_findings
+from apps.reconciliation.services.exceptions import close_settled, open_findings
+from apps.reconciliation.services.findings import Finding
 from apps.reconciliation.services.settlements import Desk, check_settlements
 from apps.reconciliation.states import DiscrepancyStatus
 
@@ -64,13 +65,14 @@ def reconcile_day(
         opened = _open_all(scope, gateway, params, origin=origin, now=now)
         closed = _close_all(params, now=now)
         check_credits(scope=scope, day=day, origin=origin, now=now)
+        lines, matched = _fetch(matching.COUNT_DAY, params)[0]
         run = ReconciliationRun(
             merchant_id=scope.merchant_id,
             livemode=scope.livemode,
             gateway=gateway,
             day=day,
-            lines=_value(matching.COUNT_DAY, params),
-            lines_matched=_value(matching.COUNT_MATCHED, params),
+            lines=lines,
+            lines_matched=matched,
             facts_expected=expected,
             exceptions_opened=opened,
             exceptions_closed=closed,

@@ -6,16 +6,18 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from apps.common.origin import Scope
 from apps.ledger import recipes
+from apps.ledger.drafts import EntryDraft
 from apps.ledger.recipes import Fact
 from apps.ledger.services import post_entry, reverse_entry
 from apps.reconciliation import matching
-from apps.reconciliation.models import BankLine, Settlement, StatementLine
+from apps.reconciliation.errors import CannotCorrect
+from apps.reconciliation.models import BankLine, ReconciliationRun, Settlement, StatementLine
 from apps.reconciliation.policies import BANK_DAYS
-from apps.reconciliation.services.exceptions import Finding
+from apps.reconciliation.services.findings import Finding
 from apps.reconciliation.states import DiscrepancyKind, LineKind, SettlementStatus
 
 K = DiscrepancyKind
@@ -56,6 +58,8 @@ def check_settlements(desk: Desk) -> list[Finding]:
     _take_back(desk)
     for settlement in _open_ones(desk, S.ANNOUNCED):
         _check_sums(desk, settlement)
+    for settlement in _open_ones(desk, S.ANNOUNCED):
+        _note_credit(settlement)
     for settlement in _open_ones(desk, S.IN_TRANSIT):
         _check_bank(desk, settlement)
     return list(_find(desk))
@@ -135,13 +139,24 @@ def _check_sums(desk: Desk, settlement: Settlement) -> None:
     )
     settlement.lines_count = count
     settlement.lines_net = lines_net if count else None
-    if _agrees(desk, settlement):
-        settlement.leave(entry_id=post_entry(recipes.settled(_fact(desk, settlement))))
-        _line_of(settlement, LineKind.PAYOUT).update(
-            entry_id=settlement.entry_id,
-            rule="balance" if settlement.is_manual else "payout_lines",
-        )
     settlement.save()
+    if _agrees(desk, settlement):
+        entry_id = post_entry(draft_departure(settlement, now=desk.now))
+        leave_as_announced(settlement, entry_id=entry_id)
+
+
+def draft_departure(settlement: Settlement, *, now: datetime) -> EntryDraft:
+    """Return the journal of a payout that left the gateway as it was announced."""
+    return recipes.settled(_fact(settlement, now))
+
+
+def leave_as_announced(settlement: Settlement, *, entry_id: str) -> None:
+    """Note that the gateway paid out, and by which line and entry it is known."""
+    settlement.leave(entry_id=entry_id)
+    settlement.save()
+    _line_of(settlement, LineKind.PAYOUT).update(
+        entry_id=entry_id, rule="balance" if settlement.is_manual else "payout_lines"
+    )
 
 
 def _agrees(desk: Desk, settlement: Settlement) -> bool:
@@ -157,25 +172,58 @@ def _agrees(desk: Desk, settlement: Settlement) -> bool:
 
 
 def _check_bank(desk: Desk, settlement: Settlement) -> None:
-    line = _find_bank_line(settlement)
-    if line is None:
-        return
-    settlement.bank_amount = line.amount
-    if line.amount == settlement.amount:
-        received = recipes.settlement_received(_fact(desk, settlement), bank=line.bank)
+    line = _note_credit(settlement)
+    if line is not None and line.amount == settlement.amount:
+        received = recipes.settlement_received(_fact(settlement, desk.now), bank=line.bank)
         settlement.arrive(bank_amount=line.amount, entry_id=post_entry(received))
+        settlement.save()
+
+
+def _note_credit(settlement: Settlement) -> BankLine | None:
+    """Look for the payout on the bank's statement; a credit that stands for it explains itself."""
+    line = _find_bank_line(settlement)
+    if line is not None and line.settlement_id is None:
         line.settlement = settlement
         line.save(update_fields=["settlement"])
+        settlement.bank_amount = line.amount
+        settlement.save()
+    return line
+
+
+def draft_arrival(settlement: Settlement, *, counter: str, now: datetime) -> EntryDraft:
+    """
+    Return the journal of a payout of which the bank received another amount.
+
+    :raises CannotCorrect: no credit on the bank's statement stands for it any more
+    """
+    line = _get_bank_line(settlement)
+    return recipes.settlement_received_otherwise(
+        _fact(settlement, now), bank=line.bank, received=line.amount, counter=counter
+    )
+
+
+def arrive_otherwise(settlement: Settlement, *, entry_id: str) -> None:
+    """Note that the bank received a payout, though not as it was announced."""
+    settlement.arrive(bank_amount=_get_bank_line(settlement).amount, entry_id=entry_id)
     settlement.save()
+
+
+def _get_bank_line(settlement: Settlement) -> BankLine:
+    line = _find_bank_line(settlement)
+    if line is None:
+        raise CannotCorrect(kind=K.BANK_MISMATCH.value, reason="no credit stands for the payout")
+    return line
 
 
 def _find_bank_line(settlement: Settlement) -> BankLine | None:
     """
-    Return the credit that names the payout, or else the only one of its amount in its days.
+    Return the payout's credit: known as such, naming it, or else the only one of its amount.
 
-    Two credits of the same amount without a name are left to a person. A mere number, such as that
-    of a batch, stands in many texts and names nothing.
+    Two credits of the same amount without a name are left to a person. A mere number stands in many
+    texts, so that it names a payout only behind the word "batch".
     """
+    if known := BankLine.objects.filter(settlement=settlement).first():
+        return known
     credits = BankLine.objects.filter(
         merchant_id=settlement.merchant_id,
         livemode=settlement.livemode,
@@ -185,10 +233,12 @@ def _find_bank_line(settlement: Settlement) -> BankLine | None:
         booked_on__gte=settlement.paid_on,
         booked_on__lte=settlement.paid_on + timedelta(days=BANK_DAYS + 2),
     )
-    if not settlement.reference.isdecimal():
+    if settlement.reference.isdecimal():
+        named = credits.filter(description__iregex=rf"\mbatch\W*{settlement.reference}\M")
+    else:
         named = credits.filter(description__contains=settlement.reference)
-        if line := named.order_by("booked_on", "pk").first():
-            return line
+    if line := named.order_by("booked_on", "pk").first():
+        return line
     same = list(credits.filter(amount=settlement.amount)[:2])
     return same[0] if len(same) == 1 else None
 
@@ -196,7 +246,7 @@ def _find_bank_line(settlement: Settlement) -> BankLine | None:
 def _find(desk: Desk) -> Iterator[Finding]:
     """Return what does not agree, of payouts whose time has come."""
     rows = desk.settlements.filter(paid_on__lte=desk.day)
-    overdue = desk.day - timedelta(days=BANK_DAYS)
+    overdue = _latest_day(desk) - timedelta(days=BANK_DAYS)
     for settlement in rows.exclude(status=S.RECEIVED).order_by("pk"):
         if settlement.status == S.FAILED:
             yield _finding(settlement, K.PAYOUT_FAILED, ours=None, theirs=settlement.amount)
@@ -208,6 +258,15 @@ def _find(desk: Desk) -> Iterator[Finding]:
             yield _finding(settlement, K.BANK_MISMATCH, ours=settlement.amount, theirs=theirs)
         elif settlement.paid_on <= overdue:
             yield _finding(settlement, K.BANK_MISSING, ours=settlement.amount, theirs=None)
+
+
+def _latest_day(desk: Desk) -> date:
+    """Return the last day compared so far: an older day compared again makes nothing punctual."""
+    runs = ReconciliationRun.objects.filter(
+        merchant_id=desk.scope.merchant_id, livemode=desk.scope.livemode, gateway=desk.gateway
+    )
+    last: date | None = runs.aggregate(last=Max("day"))["last"]
+    return max(last or desk.day, desk.day)
 
 
 def _finding(
@@ -227,13 +286,13 @@ def _finding(
     )
 
 
-def _fact(desk: Desk, settlement: Settlement) -> Fact:
+def _fact(settlement: Settlement, now: datetime) -> Fact:
     return Fact(
-        scope=desk.scope,
+        scope=Scope(settlement.merchant_id, settlement.livemode),
         id=settlement.id,
         amount=settlement.amount,
         currency=settlement.currency,
-        at=desk.now,
+        at=now,
         gateway=settlement.gateway,
         value_on=settlement.paid_on,
         metadata={"reference": settlement.reference},
