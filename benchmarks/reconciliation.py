@@ -31,6 +31,8 @@ import django
 import psycopg
 from psycopg import sql
 
+from benchmarks.measure import cpu_seconds
+
 DATABASE = "bench_reconciliation"
 MERCHANT, GATEWAY = "mer_bench", "stripe_main"
 DAY = date(2026, 11, 18)
@@ -58,7 +60,11 @@ def main() -> None:
     if options.client:
         os.environ["DATABASE_URL"] = f"postgres:///{DATABASE}"
         django.setup()
-        said = _CLIENTS[options.client](Path(options.file))
+        with _watched_server() as server_seconds:
+            start = time.process_time()
+            said = _CLIENTS[options.client](Path(options.file))
+            said["client_cpu"] = time.process_time() - start
+            said["server_cpu"] = server_seconds()
         said["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
         say(json.dumps(said))
         return
@@ -72,6 +78,7 @@ def main() -> None:
         "at most",
         SECONDS_PER_MILLION,
     )
+    say(f"CPU seconds per million lines: {large['cpu'] / options.lines * 1e6:.2f}")
     _say_ratio("client memory in MB", large["megabytes"], "at most", CLIENT_MEGABYTES)
     _say_ratio("cost of a line at ten times the lines", growth, "at most", GROWTH)
     faster = large["keeping"] / large["ours"]
@@ -120,12 +127,28 @@ def _measure(options: argparse.Namespace, lines: int) -> dict[str, float]:
         f" {ours['megabytes']:5.0f} MB; loop {loop['seconds']:6.2f} s, {loop['megabytes']:5.0f} MB;"
         f" loop that keeps {keeping['seconds']:6.2f} s, {keeping['megabytes']:5.0f} MB"
     )
+    sides = (("ours", ours), ("loop", loop), ("loop that keeps", keeping))
+    cpu = [f"{name} {each['client_cpu']:.2f} + {each['server_cpu']:.2f}" for name, each in sides]
+    say(f"{'':9}  CPU seconds of client + server: {'; '.join(cpu)}")
     return {
         "ours": ours["seconds"],
+        "cpu": ours["client_cpu"] + ours["server_cpu"],
         "loop": loop["seconds"],
         "keeping": keeping["seconds"],
         "megabytes": ours["megabytes"],
     }
+
+
+@contextmanager
+def _watched_server() -> Iterator[Callable[[], float]]:
+    """Count the CPU of this client's server process; helpers it starts for a query not included."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    before = cpu_seconds([pid])
+    yield lambda: cpu_seconds([pid]) - before
 
 
 def _run(client: str, report: Path) -> dict[str, Any]:
