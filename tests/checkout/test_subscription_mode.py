@@ -59,7 +59,7 @@ def press(session: Session, *, offered: str = "") -> None:
 
 def event_types(session: Session) -> list[str]:
     return list(
-        Event.objects.filter(object_id=session.id).order_by("sequence").values_list("type", flat=1)
+        Event.objects.filter(object_id=session.id).order_by("sequence").values_list("type", flat=True)
     )
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,7 +43,7 @@ from apps.payouts.selectors import get_seller
 from apps.vault.errors import MethodOfOtherCustomer
 from apps.vault.policies import choose_takers, is_gateway_token
 from apps.vault.selectors import ChargeableMethod, get_chargeable_method
-from apps.vault.services import draft_method
+from apps.vault.services import draft_method, save_method
 
 S = IntentStatus
 
@@ -95,6 +95,7 @@ def create_intent(
             get_chargeable_method(scope, intent.payment_method_id)
         step.write(reply=reply)
         return intent
+    confirmation = _save_method(intent, confirmation, scope=scope, origin=origin, now=now)
     attempt, method = _start_attempt(step, confirmation, scope=scope)
     step.write(reply=reply, recovery_point=_recovery_point(attempt, confirmation))
     return _run(intent, attempt, method, confirmation, origin=origin, now=now, reply=reply)
@@ -195,6 +196,7 @@ def confirm_intent(
     """
     for _ in range(MAX_TRIES):
         intent = _intent_to_confirm(scope, intent_id, origin=origin, now=now)
+        confirmation = _save_method(intent, confirmation, scope=scope, origin=origin, now=now)
         step = Step(intent, origin=origin, now=now)
         attempt, method = _start_attempt(step, confirmation, scope=scope)
         if step.write(reply=reply, recovery_point=_recovery_point(attempt, confirmation)):
@@ -237,6 +239,25 @@ def _intent_to_confirm(
         status = S.EXPIRED if intent.status in {S.CREATED, S.FAILED} else intent.status
         raise IntentNotConfirmable(intent=intent.id, status=status)
     return intent
+
+
+def _save_method(
+    intent: PaymentIntent,
+    confirmation: Confirmation,
+    *,
+    scope: Scope,
+    origin: Origin,
+    now: datetime,
+) -> Confirmation:
+    """Tie the method to the customer before it is charged, if the merchant asks for that."""
+    usage = confirmation.changes.get("setup_future_usage", intent.setup_future_usage)
+    wanted = confirmation.payment_method or intent.payment_method_id
+    if not (usage and wanted and intent.customer_id):
+        return confirmation
+    saved = save_method(
+        scope=scope, wanted=wanted, customer_id=intent.customer_id, origin=origin, now=now
+    )
+    return replace(confirmation, payment_method=saved)
 
 
 def _start_attempt(

@@ -8,6 +8,7 @@ from apps.vault.services.methods import (
     describe_method,
     detach_method,
     draft_method,
+    save_method,
     update_method,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "describe_method",
     "detach_method",
     "draft_method",
+    "save_method",
     "update_method",
 ]

@@ -19,7 +19,7 @@ from apps.gateways.errors import GatewayError, GatewayRejected
 from apps.gateways.registry import gateway_names, get_gateway
 from apps.vault.errors import GatewaysAway, MethodAlreadyAttached, MethodDetached, TokenRefused
 from apps.vault.models import GatewayCustomer, GatewayToken, PaymentMethod
-from apps.vault.policies import ONE_TIME_PREFIX, choose_takers
+from apps.vault.policies import ONE_TIME_PREFIX, choose_takers, is_gateway_token
 from apps.vault.selectors import ChargeableMethod, get_method
 from apps.vault.services.mandates import MandateAcceptance, end_mandate, take_mandate
 from apps.vault.services.network import end_network_token, provision_network_token
@@ -239,6 +239,32 @@ def attach_method(
         method.save()
         publish_method(method, "payment_method.attached", origin=origin, now=now)
     return method
+
+
+def save_method(
+    *, scope: Scope, wanted: str, customer_id: str, origin: Origin, now: datetime
+) -> str:
+    """
+    Keep for a customer what they are about to pay with, and return the method's id.
+
+    It happens before the charge, because a gateway takes nothing into its keeping that was charged
+    once; a card that is then declined stays with the customer. A one-time token becomes a method
+    first. Doing it again changes nothing: the token itself is the key at the gateways.
+
+    :raises TokenRefused: the gateway does not know the token
+    :raises MethodAlreadyAttached: the method belongs to another customer
+    :raises GatewaysAway: no gateway could be reached
+    """
+    method_id = wanted
+    if is_gateway_token(wanted):
+        key = f"save:{digest_of(wanted)}"
+        method = create_method(
+            scope=scope, type="card", token=wanted, billing_details={}, metadata={}, key=key,
+            now=now,
+        )  # fmt: skip
+        method_id = str(method.id)
+    attach_method(scope=scope, method_id=method_id, customer_id=customer_id, origin=origin, now=now)
+    return method_id
 
 
 def detach_method(*, scope: Scope, method_id: str, origin: Origin, now: datetime) -> PaymentMethod:
