@@ -4,28 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
-from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.models import User
-from apps.backoffice.services.exports import request_export
 from apps.backoffice.services.people import UnknownPermission, setup_roles
 from config.roles import ROLES
 from tests.backoffice.house import House, furnish
+from tests.backoffice.matrix import read_table, screens
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
 
 EnterAs = Callable[[str], Client]
-FORBIDDEN, OK, UNPROCESSABLE = 403, 200, 422
+FORBIDDEN, OK, UNPROCESSABLE = "403", "200", "422"
 
-# Role -> what it may see (models) and do (dialogs). The other way round than config/roles.py
-# says it, so that a slip there does not pass here.
+# Role -> what it may see (models) and do (dialogs), written by hand. The generated table
+# (matrix.csv) has to agree: a slip in config/roles.py does not pass by writing that anew.
 MATRIX: dict[str, tuple[str, str]] = {
     "support_agent": (
         "approval customer invoice paymentintent paymentmethod refund subscription",
@@ -109,55 +105,10 @@ def house(db: None, gateway: FakeGateway) -> House:
     return furnish(gateway)
 
 
-def screens() -> dict[str, ObjectAdmin]:
-    registered: Any = admin.site._registry
-    return {model._meta.model_name: screen for model, screen in registered.items()}
-
-
-def rows(house: House) -> dict[str, Any]:
-    return {
-        "paymentintent": house.paid,
-        "apikey": house.key,
-        "message": house.dead_letter,
-        "inboundevent": house.webhook,
-        "user": house.person,
-        "staffsession": house.session,
-        "approval": house.approval,
-        "webhookendpoint": house.endpoint,
-        "delivery": house.delivery,
-        "seller": house.seller,
-        "payout": house.payout,
-        "dispute": house.dispute,
-        "disputepolicy": house.orders,
-        "review": house.review,
-        "rule": house.rule,
-        "routingrule": house.routing_rule,
-        "discrepancy": house.discrepancy,
-        "subscription": house.subscription,
-        "invoice": house.invoice,
-        "testclock": house.clock,
-    }
-
-
 def expected(role: str, part: int) -> list[str]:
     """Return the screens (part 0) or dialogs (part 1) of a role, each once."""
     tables = (MATRIX[role], RECONCILERS.get(role, ("", "")), EVERYBODY)
     return sorted({name for table in tables for name in table[part].split()})
-
-
-def row_for(client: Client, house: House, model: str) -> Any:
-    """Return a row of the house, or of the person's own where everybody sees only those."""
-    user = User.objects.get(pk=client.session["_auth_user_id"])
-    if model == "export":
-        return request_export(
-            user=user,
-            source="payments.refund",
-            title="",
-            query="",
-            file_format="csv",
-            now=timezone.now(),
-        )
-    return user if model == "profile" else rows(house).get(model)
 
 
 def test_the_table_names_every_role() -> None:
@@ -165,36 +116,31 @@ def test_the_table_names_every_role() -> None:
 
 
 @pytest.mark.parametrize("role", sorted(MATRIX))
-def test_a_role_sees_its_lists_and_no_others(house: House, enter_as: EnterAs, role: str) -> None:
-    client = enter_as(role)
+def test_a_role_sees_its_lists_and_no_others(role: str) -> None:
+    answers = read_table()[role]
 
     seen = {
-        model
-        for model, screen in screens().items()
-        if client.get(reverse(f"admin:{screen.opts.app_label}_{model}_changelist")).status_code
-        == OK
+        str(screen.opts.model_name)
+        for screen in screens()
+        if answers[f"/admin/{screen.opts.app_label}/{screen.opts.model_name}/", "GET*"] == OK
     }
 
     assert sorted(seen) == expected(role, 0)
 
 
 @pytest.mark.parametrize("role", sorted(MATRIX))
-def test_a_role_opens_and_sends_its_dialogs_and_no_others(
-    house: House, enter_as: EnterAs, role: str
-) -> None:
-    client = enter_as(role)
+def test_a_role_opens_and_sends_its_dialogs_and_no_others(role: str) -> None:
+    answers = read_table()[role]
     allowed = set()
 
-    for model, screen in screens().items():
-        name = f"admin:{screen.opts.app_label}_{model}"
-        urls = [(kind.name, reverse(f"{name}_list_dialog", args=[kind.name]))
-                for kind in screen.list_dialogs]  # fmt: skip
-        row = row_for(client, house, model)
-        urls += [(kind.name, reverse(f"{name}_dialog", args=[row.pk, kind.name]))
-                 for kind in screen.dialogs]  # fmt: skip
-        for dialog, url in urls:
-            opened, sent = client.get(url).status_code, client.post(url).status_code
-            assert (opened, sent) in {(OK, UNPROCESSABLE), (FORBIDDEN, FORBIDDEN)}, url
+    for screen in screens():
+        model = str(screen.opts.model_name)
+        folder = f"/admin/{screen.opts.app_label}/{model}/"
+        addresses = {f"{folder}do/{kind.name}/": kind.name for kind in screen.list_dialogs}
+        addresses |= {f"{folder}<id>/do/{kind.name}/": kind.name for kind in screen.dialogs}
+        for address, dialog in addresses.items():
+            opened, sent = answers[address, "GET*"], answers[address, "POST"]
+            assert (opened, sent) in {(OK, UNPROCESSABLE), (FORBIDDEN, FORBIDDEN)}, address
             if opened == OK and model != "approval":
                 is_second = dialog == "replay" and role == "developer"
                 allowed.add("replay-webhook" if is_second else dialog)
@@ -214,7 +160,7 @@ def test_the_sidebar_and_the_first_page_offer_only_what_opens(
         item["link"] for group in page.context["sidebar_navigation"] for item in group["items"]
     ]
     links += [item["url"] for item in page.context["cards"]]
-    assert {client.get(link).status_code for link in links} == {OK}
+    assert {client.get(link).status_code for link in links} == {200}
 
 
 def test_who_may_not_see_people_sees_masked_addresses(house: House, enter_as: EnterAs) -> None:
