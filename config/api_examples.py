@@ -30,6 +30,22 @@ EXAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "default_aggregation": {"formula": "sum"},
         },
     },
+    "POST /v1/checkout/sessions": {
+        "one_item": {
+            "mode": "payment",
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": "eur",
+                        "unit_amount": 1050,
+                        "product_data": {"name": "Book"},
+                    },
+                }
+            ],
+            "success_url": "https://shop.example/thanks",
+        },
+    },
     "POST /v1/coupons": {
         "once": {"percent_off": "10", "duration": "once"},
     },
@@ -108,6 +124,9 @@ EXAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             ],
         },
     },
+    "POST /v1/payouts": {
+        "part": {"amount": 100, "currency": "eur", "destination": _SELLER},
+    },
     "POST /v1/prices": {
         "monthly": {
             "product": _PRODUCT,
@@ -122,6 +141,9 @@ EXAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "POST /v1/radar/rules": {
         "too_much": {"name": "Too much", "action": "review", "expression": "amount > 900000"},
     },
+    "POST /v1/radar/rules/{rule_id}": {
+        "stricter": {"name": "Too much", "action": "block", "expression": "amount > 900000"},
+    },
     "POST /v1/radar/value_list_items": {
         "one": {"value_list": _VALUE_LIST, "value": "eve@example.com"},
     },
@@ -131,8 +153,20 @@ EXAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "POST /v1/refunds": {
         "part": {"payment_intent": _PAYMENT_INTENT, "amount": 100},
     },
+    "POST /v1/reporting/report_runs": {
+        "march": {
+            "report_type": "payments.by_day.1",
+            "parameters": {"interval_start": 1_772_323_200, "interval_end": 1_775_001_600},
+        },
+    },
+    "POST /v1/reviews/{review_id}/approve": {
+        "known_payer": {"note": "A customer of many years"},
+    },
     "POST /v1/routing/rules": {
         "all": {"name": "All", "weights": [{"gateway": "stripe_main", "weight": 100}]},
+    },
+    "POST /v1/routing/rules/{rule_id}": {
+        "renamed": {"name": "All cards", "weights": [{"gateway": "stripe_main", "weight": 100}]},
     },
     "POST /v1/setup_intents": {
         "for_later": {"customer": _CUSTOMER, "usage": "off_session"},
@@ -164,5 +198,8 @@ EXAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "POST /v1/credit_notes": {
         "part": {"invoice": _INVOICE, "amount": 100, "reason": "order_change"},
+    },
+    "POST /v1/webhook_endpoints/{endpoint_id}/resend": {
+        "a_day": {"since": 1_772_323_200, "until": 1_772_409_600},
     },
 }

@@ -68,7 +68,7 @@ def _source(path: str, operations: Json) -> _Source | None:
         return None
     if create is not None and read is not None:
         return _Source(create, _OTHER_NAMES.get(path, _ID))
-    if read is not None and "limit" in _query_names(read):
+    if read is not None and _answered(read).endswith("List"):
         return _Source(read, _FIRST_OF_LIST)
     return None
 
@@ -110,7 +110,15 @@ def _query_names(operation: Json) -> list[str]:
 
 def _fields(operation: Json, document: Json) -> list[str]:
     """Return the names of the outermost fields of the operation's body."""
-    content = operation.get("requestBody", {}).get("content", {})
-    schema = content.get("application/json", {}).get("schema", {})
-    name = schema.get("$ref", "").rsplit("/", 1)[-1]
+    name = _component(operation.get("requestBody", {}))
     return list(document["components"]["schemas"].get(name, {}).get("properties", {}))
+
+
+def _answered(operation: Json) -> str:
+    return _component(operation["responses"].get("200", {}))
+
+
+def _component(message: Json) -> str:
+    """Return the name of the schema of a JSON body, empty where there is none."""
+    schema: Json = message.get("content", {}).get("application/json", {}).get("schema", {})
+    return str(schema.get("$ref", "")).rsplit("/", 1)[-1]
