@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from apps.api.services import create_api_key, create_merchant
 from apps.backoffice.services import approve
 from apps.common.origin import Origin
 from apps.fraud.models import Review
@@ -151,3 +152,20 @@ def test_ac_017_allow_duplicate_is_heard_and_kept(api: ApiClient, gateway: FakeG
     ]
 
     assert answers == [200, 402, 200]
+
+
+def test_another_merchant_neither_sees_nor_closes_a_review(
+    api: ApiClient, gateway: FakeGateway
+) -> None:
+    publish(api, api.post("/v1/radar/rules", {**BLOCK, "action": "review"}).json())
+    pay(api)
+    review = Review.objects.get()
+    eve = create_merchant(name="Eve's books", now=timezone.now())
+    stranger = ApiClient(create_api_key(merchant=eve, livemode=False, now=timezone.now())[1])
+
+    assert stranger.get("/v1/reviews").json()["data"] == []
+    assert stranger.get(f"/v1/reviews/{review.id}").status_code == 404
+    for verdict in ("approve", "decline"):
+        assert stranger.post(f"/v1/reviews/{review.id}/{verdict}").status_code == 404
+    review.refresh_from_db()
+    assert review.status == "open"

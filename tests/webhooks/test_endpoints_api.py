@@ -198,6 +198,20 @@ def test_nobody_sees_the_endpoint_of_another_merchant(api: ApiClient) -> None:
     assert (hook.status, hook.description, hook.deleted_at) == ("enabled", "", None)
 
 
+def test_nobody_sees_the_deliveries_of_another_merchant(api: ApiClient) -> None:
+    other = create_merchant(name="Other", now=NOW)
+    scope = Scope(other.id, livemode=False)
+    hook = endpoint("http://127.0.0.1:9/", scope=scope)
+    event = happen(merchant_id=other.id)
+    (delivery,) = hook.deliveries.all()
+
+    assert api.get("/v1/webhook_deliveries").json()["data"] == []
+    assert api.get(f"/v1/webhook_deliveries/{delivery.id}").status_code == 404
+    assert api.post(f"/v1/events/{event.id}/resend").status_code == 404
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempts) == ("pending", 0)
+
+
 def test_deliveries_are_listed_with_their_tries_and_sent_again(
     api: ApiClient, merchant: Merchant, shop: Receiver
 ) -> None:
