@@ -103,6 +103,7 @@ CATALOG: Mapping[str, Sequence[str]] = {
         "invoice.paid",
         "invoice.payment_action_required",
         "invoice.payment_failed",
+        "invoice.upcoming",
         "invoice.updated",
         "invoice.voided",
     ),

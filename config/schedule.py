@@ -32,6 +32,9 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.reporting.services.make_forecasts", every=600.0),
     Sweep(run="apps.subscriptions.tasks.run_billing", every=5.0, continuous=True),
     Sweep(run="apps.subscriptions.tasks.run_dunning", every=5.0, continuous=True),
+    Sweep(
+        run="apps.subscriptions.services.upcoming.announce_invoices", every=300.0, continuous=True
+    ),
     Sweep(run="apps.subscriptions.services.clocks.run_clocks", every=0.5, continuous=True),
     Sweep(run="apps.checkout.services.sessions.settle_due_sessions", every=1.0),
     Sweep(run="apps.backoffice.services.approvals.expire_approvals", every=60.0),

@@ -19,6 +19,7 @@ from apps.subscriptions.models.subscriptions import (
     Subscription,
     SubscriptionItem,
     Trial,
+    UpcomingNotice,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "SubscriptionItem",
     "TestClock",
     "Trial",
+    "UpcomingNotice",
 ]

@@ -122,6 +122,11 @@ class Subscription(Recorded):
                 fields=["test_clock_id", "due_at"],
                 condition=Q(due_at__isnull=False),
             ),
+            models.Index(
+                name="subscription_ending_period",
+                fields=["test_clock_id", "current_period_end"],
+                condition=Q(status__in=[S.ACTIVE, S.PAST_DUE]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -237,6 +242,18 @@ class Discount(models.Model):
     def is_valid_at(self, moment: datetime) -> bool:
         """Return whether it still takes something off."""
         return self.ends_at is None or moment < self.ends_at
+
+
+class UpcomingNotice(models.Model):
+    """The end of the period whose invoice was told of in advance; the row is what makes it once."""
+
+    subscription = models.OneToOneField(
+        Subscription, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    period_end = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} until {self.period_end}"
 
 
 class Trial(models.Model):

@@ -8,6 +8,8 @@ from enum import StrEnum
 INCOMPLETE_LIFETIME = timedelta(hours=23)
 # Stripe reminds three days before a trial ends; a shorter trial is reminded when it begins.
 TRIAL_NOTICE = timedelta(days=3)
+# How long before it is made an invoice is told of. Source: Stripe.
+UPCOMING_NOTICE = timedelta(days=7)
 # More periods of one subscription than this within a day of real time are a fault, not a plan: it
 # is parked and a person looks at it (AC-39).
 MAX_RUNS_PER_DAY = 40

@@ -28,6 +28,7 @@ from apps.subscriptions.services.dunning import pass_slots
 from apps.subscriptions.services.duties import bill_due
 from apps.subscriptions.services.subscriptions import cancel_subscription, expire_incomplete
 from apps.subscriptions.services.unit import Unit
+from apps.subscriptions.services.upcoming import announce_upcoming, next_notice
 from apps.subscriptions.states import ENDED, ClockStatus
 
 logger = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ def run_clocks(*, now: datetime) -> int:
 def _walk(clock_id: str, wall: datetime) -> int:
     clock = TestClock.objects.get(pk=clock_id)
     for step in range(STEPS_PER_RUN):
-        due = _next_due(clock_id, wall)
+        due = _next_due(clock, wall)
         if clock.target_time is None or due is None or due > clock.target_time:
             _finish(clock_id, wall, has_failed=False)
             return step + 1
@@ -154,14 +155,15 @@ def _walk(clock_id: str, wall: datetime) -> int:
     return STEPS_PER_RUN
 
 
-def _next_due(clock_id: str, wall: datetime) -> datetime | None:
+def _next_due(clock: TestClock, wall: datetime) -> datetime | None:
     """Return the earliest time at which something of this clock falls due."""
-    of_subscriptions = Subscription.objects.filter(test_clock_id=clock_id, due_at__isnull=False)
-    of_invoices = Invoice.objects.filter(test_clock_id=clock_id, next_payment_attempt__isnull=False)
+    of_subscriptions = Subscription.objects.filter(test_clock_id=clock.id, due_at__isnull=False)
+    of_invoices = Invoice.objects.filter(test_clock_id=clock.id, next_payment_attempt__isnull=False)
     candidates = [
         of_subscriptions.aggregate(at=Min("due_at"))["at"],
         of_invoices.aggregate(at=Min("next_payment_attempt"))["at"],
-        *(next_due(clock_id, wall) for next_due, _ in _followers()),
+        next_notice(clock.id, clock.frozen_time),
+        *(next_due(clock.id, wall) for next_due, _ in _followers()),
     ]
     return min((at for at in candidates if at is not None), default=None)
 
@@ -172,6 +174,7 @@ def _do_due(clock_id: str, times: Times) -> None:
         do_due(clock_id, times.wall)
     pass_slots(times, test_clock_id=clock_id, is_inline=True)
     _collect(clock_id, times)
+    announce_upcoming(times, test_clock_id=clock_id)
     _, expiring = bill_due(times, test_clock_id=clock_id, is_inline=True)
     for subscription_id in expiring:
         try:
