@@ -49,6 +49,19 @@ def test_the_error_object_is_whole_and_repeats_the_request_id(api: ApiClient) ->
     }
 
 
+def test_a_fault_of_ours_tells_nothing_of_the_inside(api: ApiClient) -> None:
+    def stumble(_view: object) -> None:
+        raise RuntimeError("SELECT secret FROM safe")
+
+    Script.step = stumble
+    answer = api.post("/v1/notes", {"amount": 1})
+
+    assert code_of(answer) == (500, "internal_error")
+    assert answer.json()["error"]["type"] == "api_error"
+    for inside in (b"SELECT", b"safe", b"RuntimeError", b"Traceback", b".py"):
+        assert inside not in answer.content
+
+
 def test_a_form_with_brackets_does_what_json_does(api: ApiClient) -> None:
     body = b"amount=5&address[city]=Ulm&metadata[a]=1&tags[]=x&flag=false"
 

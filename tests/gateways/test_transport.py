@@ -1,19 +1,12 @@
 """What a fault means for the money, on real sockets."""
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from django.utils import timezone
 
 from apps.gateways import transport
 from apps.gateways.base import Timeouts
@@ -30,6 +23,7 @@ from tests.gateways.scripted_server import (
     write,
     write_and_close,
 )
+from tests.untrusted_tls import untrusted_tls
 
 QUICK = Timeouts(connect=0.3, read=0.3, total=0.6)
 
@@ -102,24 +96,7 @@ def test_a_host_that_speaks_no_tls_was_not_sent_to() -> None:
 
 @pytest.fixture
 def untrusted_tls_url(tmp_path: Path) -> Iterator[str]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = timezone.now()
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    pem = tmp_path / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
+    context = untrusted_tls(tmp_path)
     listener = socket.create_server(("127.0.0.1", 0))
 
     def shake_hands() -> None:

@@ -74,6 +74,7 @@ REFUSED_URLS = [
     "https://ⓛocalhost/",
     "https://example.com:8443/",
     "https://example.com:22/",
+    "https://example.com:6379/",
     "https://user:secret@example.com/",
     "https://example.com@127.0.0.1/",
     "https://example.com\\@127.0.0.1/",
@@ -208,6 +209,16 @@ def test_a_public_address_among_others_is_the_one_connected_to(
     assert set(connections) == {("8.8.8.8", 443)}
 
 
+def test_ac_081_of_a_name_with_addresses_of_both_families_only_the_public_one_is_tried(
+    connections: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bind(monkeypatch, "::1", "::ffff:169.254.169.254", "fd00:ec2::254", "8.8.8.8")
+
+    send("https://mixed.example/")
+
+    assert set(connections) == {("8.8.8.8", 443)}
+
+
 def test_ac_081_a_name_that_is_bound_anew_after_its_registration_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -222,11 +233,12 @@ def test_ac_081_a_name_that_is_bound_anew_after_its_registration_is_refused(
     assert inside.got == []
 
 
-def test_ac_081_a_redirect_is_not_followed() -> None:
-    with receiver() as inside, receiver(reply=always(302, Location=inside.url)) as outside:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_ac_081_a_redirect_is_not_followed(status: int) -> None:
+    with receiver() as inside, receiver(reply=always(status, Location=inside.url)) as outside:
         answer = send(outside.url, allow_loopback=True)
 
-    assert (answer.status_code, answer.is_success) == (302, False)
+    assert (answer.status_code, answer.is_success) == (status, False)
     assert inside.got == []
 
 

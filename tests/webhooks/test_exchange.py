@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from apps.webhooks.exchange import MAX_ANSWER_BYTES
 from apps.webhooks.transport import Answer, Transport, open_transport
+from tests.untrusted_tls import untrusted_tls
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -214,3 +216,20 @@ def test_whoever_waits_no_longer_gets_no_answer_to_an_older_request() -> None:
 
     assert hurried.error == "timeout"
     assert patient.status_code == 200
+
+
+def test_a_certificate_of_nobody_we_trust_ends_the_delivery(tmp_path: Path) -> None:
+    tls = untrusted_tls(tmp_path)
+    server = Server(OK)
+
+    async def run() -> Answer:
+        listening = await asyncio.start_server(server, "127.0.0.1", 0, ssl=tls)
+        port = listening.sockets[0].getsockname()[1]
+        async with listening, open_transport() as transport:
+            return await post(transport, f"https://127.0.0.1:{port}/hook")
+
+    answer = asyncio.run(run())
+
+    assert answer.status_code is None
+    assert answer.error.startswith("SSLCertVerificationError")
+    assert server.requests == []
