@@ -6,12 +6,14 @@ payouts to sellers leave from the same account; `close` is the PSP's own payout 
 bank, of all that was not paid out yet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 from simulator.adyen.reports import write_settlement_report
-from simulator.books import Charge, Movement
+from simulator.books import Books, Charge, Movement
+from simulator.clock import Clock
+from simulator.ids import Ids
 from simulator.plants import (
     BANK_SHORTFALL,
     BANK_STRANGER,
@@ -22,10 +24,11 @@ from simulator.plants import (
     PAYOUT_SURPLUS,
     PLANTS,
     STRANGER,
+    ChangeLine,
+    as_it_is,
 )
 from simulator.report_lines import ReportLine, day_of, major
 from simulator.stripe.reports import write_balance_report
-from simulator.world import World
 
 STRIPE = "stripe"
 ADYEN = "adyen"
@@ -50,9 +53,16 @@ class ClosedPayout:
 
 @dataclass(slots=True)
 class Settlements:
-    """The reports of all PSPs; `plants` names the discrepancy of a movement."""
+    """
+    The reports of all PSPs; `plants` names the discrepancy of a movement.
 
-    world: World
+    `listeners` of a PSP hear of each payout when it is closed.
+    """
+
+    books: Books
+    ids: Ids
+    clock: Clock
+    listeners: dict[str, Callable[[ClosedPayout], None]] = field(default_factory=dict)
     payouts: list[ClosedPayout] = field(default_factory=list)
     plants: dict[str, str] = field(default_factory=dict)
     strangers: list[ReportLine] = field(default_factory=list)
@@ -75,7 +85,7 @@ class Settlements:
             self.strangers.append(line)
             return line.id
         if kind == BANK_STRANGER:
-            self.bank_strangers.append(int(self.world.clock.now()))
+            self.bank_strangers.append(int(self.clock.now()))
             return f"stranger_{len(self.bank_strangers)}"
         if (psp, kind) == (ADYEN, "payout_failed"):
             raise UnknownPlant("Adyen's report has no row for a payout that came back")
@@ -88,7 +98,7 @@ class Settlements:
         done = {movement for payout in self.payouts for movement in payout.movements}
         waiting = [
             movement
-            for movement in self.world.books.movements.values()
+            for movement in self.books.movements.values()
             if (movement.psp, movement.currency) == (psp, currency) and movement.id not in done
         ]
         amount = sum(movement.net for movement in waiting)
@@ -96,14 +106,16 @@ class Settlements:
             return None
         payout = ClosedPayout(
             # Adyen counts its payouts; they are batches there.
-            id=str(self._batch(psp)) if psp == ADYEN else self.world.ids.new("po"),
+            id=str(self._batch(psp)) if psp == ADYEN else self.ids.new("po"),
             psp=psp,
             currency=currency,
             amount=amount,
-            created=int(self.world.clock.now()),
+            created=int(self.clock.now()),
             movements=frozenset(movement.id for movement in waiting),
         )
         self.payouts.append(payout)
+        if psp in self.listeners:
+            self.listeners[psp](payout)
         return payout
 
     def report(self, psp: str, day: str) -> str:
@@ -115,18 +127,34 @@ class Settlements:
 
     def lines(self, psp: str, day: str) -> Iterator[ReportLine]:
         """Return what the PSP reports of a day in UTC, right or wrong."""
-        for movement in self.world.books.movements.values():
-            if movement.psp == psp and day_of(movement.created) == day:
-                line = self._line(movement)
-                plant = self.plants.get(movement.id)
-                yield from ON_PAYMENTS[plant](line) if plant else [line]
+        return (line for moved_on, line in self._told(psp) if moved_on == day)
+
+    def batch_report(self, number: str) -> str | None:
+        """Return Adyen's report of a closed batch, None when there is none."""
+        if not any((payout.psp, payout.id) == (ADYEN, number) for payout in self.payouts):
+            return None
+        lines = (line for _, line in self._told(ADYEN) if line.payout == number)
+        return write_settlement_report(lines, merchant_account="SimulatedECOM")
+
+    def _told(self, psp: str) -> Iterator[tuple[str, ReportLine]]:
+        """Return all that the PSP reports, with the day in UTC whose report tells it."""
+        for created, line, change in self._true_lines(psp):
+            for told in change(line):
+                yield day_of(created), told
+
+    def _true_lines(self, psp: str) -> Iterator[tuple[int, ReportLine, ChangeLine]]:
+        """Return what a PSP without mistakes would report, and what is to become of each line."""
+        for movement in self.books.movements.values():
+            if movement.psp == psp:
+                plant = self.plants.get(movement.id, "")
+                yield movement.created, self._line(movement), ON_PAYMENTS.get(plant, as_it_is)
         for stranger in self.strangers:
-            if stranger.psp == psp and day_of(stranger.created) == day:
-                yield stranger
+            if stranger.psp == psp:
+                yield stranger.created, stranger, as_it_is
         for payout in self.payouts:
-            if payout.psp == psp and day_of(payout.created) == day:
-                line, plant = self._payout_line(payout), self.plants.get(payout.id)
-                yield from ON_PAYOUTS[plant](line) if plant else [line]
+            if payout.psp == psp:
+                plant = self.plants.get(payout.id, "")
+                yield payout.created, self._payout_line(payout), ON_PAYOUTS.get(plant, as_it_is)
 
     def bank_statement(self, day: str) -> str:
         """Return the day's credits on the merchant's bank account as camt.053."""
@@ -160,7 +188,7 @@ class Settlements:
         self.bank_strangers.clear()
 
     def _line(self, movement: Movement) -> ReportLine:
-        books = self.world.books
+        books = self.books
         refund = books.refunds.get(movement.source)
         about = refund or books.disputes.get(movement.source)
         charge = about.charge if about else books.charges.get(movement.source)
@@ -203,7 +231,7 @@ class Settlements:
         raise UnknownPlant("no payment without money is left that it could befall")
 
     def _charges(self, psp: str, reference: str) -> list[Charge]:
-        books = self.world.books
+        books = self.books
         charges = books.charges_of(reference) if reference else books.charges.values()
         return [charge for charge in charges if charge.psp == psp]
 
@@ -215,14 +243,14 @@ class Settlements:
 
     def _stranger(self, psp: str, charge: Charge | None) -> ReportLine:
         return ReportLine(
-            id=self.world.ids.new("txn"),
+            id=self.ids.new("txn"),
             psp=psp,
             kind="charge",
             source=charge.id if charge else "ch_stranger",
             gross=charge.amount if charge else 1000,
             fee=59,
             currency=charge.currency if charge else "eur",
-            created=int(self.world.clock.now()),
+            created=int(self.clock.now()),
             charge=charge,
             payout=str(self._batch(psp)) if psp == ADYEN else "",
         )

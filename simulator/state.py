@@ -53,17 +53,19 @@ class State:
         self.faults = Faults(chance)
         self.calls = CallLog()
         webhooks = Webhooks(faults=self.faults, settings=settings, signers=signers)
+        books = Books(clock, ids, settings)
+        self.settlements = Settlements(books, ids, clock)
         self.world = World(
             clock=clock,
             ids=ids,
             settings=settings,
             agenda=Agenda(clock),
-            books=Books(clock, ids, settings),
+            books=books,
             challenges=Challenges(ids, options.base_url),
             network_tokens=NetworkTokens(ids),
+            settlements=self.settlements,
             webhooks=webhooks,
         )
-        self.settlements = Settlements(self.world)
         psps: list[Psp] = [
             Stripe(self.world, options.stripe_keys),
             Adyen(self.world, options.adyen_keys),

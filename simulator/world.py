@@ -8,6 +8,7 @@ from simulator.clock import Clock
 from simulator.ids import Ids
 from simulator.network_tokens import NetworkTokens
 from simulator.settings import Settings
+from simulator.settlements import Settlements
 from simulator.three_ds import Challenges
 from simulator.webhooks import Webhooks
 
@@ -21,4 +22,5 @@ class World:
     books: Books
     challenges: Challenges
     network_tokens: NetworkTokens
+    settlements: Settlements
     webhooks: Webhooks

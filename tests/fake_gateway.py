@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -99,11 +99,17 @@ class FakeGateway:
     evidence: dict[str, Mapping[str, str]] = field(default_factory=dict)
     packets: dict[str, bytes] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    reports: dict[date, bytes] = field(default_factory=dict)
     on_call: Callable[[], None] | None = None
     card: MethodDetails = VISA
 
     def create_payment(self, request: PaymentRequest) -> PaymentResult:
         return self._do("create", request.attempt_id, lambda: self._create(request))
+
+    def _report(self, day: date, write: Callable[[bytes], object]) -> bool:
+        if day in self.reports:
+            write(self.reports[day])
+        return day in self.reports
 
     def _create(self, request: PaymentRequest) -> PaymentResult:
         reference = f"pi_fake_{request.attempt_id}"
@@ -242,6 +248,9 @@ class FakeGateway:
     def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
         lose = partial(self.move_dispute, reference, state=DisputeState.LOST)
         return self._do("accept_dispute", key, lose)
+
+    def settlement_report(self, day: date, *, write: Callable[[bytes], object]) -> bool:
+        return self._do("report", day.isoformat(), lambda: self._report(day, write))
 
     def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
         return self._do("retrieve_fraud_warning", reference, lambda: self.fraud_warnings[reference])

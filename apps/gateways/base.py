@@ -5,7 +5,7 @@ Amounts are minor units with an upper-case ISO 4217 currency. Every method may r
 errors of `apps.gateways.errors` and nothing else. Adapters know neither Django nor the database.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -496,6 +496,13 @@ class Gateway(Protocol):
 
     def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
         """Give the dispute up; it is lost then."""
+
+    def settlement_report(self, day: date, *, write: Callable[[bytes], object]) -> bool:
+        """
+        Write what moved on our account on a day in UTC, as the gateway reports it, piece by piece.
+
+        The form is the gateway's own. False, and nothing written, while there is no report yet.
+        """
 
     def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
         """Return the early fraud warning with this gateway id."""

@@ -12,11 +12,12 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -26,6 +27,10 @@ from apps.gateways.errors import GatewayNotSent, GatewayUnknown
 
 # No answer of a gateway that we ask for is larger; more is a fault and must not fill the memory.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+# A report of a million lines has 200 MB; nobody waits for it.
+DOWNLOAD_SECONDS = 600.0
+_PIECE_BYTES = 256 * 1024
 
 # As many as a process has threads that pay at once; more connections are closed after their call.
 MAX_IDLE_CONNECTIONS = 128
@@ -101,6 +106,26 @@ class HttpTransport:
         self._give_back(connection)
         return answer
 
+    def download(
+        self, target: str, *, headers: Mapping[str, str], write: Callable[[bytes], object]
+    ) -> int:
+        """
+        Read a file of any size piece by piece and return the status; only that of 200 is written.
+
+        It has more time than a payment has, and a connection of its own.
+
+        :raises GatewayNotSent: no connection came about
+        :raises GatewayUnknown: it broke off; what was written is of no use
+        """
+        connection = self._connect()
+        try:
+            deadline = time.monotonic() + DOWNLOAD_SECONDS
+            return connection.download(target, headers=headers, write=write, deadline=deadline)
+        except (OSError, HTTPException, ValueError) as fault:
+            raise GatewayUnknown(f"no whole file: {_describe(fault)}") from fault
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Close all idle connections."""
         while self._idle:
@@ -173,10 +198,34 @@ class _Connection(HTTPConnection):
         with self.getresponse() as answer:
             return _read(answer)
 
+    def download(
+        self,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        write: Callable[[bytes], object],
+        deadline: float,
+    ) -> int:
+        self._timed.deadline = deadline
+        self.request("GET", target, headers=dict(headers))
+        with self.getresponse() as answer:
+            _check_length(answer)
+            if answer.status != HTTPStatus.OK:
+                return answer.status
+            while piece := answer.read(_PIECE_BYTES):
+                write(piece)
+            if answer.length:
+                raise ValueError("the file was cut off")
+            return answer.status
 
-def _read(answer: HTTPResponse) -> HttpAnswer:
+
+def _check_length(answer: HTTPResponse) -> None:
     if answer.length is None and not answer.chunked:
         raise ValueError("an answer of unknown length cannot be told from one that broke off")
+
+
+def _read(answer: HTTPResponse) -> HttpAnswer:
+    _check_length(answer)
     body = answer.read(MAX_ANSWER_BYTES + 1)
     if len(body) > MAX_ANSWER_BYTES:
         raise ValueError("the answer is too large")

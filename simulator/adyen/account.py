@@ -62,31 +62,50 @@ class Account:
         """Write one notification; it leaves when the call is over."""
         payment = item.payment
         is_first = item.psp_reference == payment.psp_reference
-        request_item = {
+        request_item = self._item(item.code, item.psp_reference) | {
             "additionalData": dict(item.details),
             "amount": {"currency": payment.currency.upper(), "value": item.amount},
-            "eventCode": item.code,
-            "eventDate": datetime.fromtimestamp(self.world.clock.now(), tz=UTC).isoformat(),
-            "merchantAccountCode": self.merchant,
             "merchantReference": item.reference,
             "paymentMethod": brand_of(payment),
-            "pspReference": item.psp_reference,
             "reason": item.reason,
             "success": "true" if item.success else "false",
         }
         if not is_first:
             request_item["originalReference"] = payment.psp_reference
-        body = {
-            "live": "false",
-            "notificationItems": [{"NotificationRequestItem": request_item}],
+        self._post(cause, request_item, references=(*payment.references, item.reference))
+
+    def notify_report(self, cause: Cause, batch: str) -> None:
+        """Write the notification that the report of a closed batch can be fetched."""
+        name = f"settlement_detail_report_batch_{batch}.csv"
+        address = f"https://ca-test.adyen.com/reports/download/MerchantAccount/{self.merchant}"
+        request_item = self._item("REPORT_AVAILABLE", name) | {
+            "additionalData": {},
+            "amount": {"currency": "EUR", "value": 0},
+            "merchantReference": "",
+            "reason": f"{address}/{name}",
+            "success": "true",
         }
+        self._post(cause, request_item)
+
+    def _item(self, code: str, psp_reference: str) -> dict[str, Any]:
+        return {
+            "eventCode": code,
+            "eventDate": datetime.fromtimestamp(self.world.clock.now(), tz=UTC).isoformat(),
+            "merchantAccountCode": self.merchant,
+            "pspReference": psp_reference,
+        }
+
+    def _post(
+        self, cause: Cause, item: Mapping[str, Any], *, references: tuple[str, ...] = ()
+    ) -> None:
+        body = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
         cause.notices.append(
             Notice(
-                id=f"{item.psp_reference}_{item.code}_{request_item['success']}",
+                id=f"{item['pspReference']}_{item['eventCode']}_{item['success']}",
                 psp=PSP,
-                type=item.code,
+                type=item["eventCode"],
                 body=json.dumps(body).encode(),
-                references=(*payment.references, item.reference),
+                references=references,
                 acknowledgement=ACKNOWLEDGEMENT,
             )
         )

@@ -30,6 +30,7 @@ from simulator.adyen.payments import Payments
 from simulator.adyen.records import AdyenDispute, Payment
 from simulator.calls import Subject
 from simulator.psp import Answer, Message, Sabotage
+from simulator.settlements import ClosedPayout
 from simulator.three_ds import ChallengeOutcome
 from simulator.webhooks import Signed
 from simulator.world import World
@@ -39,6 +40,7 @@ PATH = "/v72/"
 DISPUTES_PATH = "/ca/services/DisputeService/v30/"
 REPORTS_PATH = "/reports/download/MerchantAccount/"
 _REPORT = re.compile(r"[^/]+/dispute_report_(\d{4}_\d\d_\d\d)\.csv")
+_BATCH = re.compile(r"[^/]+/settlement_detail_report_batch_(\d+)\.csv")
 
 _SIGNED_FIELDS = ("pspReference", "originalReference", "merchantAccountCode", "merchantReference")
 
@@ -75,6 +77,7 @@ class Adyen:
         self._disputes = Disputes(self._account)
         self._payments = Payments(self._account, self._methods, self._disputes)
         self._modifications = Modifications(self._account, self._disputes)
+        world.settlements.listeners[PSP] = self._tell_of_report
         self._routes = self._list_routes()
         self._moves = self._list_moves()
 
@@ -176,10 +179,18 @@ class Adyen:
         return answer
 
     def _answer_report(self, message: Message, cause: Cause) -> Answer:
-        named = _REPORT.fullmatch(message.path.removeprefix(REPORTS_PATH))
-        if message.method != "GET" or named is None:
-            raise not_found(message.path)
-        return _answer(HTTPStatus.OK, self._disputes.report(named[1]), cause)
+        name = message.path.removeprefix(REPORTS_PATH)
+        if message.method == "GET" and (batch := _BATCH.fullmatch(name)):
+            report = self._account.world.settlements.batch_report(batch[1])
+            if report is not None:
+                return _answer(HTTPStatus.OK, report.encode(), cause)
+        elif message.method == "GET" and (day := _REPORT.fullmatch(name)):
+            return _answer(HTTPStatus.OK, self._disputes.report(day[1]), cause)
+        raise not_found(message.path)
+
+    def _tell_of_report(self, payout: ClosedPayout) -> None:
+        """Tell that the report of a closed batch can be fetched."""
+        self._account.happen(lambda cause: self._account.notify_report(cause, payout.id))
 
     def _find_route(self, message: Message) -> tuple[Route, str]:
         path = message.path.removeprefix(PATH).removeprefix(DISPUTES_PATH)

@@ -24,6 +24,7 @@ from simulator.stripe.objects import (
 from simulator.stripe.payouts import Payouts
 from simulator.stripe.records import Event, Intent, StripeCharge, StripeDispute
 from simulator.stripe.refunds import Refunds
+from simulator.stripe.reporting import Reporting
 from simulator.stripe.setups import Setups
 from simulator.world import World
 
@@ -38,6 +39,7 @@ class Desk:
         self.setups = Setups(self.account, self.methods)
         self.refunds = Refunds(self.account)
         self.payouts = Payouts(self.account)
+        self.reporting = Reporting(self.account)
         account = self.account
         self._shelves: Mapping[str, tuple[Mapping[str, Any], Callable[[Any], dict[str, Any]]]] = {
             "cus": (account.customers, show_customer),

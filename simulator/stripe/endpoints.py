@@ -104,6 +104,7 @@ PAYOUT_CREATE = frozenset(
 PAYOUT_LIST = PAGE_PARAMS | {"status"}
 DISPUTE_LIST = PAGE_PARAMS | {"payment_intent", "charge"}
 DISPUTE_UPDATE = frozenset({"evidence", "submit", "metadata", "expand"})
+REPORT_RUN_CREATE = frozenset({"report_type", "parameters", "expand"})
 EVENT_LIST = PAGE_PARAMS | {"type"}
 CUSTOMER_METHOD_LIST = (PAGE_PARAMS - {"created"}) | {"type"}
 METHOD_LIST = CUSTOMER_METHOD_LIST | {"customer"}
@@ -359,6 +360,18 @@ def _list_events(work: Work) -> dict[str, Any]:
     return show_page(work.params, events, show_event, url=work.path)
 
 
+def _get_report_type(work: Work) -> dict[str, Any]:
+    return work.desk.reporting.show_type(work.id)
+
+
+def _create_report_run(work: Work) -> dict[str, Any]:
+    return work.desk.reporting.create(work.params)
+
+
+def _get_report_run(work: Work) -> dict[str, Any]:
+    return work.desk.reporting.retrieve(work.id)
+
+
 ENDPOINTS = (
     Endpoint("POST", "payment_methods", METHOD_CREATE, _create_method),
     Endpoint("GET", "payment_methods", METHOD_LIST, _list_methods),
@@ -408,6 +421,9 @@ ENDPOINTS = (
     Endpoint("POST", "files", frozenset({"file", "purpose"}), _upload_file),
     Endpoint("GET", "radar/early_fraud_warnings", DISPUTE_LIST, _list_fraud_warnings),
     Endpoint("GET", "radar/early_fraud_warnings/*", _EXPAND, _get_fraud_warning),
+    Endpoint("GET", "reporting/report_types/*", _EXPAND, _get_report_type),
+    Endpoint("POST", "reporting/report_runs", REPORT_RUN_CREATE, _create_report_run),
+    Endpoint("GET", "reporting/report_runs/*", _EXPAND, _get_report_run),
     Endpoint("GET", "events", EVENT_LIST, _list_events),
     Endpoint("GET", "events/*", _EXPAND, _get_event),
 )

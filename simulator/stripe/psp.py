@@ -34,6 +34,7 @@ from simulator.world import World
 
 DEFAULT_KEY = "sk_test_simulator"
 PATH = "/v1/"
+_FILE = re.compile(r"/v1/files/(file_[A-Za-z0-9]+)/contents")
 
 _TOO_MANY_REQUESTS = 429
 _OBJECT_ID = re.compile(r"\b(?:pi|ch|py|re|pyr|pm|cus|seti)_[A-Za-z0-9]+")
@@ -64,6 +65,8 @@ class Stripe:
         cause = Cause(self._world.ids.new("req"), message.headers.get("idempotency-key"))
         try:
             desk = self._authenticate(message)
+            if file := _FILE.fullmatch(message.path):
+                return _answer(200, desk.reporting.read_file(file[1]), cause)
             endpoint, object_id = _route(message)
             fields = parse_body(message.body, message.headers.get("content-type", ""))
             if message.method != "POST":
@@ -138,6 +141,7 @@ class Stripe:
         """Forget all objects."""
         for desk in self._desks.values():
             desk.account.clear()
+            desk.reporting.clear()
 
     def _authenticate(self, message: Message) -> Desk:
         key = _read_key(message.headers.get("authorization", ""))

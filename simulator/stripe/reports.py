@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from simulator.report_lines import ReportLine, major
 
@@ -21,10 +21,10 @@ _CATEGORIES = {
 }
 
 
-def write_balance_report(lines: Iterable[ReportLine]) -> str:
-    """Return the lines as CSV in Stripe's columns."""
+def write_balance_report(lines: Iterable[ReportLine], columns: Sequence[str] = COLUMNS) -> str:
+    """Return the lines as CSV in these of Stripe's columns."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(_row(line) for line in lines)
     return text.getvalue()
@@ -41,6 +41,9 @@ def _row(line: ReportLine) -> dict[str, str]:
         "net": major(line.net, line.currency),
         "reporting_category": _category(line),
         "source_id": line.source,
+        # What the report of payouts calls the two of them.
+        "payout_id": line.source,
+        "effective_at_utc": line.moment,
         "automatic_payout_id": line.payout,
         "refund_metadata[refund]": line.refund.reference if line.refund else "",
     }

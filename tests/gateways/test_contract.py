@@ -5,9 +5,11 @@ A new adapter joins by its rig in `rigs.py`.
 """
 
 import contextlib
+import io
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -34,12 +36,19 @@ from apps.gateways.base import (
     Timeouts,
 )
 from apps.gateways.errors import GatewayNotSent, GatewayRejected, GatewayUnknown
+from apps.reconciliation.statements import AdyenReport, StripeReport, read_report
 from simulator.testing import RunningSimulator
 from tests.gateways.memory_journal import PatientGateway
 from tests.gateways.rigs import RIGS, Rig
 from tests.gateways.webhook_receiver import Delivery, receive_webhooks
 
 TIMEOUTS = Timeouts(connect=0.5, read=1.0, total=1.5)
+
+DAY_SECONDS = 24 * 60 * 60
+OPEN_REPORT: dict[str, type[StripeReport | AdyenReport]] = {
+    "stripe": StripeReport,
+    "adyen": AdyenReport,
+}
 
 # Of 1050 minor units: 2.9 % are 30.45, half up 30, and 30 more.
 FEE_OF_1050 = 60
@@ -771,3 +780,66 @@ def test_a_changed_or_badly_signed_webhook_is_refused(
         except InvalidSignature:
             refused += 1
     assert refused == 1
+
+
+# --- settlement reports -----------------------------------------------------------------------
+
+
+def fetch_report(gateway: Gateway, day: date) -> bytes | None:
+    """Return the gateway's report of a day, None when it says that there is none."""
+    pieces: list[bytes] = []
+    is_there = gateway.settlement_report(day, write=pieces.append)
+    assert is_there == bool(pieces)
+    return b"".join(pieces) if is_there else None
+
+
+def test_a_day_is_reported_once_it_is_over_with_its_payments_and_its_payout(
+    gateway: Gateway, rig: Rig, sim: RunningSimulator
+) -> None:
+    requests = [request_for(rig.card) for _ in range(2)]
+    for request in requests:
+        gateway.create_payment(request)
+    sim.flush_webhooks()
+    day = datetime.now(UTC).date()  # noqa: TID251 - the simulator's own time
+    sim.control("POST", "settlements/close", {"psp": rig.psp, "currency": "eur"})
+    sim.advance_clock(DAY_SECONDS)
+    sim.flush_webhooks()
+
+    report = fetch_report(gateway, day)
+
+    assert report is not None
+    blocks = list(read_report(io.StringIO(report.decode()), OPEN_REPORT[rig.psp]))
+    rows = [row.split("\t") for block in blocks for row in block.copy.splitlines()]
+    assert not any(block.refused for block in blocks)
+    assert sorted((row[2], int(row[8]), int(row[9])) for row in rows) == [
+        ("charge", 1050, FEE_OF_1050),
+        ("charge", 1050, FEE_OF_1050),
+        ("payout", -2 * (1050 - FEE_OF_1050), 0),
+    ]
+    assert {row[5] for row in rows if row[2] == "charge"} == {each.attempt_id for each in requests}
+    assert fetch_report(gateway, day) == report
+
+
+def test_a_day_without_a_report_yet_is_told_and_nothing_written(
+    gateway: Gateway, rig: Rig, sim: RunningSimulator
+) -> None:
+    gateway.create_payment(request_for(rig.card))
+    sim.flush_webhooks()
+
+    assert fetch_report(gateway, datetime.now(UTC).date()) is None  # noqa: TID251
+
+
+def test_a_report_that_cannot_be_fetched_is_a_fault_and_not_a_missing_report(
+    gateway: Gateway, rig: Rig, sim: RunningSimulator
+) -> None:
+    gateway.create_payment(request_for(rig.card))
+    sim.flush_webhooks()
+    day = datetime.now(UTC).date()  # noqa: TID251 - the simulator's own time
+    sim.control("POST", "settlements/close", {"psp": rig.psp, "currency": "eur"})
+    sim.advance_clock(DAY_SECONDS)
+    sim.flush_webhooks()
+    sim.fault("http_500", psp=rig.psp, count=1)
+
+    with pytest.raises(GatewayUnknown):
+        fetch_report(gateway, day)
+    assert fetch_report(gateway, day) is not None

@@ -11,7 +11,7 @@ import pytest
 from apps.gateways import transport
 from apps.gateways.base import Timeouts
 from apps.gateways.errors import GatewayError, GatewayNotSent, GatewayUnknown
-from apps.gateways.transport import HttpAnswer, HttpTransport
+from apps.gateways.transport import MAX_ANSWER_BYTES, HttpAnswer, HttpTransport
 from tests.gateways.scripted_server import (
     Scene,
     ScriptedServer,
@@ -236,3 +236,37 @@ def _open_files() -> int:
 def test_an_address_that_is_not_http_is_refused_at_once(address: str) -> None:
     with pytest.raises(ValueError, match="not an HTTP address"):
         HttpTransport(address, timeouts=QUICK)
+
+
+def download(url: str, pieces: list[bytes]) -> int:
+    return HttpTransport(url, timeouts=QUICK).download("/file", headers={}, write=pieces.append)
+
+
+def test_a_file_larger_than_any_answer_is_downloaded_in_pieces() -> None:
+    content = b"x" * (MAX_ANSWER_BYTES + 1)
+    pieces: list[bytes] = []
+    with ScriptedServer(write_and_close(render(200, content))) as server:
+        assert download(server.url, pieces) == 200
+
+    assert b"".join(pieces) == content
+    assert len(pieces) > 10
+
+
+def test_what_is_no_file_is_not_written() -> None:
+    pieces: list[bytes] = []
+    with ScriptedServer(answer(404, b"none")) as server:
+        assert download(server.url, pieces) == 404
+
+    assert pieces == []
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        pytest.param(write_and_close(render(200, b"x" * 100)[:-50]), id="breaks off"),
+        pytest.param(write(render(200, b"x" * 100)[:-50]), id="hangs"),
+    ],
+)
+def test_a_file_that_is_cut_off_is_no_file(scene: Scene) -> None:
+    with ScriptedServer(scene) as server, pytest.raises(GatewayUnknown):
+        download(server.url, [])

@@ -8,7 +8,7 @@ so every answer and every notification goes into the journal, and a state is rea
 import base64
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,6 +41,7 @@ from apps.gateways.adyen.fold import (
 )
 from apps.gateways.adyen.journal import Fact, Journal, collect_facts
 from apps.gateways.adyen.methods import read_stored, read_stored_list, split_token
+from apps.gateways.adyen.reports import file_by_day, write_day
 from apps.gateways.adyen.webhooks import read_notification
 from apps.gateways.base import (
     DisputeEvidence,
@@ -377,6 +378,10 @@ class AdyenGateway:
         del email, name, key
         return customer_id
 
+    def settlement_report(self, day: date, *, write: Callable[[bytes], object]) -> bool:
+        """Fetch the reports of the batches that Adyen closed on the day."""
+        return write_day(self._calls, self._journal, day, write=write)
+
     def parse_webhook(
         self, *, body: bytes, headers: Mapping[str, str], now: datetime
     ) -> list[GatewayEvent]:
@@ -393,7 +398,7 @@ class AdyenGateway:
             merchant_account=self._merchant_account,
             livemode=self._livemode,
         )
-        self._journal.note([fact for fact, _ in items])
+        self._journal.note([file_by_day(fact) for fact, _ in items])
         return [event for _, event in items]
 
     def close(self) -> None:

@@ -211,6 +211,20 @@ class AdyenCalls:
             raise GatewayUnknown(f"adyen answered {answer.status} to a report")
         return answer.body.decode("utf-8", "replace")
 
+    def download_report(self, name: str, *, write: Callable[[bytes], object]) -> None:
+        """
+        Write a report that Adyen announced, piece by piece.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        status = self._disputes_transport.download(
+            f"{REPORTS_PATH}{self._account}/{quote(name, safe='')}",
+            headers={"X-API-Key": self._api_key},
+            write=write,
+        )
+        if status != HTTPStatus.OK:
+            raise GatewayUnknown(f"adyen answered {status} to a report")
+
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._transport.close()

@@ -1,7 +1,7 @@
 """The port's operations as calls to Stripe's API."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -25,6 +25,7 @@ from apps.gateways.base import (
 )
 from apps.gateways.errors import GatewayRejected, GatewayUnknown
 from apps.gateways.stripe.client import CardRefused, StripeCalls
+from apps.gateways.stripe.reports import write_day
 from apps.gateways.stripe.translate import (
     Object,
     Unreadable,
@@ -221,6 +222,10 @@ class StripeGateway:
     def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
         """Close the dispute, which loses it."""
         return _read(read_dispute, self._post(_path("disputes", reference, "close"), {}, key=key))
+
+    def settlement_report(self, day: date, *, write: Callable[[bytes], object]) -> bool:
+        """Have Stripe make its reports of the day, and put them into one."""
+        return write_day(self._calls, day, write=write)
 
     def retrieve_fraud_warning(self, reference: str) -> FraudWarning:
         """Read the early fraud warning."""

@@ -8,10 +8,11 @@ costs four times the rest of the call. The SDK's typed parameters keep the calls
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import stripe
 
@@ -57,6 +58,7 @@ class StripeCalls:
     def __init__(self, account: GatewayAccount) -> None:
         api_base = account.api_base or stripe.DEFAULT_API_BASE
         files_base = account.api_base or stripe.DEFAULT_UPLOAD_API_BASE
+        self._api_key = account.api_key
         self._transport = HttpTransport(api_base, timeouts=account.timeouts)
         # Stripe takes files at a host of its own.
         self._uploads = HttpTransport(files_base, timeouts=account.timeouts)
@@ -99,6 +101,20 @@ class StripeCalls:
         params = {"file": BytesIO(content), "purpose": purpose}
         options = {"base": "files", "content_type": "multipart/form-data", "idempotency_key": key}
         return self._call("post", UPLOADS_PATH, params, **options)
+
+    def download(self, file_id: str, *, write: Callable[[bytes], object]) -> None:
+        """
+        Write a file that Stripe made, piece by piece.
+
+        :raises GatewayError: see `apps.gateways.errors`
+        """
+        status = self._uploads.download(
+            f"{UPLOADS_PATH}/{quote(file_id, safe='')}/contents",
+            headers={"Authorization": f"Bearer {self._api_key}"},
+            write=write,
+        )
+        if status != HTTPStatus.OK:
+            raise GatewayUnknown(f"stripe answered {status} to a file")
 
     def close(self) -> None:
         """Close the connections that are kept open."""
