@@ -21,6 +21,7 @@ from apps.webhooks.models import Delivery, InboundEvent, WebhookEndpoint
 from apps.webhooks.states import DeliveryStatus, InboundStatus
 from tests.backoffice.house import House, audited, furnish
 from tests.factories.backoffice import staff
+from tests.factories.payments import confirmed_intent
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,19 @@ def refund_form(**answers: str) -> dict[str, str]:
         "reason": "The parcel came late.",
         **answers,
     }
+
+
+def test_ac_040_five_hundred_typed_for_yen_gives_back_five_hundred(
+    house: House, enter_as: EnterAs, gateway: FakeGateway
+) -> None:
+    yen = confirmed_intent(amount=2000, currency="JPY")
+
+    client = enter_as("support_lead")
+    client.post(dialog_url(yen, "refund"), refund_form(amount="500"))
+
+    refund = Refund.objects.get(intent_id=yen.id)
+    assert (refund.amount, refund.currency) == (500, "JPY")
+    assert [each.amount for each in gateway.refunds.values()][-1] == 500
 
 
 def test_a_refund_is_done_and_written_down(house: House, enter_as: EnterAs) -> None:
