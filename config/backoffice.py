@@ -153,6 +153,22 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "",
         ),
     ],
+    "Reports": [
+        (
+            "Reports",
+            "bar_chart",
+            "admin:reporting_reports",
+            "reporting.view_reportrun",
+            "",
+        ),
+        (
+            "Report files",
+            "inventory_2",
+            "admin:reporting_reportrun_changelist",
+            "reporting.view_reportrun",
+            "",
+        ),
+    ],
     "Reconciliation": [
         (
             "Exceptions",
@@ -363,6 +379,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "rx": ("admin:reconciliation_discrepancy_change", "reconciliation.view_discrepancy"),
     "stl": ("admin:reconciliation_settlement_change", "reconciliation.view_settlement"),
     "key": ("admin:api_apikey_change", "api.view_apikey"),
+    "frr": ("admin:reporting_reportrun_change", "reporting.view_reportrun"),
     "req": ("admin:api_loggedrequest_change", "api.view_loggedrequest"),
     "rrl": ("admin:gateways_routingrule_change", "gateways.view_routingrule"),
     "apr": ("admin:backoffice_approval_change", "backoffice.view_approval"),

@@ -35,6 +35,7 @@ _RECONCILIATION = (
     "reconciliation.view_settlement",
     "reconciliation.view_statementfile",
 )
+_REPORTS = ("reporting.view_reportrun",)
 _RECONCILE = (
     "reconciliation.add_reconciliationrun",
     "reconciliation.add_statementfile",
@@ -105,6 +106,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_PII,
         *_REFUND,
         *_RECONCILIATION,
+        *_REPORTS,
         *_RECONCILE,
         "disputes.change_dispute",
         *_ORDERS,
@@ -128,6 +130,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "backoffice.cancel_payment",
         "backoffice.capture_payment",
         *_RECONCILIATION,
+        *_REPORTS,
         *_RECONCILE,
         "ledger.add_periodclose",
         "disputes.accept_dispute",
@@ -178,6 +181,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_ORDERS,
         *_LEDGER,
         *_RECONCILIATION,
+        *_REPORTS,
         *_KEYS,
         *_REQUESTS,
         *_AUDIT,

@@ -35,6 +35,10 @@ from apps.payouts.models import Payout, Seller
 from apps.reconciliation.models import Discrepancy
 from apps.reconciliation.services import import_statement, reconcile_day
 from apps.reconciliation.states import StatementFormat
+from apps.reporting.models import ReportRun
+from apps.reporting.reports import REPORTS
+from apps.reporting.services.report_runs import run_report
+from apps.reporting.spans import Span
 from apps.subscriptions.models import DunningPolicy, Invoice, Subscription, TestClock
 from apps.subscriptions.services.catalog import create_row
 from apps.subscriptions.services.clocks import create_clock
@@ -73,6 +77,7 @@ class House:
     rule: Rule
     routing_rule: RoutingRule
     discrepancy: Discrepancy
+    report: ReportRun
     subscription: Subscription
     invoice: Invoice
     clock: TestClock
@@ -132,6 +137,7 @@ def furnish(gateway: FakeGateway) -> House:
         dispute=dispute,
         orders=change_policy(scope=SCOPE, accept_below={"EUR": 500}, origin=TESTER),
         discrepancy=unexplained_line(now),
+        report=kept_report(now),
         review=open_review(paid, now=now),
         rule=draft_rule(SCOPE, "block", "amount > 1", now=now),
         routing_rule=create_routing_rule(
@@ -178,6 +184,17 @@ def unexplained_line(now: datetime) -> Discrepancy:
     )
     reconcile_day(scope=SCOPE, gateway="stripe_main", day=now.date(), origin=TESTER, now=now)
     return Discrepancy.objects.get(kind="missing_in_ledger")
+
+
+def kept_report(now: datetime) -> ReportRun:
+    """Return the file of a report of today."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return run_report(
+        report=REPORTS["payments.by_day.1"],
+        span=Span(SCOPE, midnight, now, made_at=now),
+        file_format="csv",
+        origin=TESTER,
+    )
 
 
 def ordered_from(seller: Seller, *, now: datetime) -> Checkout:

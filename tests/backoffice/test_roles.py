@@ -96,6 +96,12 @@ RECONCILERS: dict[str, tuple[str, str]] = {
     "auditor": ("discrepancy reconciliationrun settlement statementfile", ""),
 }
 
+# The same for reports.
+REPORTERS: dict[str, tuple[str, str]] = dict.fromkeys(
+    ("finance", "finance_lead", "auditor"),
+    ("reportrun", "download-report export-report keep-report"),
+)
+
 # What everybody has, whatever their role: their own account and files.
 EVERYBODY = ("export profile", "download end-others recovery-codes retry")
 
@@ -107,7 +113,12 @@ def house(db: None, gateway: FakeGateway) -> House:
 
 def expected(role: str, part: int) -> list[str]:
     """Return the screens (part 0) or dialogs (part 1) of a role, each once."""
-    tables = (MATRIX[role], RECONCILERS.get(role, ("", "")), EVERYBODY)
+    tables = (
+        MATRIX[role],
+        RECONCILERS.get(role, ("", "")),
+        REPORTERS.get(role, ("", "")),
+        EVERYBODY,
+    )
     return sorted({name for table in tables for name in table[part].split()})
 
 

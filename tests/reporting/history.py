@@ -24,16 +24,16 @@ MIDNIGHT: Final = NOW.replace(hour=0, minute=0)
 GATEWAY: Final = "stripe_main"
 
 
-def make_history() -> None:
-    """Seed 60 days, count them, let facts come late, and count once more; at NOW."""
-    demo = Demo(scope=SCOPE, days=DAYS, payments=400, seed=7, now=NOW)
+def make_history(now: datetime = NOW) -> None:
+    """Seed 60 days, count them, let facts come late, and count once more."""
+    demo = Demo(scope=SCOPE, days=DAYS, payments=400, seed=7, now=now)
     for path in settings.DEMO_PARTS:
         if "webhooks" not in path:
             import_string(path)(demo)
-    undecided = _forget_an_outcome(NOW - timedelta(days=9))
-    roll_up_hours(since=SINCE, until=NOW)
-    _come_late(undecided)
-    roll_up(now=NOW + timedelta(minutes=1))
+    undecided = _forget_an_outcome(now - timedelta(days=9))
+    roll_up_hours(since=now - timedelta(days=DAYS + 1), until=now)
+    _come_late(undecided, now)
+    roll_up(now=now + timedelta(minutes=1))
 
 
 def _forget_an_outcome(before: datetime) -> PaymentAttempt:
@@ -42,12 +42,12 @@ def _forget_an_outcome(before: datetime) -> PaymentAttempt:
     return attempt
 
 
-def _come_late(undecided: PaymentAttempt) -> None:
+def _come_late(undecided: PaymentAttempt, now: datetime) -> None:
     """Book, decide and publish what the figures have not seen yet."""
     PaymentAttempt.objects.filter(pk=undecided.pk).update(
         status="failed", error_class="terminal", decline_code="stolen_card"
     )
-    two_days_ago = NOW - timedelta(days=2)
+    two_days_ago = now - timedelta(days=2)
     recent = PaymentAttempt.objects.filter(status="captured", created_at__gte=two_days_ago)
     PaymentAttempt.objects.filter(pk=recent.earliest("id").pk).update(
         status="failed", error_class="not_sent", kept=False
@@ -60,10 +60,10 @@ def _come_late(undecided: PaymentAttempt) -> None:
 
     for draft in (
         recipes.dispute_withdrawn(fact(1, 4_900), fee=1_500),
-        recipes.dispute_withdrawn(fact(2, 700, NOW), fee=1_500),
-        recipes.dispute_reinstated(fact(1, 4_900, NOW), fee_returned=1_500),
+        recipes.dispute_withdrawn(fact(2, 700, now), fee=1_500),
+        recipes.dispute_reinstated(fact(1, 4_900, now), fee_returned=1_500),
         recipes.refunded(fact(3, 800)),
-        recipes.refund_reversed(fact(3, 800, NOW)),
+        recipes.refund_reversed(fact(3, 800, now)),
         recipes.fee_charged(fact(4, 30)),
         recipes.captured_in_conflict(fact(5, 90)),
         recipes.settled(fact(6, 5_000)),
@@ -85,7 +85,7 @@ def _come_late(undecided: PaymentAttempt) -> None:
                 sequence=1,
                 object={},
                 actor=TESTER.actor,
-                created_at=NOW,
+                created_at=now,
             )
             for name in COUNTED_EVENTS
         )

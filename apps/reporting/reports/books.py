@@ -72,6 +72,7 @@ def trial_sheet(accounts: Mapping[Name, AccountMonth]) -> Sheet:
     rows = [
         _trial_row(words(code), owner, currency, account)
         for (currency, code, owner), account in accounts.items()
+        if account != AccountMonth()
     ]
     for currency in sorted({currency for currency, _, _ in accounts}):
         mine = [account for name, account in accounts.items() if name[0] == currency]

@@ -1,0 +1,5 @@
+"""The screens of reports."""
+
+from apps.reporting.admin.runs import ReportRunAdmin
+
+__all__ = ["ReportRunAdmin"]
