@@ -20,11 +20,12 @@ from apps.common.addresses import client_address
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
 from apps.common.origin import Origin
+from apps.payments.states import IntentStatus
 from apps.subscriptions.errors import CardLinkInvalid, InvoicePaymentInProgress
 from apps.subscriptions.models import Invoice
 from apps.subscriptions.objects import page_url
 from apps.subscriptions.papers import language_of, make_pdf, show_amount, show_date
-from apps.subscriptions.selectors import list_lines
+from apps.subscriptions.selectors import find_open_intent, list_lines
 from apps.subscriptions.services.cards import find_invoice, replace_card
 from apps.subscriptions.states import InvoiceStatus
 from apps.subscriptions.words import CARD_WORDS, WORDS
@@ -33,6 +34,8 @@ from apps.subscriptions.words import CARD_WORDS, WORDS
 # place would charge somebody else's card.
 _TOKEN = re.compile(r"tok_[A-Za-z0-9_]{1,200}\Z")
 _TRY = re.compile(r"[0-9a-f]{32}\Z")
+
+_UNDER_WAY = {IntentStatus.REQUIRES_ACTION, IntentStatus.PROCESSING}
 
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
 
@@ -91,7 +94,7 @@ def card_page(request: HttpRequest, link: str) -> HttpResponse:
         return _show_card(request, invoice, "settled")
     if request.method == "POST":
         return _take_card(request, invoice)
-    return _show_card(request, invoice, "open")
+    return _show_standing(request, invoice, otherwise="open")
 
 
 def _take_card(request: HttpRequest, invoice: Invoice) -> HttpResponse:
@@ -110,14 +113,33 @@ def _take_card(request: HttpRequest, invoice: Invoice) -> HttpResponse:
     except RateLimited:
         return _show_card(request, invoice, "open", status=HTTPStatus.TOO_MANY_REQUESTS)
     except InvoicePaymentInProgress:
-        return _show_card(request, invoice, "processing")
+        return _show_standing(request, invoice, otherwise="processing")
     except DomainError:
-        return _show_card(request, invoice, "declined", status=HTTPStatus.PAYMENT_REQUIRED)
+        return _show_standing(
+            request, invoice, otherwise="declined", status=HTTPStatus.PAYMENT_REQUIRED
+        )
     return _show_card(request, invoice, "paid")
 
 
+def _show_standing(
+    request: HttpRequest, invoice: Invoice, *, otherwise: str, status: int = HTTPStatus.OK
+) -> HttpResponse:
+    """Show what is under way with the invoice's payment, `otherwise` when nothing is."""
+    intent = find_open_intent(invoice)
+    if intent is None or intent.status not in _UNDER_WAY:
+        return _show_card(request, invoice, otherwise, status=status)
+    bank_url = str((intent.next_action or {}).get("url", ""))
+    state = "verification" if bank_url else "processing"
+    return _show_card(request, invoice, state, bank_url=bank_url)
+
+
 def _show_card(
-    request: HttpRequest, invoice: Invoice, state: str, *, status: int = HTTPStatus.OK
+    request: HttpRequest,
+    invoice: Invoice,
+    state: str,
+    *,
+    bank_url: str = "",
+    status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     language = language_of(invoice.customer)
     words = CARD_WORDS[language]
@@ -128,6 +150,7 @@ def _show_card(
         "told": words.get(state, ""),
         "seller": _seller(invoice),
         "number": invoice.number,
+        "bank_url": bank_url,
         "amount": show_amount(invoice.amount_remaining, invoice.currency, language),
         "invoice_url": urlsplit(page_url(invoice)).path,
         "fields_url": _fields_url(language),

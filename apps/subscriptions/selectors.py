@@ -12,6 +12,7 @@ from apps.common import rows as common_rows
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.customers.models import Customer
+from apps.payments.models import PaymentIntent
 from apps.payments.selectors import get_intent
 from apps.subscriptions.errors import SubscriptionsActive
 from apps.subscriptions.models import (
@@ -192,15 +193,14 @@ def list_lines_of(invoices: Sequence[Invoice]) -> dict[str, list[InvoiceLine]]:
     return lines
 
 
-def find_client_secret(invoice: Invoice) -> str:
-    """Return the secret with which the payer can pay the invoice's open intent, if it has one."""
+def find_open_intent(invoice: Invoice) -> PaymentIntent | None:
+    """Return the intent by which the payer can pay the invoice, if it has one."""
     payment = InvoicePayment.objects.filter(
         invoice_id=invoice.pk, status=InvoicePaymentStatus.OPEN
     ).first()
     if payment is None:
-        return ""
-    scope = Scope(invoice.merchant_id, invoice.livemode)
-    return get_intent(scope, payment.intent_id).client_secret
+        return None
+    return get_intent(Scope(invoice.merchant_id, invoice.livemode), payment.intent_id)
 
 
 def method_to_charge(invoice: Invoice, customer: Customer) -> str:

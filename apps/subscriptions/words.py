@@ -56,6 +56,11 @@ CARD_WORDS: Mapping[str, Mapping[str, str]] = {
         "processing": (
             "Your bank is looking at the payment or wants you to confirm it. Your card was kept."
         ),
+        "verification": (
+            "Your bank wants to be sure that it is you. Nothing is charged until you confirm; you "
+            "come back here afterwards. Or leave another card below."
+        ),
+        "bank": "Continue to your bank",
         "declined": "Your bank declined this card. Nothing was charged; try another one.",
         "about": "Invoice",
         "card": "Card",
@@ -81,6 +86,12 @@ CARD_WORDS: Mapping[str, Mapping[str, str]] = {
             "Ihre Bank prüft die Zahlung oder möchte, dass Sie sie bestätigen. Ihre Karte ist "
             "hinterlegt."
         ),
+        "verification": (
+            "Ihre Bank möchte sicher sein, dass Sie es sind. Belastet wird erst, wenn Sie "
+            "bestätigen; danach kommen Sie hierher zurück. Oder hinterlegen Sie unten eine andere "
+            "Karte."
+        ),
+        "bank": "Weiter zu Ihrer Bank",
         "declined": (
             "Ihre Bank hat diese Karte abgelehnt. Es wurde nichts belastet; versuchen Sie eine "
             "andere."

@@ -58,9 +58,8 @@ def press(session: Session, *, offered: str = "") -> None:
 
 
 def event_types(session: Session) -> list[str]:
-    return list(
-        Event.objects.filter(object_id=session.id).order_by("sequence").values_list("type", flat=True)
-    )
+    rows = Event.objects.filter(object_id=session.id).order_by("sequence")
+    return [event.type for event in rows]
 
 
 def test_a_payer_subscribes_pays_and_is_charged_by_that_card_from_now_on(

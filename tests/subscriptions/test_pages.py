@@ -13,10 +13,13 @@ from pypdf import PdfReader
 from time_machine import travel
 
 from apps.common.origin import CLOCK
+from apps.gateways.base import PaymentState
 from apps.outbox.relay import drain
+from apps.payments.models import PaymentIntent
+from apps.payments.services.attempts import finish_attempt
 from apps.subscriptions.models import Invoice, InvoicePayment, Subscription
 from apps.subscriptions.services.cards import LINK_LIFETIME, sign_link
-from apps.subscriptions.services.collection import collect_invoice
+from apps.subscriptions.services.collection import collect_invoice, settle_payment
 from apps.subscriptions.services.invoices import create_invoice
 from apps.subscriptions.tasks import run_billing
 from tests.factories.payments import SCOPE, TESTER
@@ -28,7 +31,7 @@ from tests.factories.subscriptions import (
     price,
     subscribe,
 )
-from tests.fake_gateway import FakeGateway, decline
+from tests.fake_gateway import FakeGateway, challenge, decline
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +135,33 @@ def test_ac_032_another_card_left_by_the_link_of_the_mail_is_charged_at_once(
     assert method != invoice.customer.default_payment_method_id
     assert client.post(path, {"token": "tok_visa", "try": TRY}).status_code == 200
     assert InvoicePayment.objects.filter(invoice=paid, status="paid").count() == 1
+
+
+def test_the_banks_check_is_led_to_and_comes_back_to_the_page(
+    client: Client, gateway: FakeGateway, february: None
+) -> None:
+    invoice = unpaid(gateway)
+    path = f"/invoices/card/{sign_link(invoice)}"
+    gateway.script = [challenge("https://bank.example/3ds")]
+
+    asked = client.post(path, {"token": "tok_visa", "try": TRY})
+    again = client.get(path)
+
+    for page in (asked, again):
+        assert 'href="https://bank.example/3ds"' in page.content.decode()
+    intent = PaymentIntent.objects.get(status="requires_action")
+    assert "/invoices/card/in_" in intent.return_url
+    assert Invoice.objects.get(pk=invoice.pk).status == "open"
+
+    gateway.move(
+        intent.attempts.latest("number").gateway_reference,
+        state=PaymentState.CAPTURED, amount_captured=1000,
+    )  # fmt: skip
+    finish_attempt(
+        attempt_id=intent.latest_attempt_id, answer={}, origin=TESTER, now=timezone.now()
+    )
+    settle_payment(intent_id=intent.id, origin=TESTER, now=timezone.now())
+    assert "Nothing is left to pay" in client.get(path).content.decode()
 
 
 def test_a_card_that_is_declined_leaves_the_invoice_open_and_says_so(

@@ -54,7 +54,7 @@ from apps.subscriptions.objects import (
     render_line,
 )
 from apps.subscriptions.selectors import (
-    find_client_secret,
+    find_open_intent,
     get_prices,
     get_row,
     list_lines,
@@ -83,7 +83,13 @@ MIN_SIGNED = -(10**11)
 
 def show(invoice: Invoice) -> Json:
     """Return the invoice as the API shows it."""
-    return render_invoice(invoice, list_lines(invoice), client_secret=find_client_secret(invoice))
+    return render_invoice(invoice, list_lines(invoice), client_secret=_secret(invoice))
+
+
+def _secret(invoice: Invoice) -> str:
+    """Return the secret with which the payer can pay the invoice, if it waits for them."""
+    intent = find_open_intent(invoice)
+    return intent.client_secret if intent else ""
 
 
 # --- Invoices -------------------------------------------------------------------------------------
@@ -548,7 +554,4 @@ def load_invoices(ids: set[str], scope: Scope) -> dict[str, Json]:
         ).select_related("customer")
     )
     lines = list_lines_of(rows)
-    return {
-        row.id: render_invoice(row, lines[row.id], client_secret=find_client_secret(row))
-        for row in rows
-    }
+    return {row.id: render_invoice(row, lines[row.id], client_secret=_secret(row)) for row in rows}

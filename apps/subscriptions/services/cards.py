@@ -14,6 +14,7 @@ from apps.common.origin import Origin, Scope
 from apps.customers.services import update_customer
 from apps.subscriptions.errors import CardLinkInvalid
 from apps.subscriptions.models import Invoice
+from apps.subscriptions.services.collection import prepare_payment
 from apps.subscriptions.services.dunning import charge_overdue
 from apps.subscriptions.services.invoices import pay_invoice
 from apps.subscriptions.services.subscriptions import SubscriptionChange, update_subscription
@@ -74,6 +75,8 @@ def replace_card(
         _charge_by_default(subscription.id, method_id, scope, origin=origin, now=now)
     current = Invoice.objects.get(pk=invoice.pk)
     if current.status == InvoiceStatus.OPEN:
+        # From the bank's page the payer comes back to the place where they left the card.
+        prepare_payment(invoice_id=invoice.id, return_url=card_url(invoice), origin=origin, now=now)
         current = pay_invoice(
             scope=scope, invoice_id=invoice.id, method_id=method_id, origin=origin, now=now
         )
