@@ -1,7 +1,6 @@
 """The six classes of errors of Stripe's SDKs, Python and Node, each as its application sees it."""
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,23 +9,11 @@ from django.utils import timezone
 
 from apps.api.models import ApiKeyKind, Merchant
 from apps.api.services import create_api_key
-from simulator.testing import RunningSimulator
-from tests.live.environment import platform_environment
 from tests.live.running import RunningWeb
+from tests.sdk.conftest import WRITES_PER_SECOND
 from tests.sdk.node_sdk import run_node
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-
-BURST = 5
-
-
-@pytest.fixture
-def strict_web(merchant: Merchant, simulator: RunningSimulator) -> Iterator[RunningWeb]:
-    """A platform that lets a key write five times a second."""
-    environment = platform_environment(simulator)
-    limits = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_WRITES_PER_SECOND": str(BURST)}
-    with RunningWeb({**environment, **limits}) as running:
-        yield running
 
 
 @pytest.fixture
@@ -52,7 +39,7 @@ def client_of(web: RunningWeb, key: str) -> stripe.StripeClient:
 
 
 def flood(client: stripe.StripeClient) -> None:
-    for _ in range(10 * BURST):
+    for _ in range(10 * WRITES_PER_SECOND):
         client.v1.customers.create({})
 
 
@@ -91,7 +78,10 @@ def test_each_refusal_raises_its_class(
     assert seen(flooded) == (429, "rate_limit")
     headers = flooded.value.headers
     assert headers is not None
-    assert (headers["RateLimit-Limit"], headers["RateLimit-Remaining"]) == (str(BURST), "0")
+    assert (headers["RateLimit-Limit"], headers["RateLimit-Remaining"]) == (
+        str(WRITES_PER_SECOND),
+        "0",
+    )
     assert headers["Retry-After"] == "1"
 
 
@@ -100,9 +90,9 @@ def test_a_client_that_waits_gets_through(strict_web: RunningWeb, secret_key: st
         secret_key, base_addresses={"api": strict_web.url}, max_network_retries=5
     )
 
-    made = {patient.v1.customers.create({}).id for _ in range(2 * BURST)}
+    made = {patient.v1.customers.create({}).id for _ in range(2 * WRITES_PER_SECOND)}
 
-    assert len(made) == 2 * BURST
+    assert len(made) == 2 * WRITES_PER_SECOND
 
 
 def test_node_sees_the_same_classes(
