@@ -389,6 +389,16 @@ PAGES: Mapping[str, tuple[str, str]] = {
 }
 
 
+# What the search box looks through, whatever was pasted; each asks the exact search of its list.
+PALETTE: Sequence[str] = (
+    "payments.paymentintent",
+    "disputes.dispute",
+    "customers.customer",
+    "payouts.payout",
+    "reconciliation.settlement",
+)
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar with what this person may see."""
     groups = []

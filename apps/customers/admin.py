@@ -62,6 +62,11 @@ class CustomerAdmin(ObjectAdmin):
             return Q(pk=term)
         return Q(merchant_id__in=list_merchant_ids(), livemode__in=[True, False], email=term)
 
+    def hit(self, request: HttpRequest, obj: Any) -> tuple[str, str]:
+        """Return who it is, to those who may see people."""
+        may_see = request.user.has_perm("backoffice.view_pii")
+        return (obj.email if may_see else masked(obj.email)) or obj.pk, obj.pk
+
     def page(self, request: HttpRequest, obj: Any) -> Page:
         """Return one customer, and the way to their payments."""
         may_see = request.user.has_perm("backoffice.view_pii")

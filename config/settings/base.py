@@ -435,6 +435,9 @@ BACKOFFICE_CHARTS = "config.backoffice.CHARTS"
 # Says whose figures the first page shows, and how old they are.
 BACKOFFICE_VIEW = "apps.reporting.figures.open_view"
 BACKOFFICE_PAGES = "config.backoffice.PAGES"
+# `(entry ids) -> steps`: where the money of a payment's journal entries went on from the books.
+BACKOFFICE_MONEY_TRACE = "apps.reconciliation.trace.trace_settlement"
+BACKOFFICE_PALETTE = "config.backoffice.PALETTE"
 BACKOFFICE_MERCHANTS = "apps.api.selectors.list_merchant_ids"
 UNFOLD = {
     "SITE_TITLE": "Payments",
@@ -464,7 +467,6 @@ UNFOLD = {
     "ENVIRONMENT": "apps.backoffice.environment.environment_label",
     "STYLES": ["apps.backoffice.environment.stylesheet"],
     "SCRIPTS": ["apps.backoffice.environment.script"],
-    "COMMAND": {"search_callback": "apps.backoffice.search.find_by_id"},
     "ACCOUNT": {"navigation": "config.backoffice.account_links"},
     "SIDEBAR": {"command_search": True, "navigation": "config.backoffice.sidebar"},
 }

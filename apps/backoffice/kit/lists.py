@@ -7,7 +7,6 @@ from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import ValidationError
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.functional import cached_property
 from unfold.views import ChangeList
 
@@ -75,10 +74,9 @@ class PreparedList(ChangeList):
         return {name: value for name, value in found.items() if name not in (BEFORE, AFTER)}
 
     def url_for_result(self, result: Any) -> str:
-        """Return the page of a row; our ids need none of the admin's quoting."""
-        return reverse(
-            f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[result.pk]
-        )
+        """Return the page of a row."""
+        url: str = self.model_admin.page_url(result)
+        return url
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the page's rows, and what belongs to them."""

@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
@@ -68,6 +68,15 @@ class ObjectAdmin(ModelAdmin, DialogViews):
     def look_up(self, term: str) -> Q | None:
         """Return the condition for an exact search by an indexed column; None finds nothing."""
         return Q(pk=term)
+
+    def hit(self, _request: HttpRequest, obj: Any) -> tuple[str, str]:
+        """Return how the search box calls this object, and a few words about it."""
+        return str(obj.pk), str(self.opts.verbose_name)
+
+    def page_url(self, obj: Any) -> str:
+        """Return the address of the object's page; our ids need none of the admin's quoting."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        return reverse(name, args=[obj.pk])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows; a list does not read the columns in `list_defers`."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.dashboard import Chart, Rows, Stacks
 from apps.backoffice.kit.display import Tone
 
 Text = str | SafeString
@@ -32,6 +34,23 @@ class Table:
     rows: Sequence[Sequence[Text]]
     empty: str
     numbers: Sequence[int] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One step of a way through several screens; without the right to look on, its link is text."""
+
+    stage: str
+    what: Text
+    permission: str
+    note: str = ""
+    when: Text = ""
+    amount: str = ""
+
+    def cells(self, user: Any) -> tuple[Text, ...]:
+        """Return the step as a row of a table, for this reader."""
+        what = self.what if user.has_perm(self.permission) else strip_tags(self.what)
+        return (self.stage, what, self.note, self.when, self.amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +89,15 @@ class Raw:
         return [(title, json.dumps(data, indent=2, default=str)) for title, data in self.items]
 
 
-Panel = Facts | Table | Timeline | Raw
+@dataclass(frozen=True, slots=True)
+class Drawings:
+    """Charts side by side, as many as fit."""
+
+    template: ClassVar[str] = "admin/backoffice/panels/drawings.html"
+    charts: Sequence[Chart | Rows | Stacks]
+
+
+Panel = Facts | Table | Timeline | Raw | Drawings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

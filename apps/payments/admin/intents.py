@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.api.selectors import list_merchant_ids
 from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -26,24 +25,22 @@ from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.common.money import to_major
-from apps.customers.models import Customer
 from apps.outbox.selectors import show_event
 from apps.payments.admin.bulk import BulkRefundDialog
 from apps.payments.admin.dialogs import CancelDialog, CaptureDialog, RefundDialog
+from apps.payments.admin.money_trace import money_trace
 from apps.payments.admin.records import PaymentRecords, read_records
+from apps.payments.admin.search import payments_named
 from apps.payments.admin.statuses import attempt_chip, intent_chip, refund_chip, refunded_chip
 from apps.payments.admin.timeline import actor_in_words, payment_timeline
-from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
-
-# Payments of one customer, or of one reference, that a search finds at most.
-FOUND_MAX = 200
+from apps.payments.models import PaymentAttempt, PaymentIntent
 
 
 @admin.register(PaymentIntent)
 class PaymentIntentAdmin(ObjectAdmin):
     """Payments: found by any id that belongs to them, shown with all that happened."""
 
-    search_help_text = "Id, e-mail, customer or gateway reference"
+    search_help_text = "Id, e-mail, order, gateway reference, or last four digits and amount"
     list_display = ("who", "money", "state", "method", "gateway", "mode", "at")
     list_filter = ("status", "capture_method", "livemode", created_filter("pi"))
     tabs = (
@@ -119,23 +116,12 @@ class PaymentIntentAdmin(ObjectAdmin):
         return moment(payment.created_at)
 
     def look_up(self, term: str) -> Q | None:
-        """Search by the payment's own id, or by that of anything that belongs to it."""
-        if "@" in term:
-            return _of_customers(term)
-        prefix, _, rest = term.partition("_")
-        ours = {
-            "cus": lambda: Q(customer_id=term),
-            "pi": lambda: Q(pk=term),
-            "att": lambda: _in(PaymentAttempt.objects.filter(pk=term)),
-            "ch": lambda: _in(PaymentAttempt.objects.filter(pk=f"att_{rest}")),
-            "re": lambda: _in(Refund.objects.filter(pk=term)),
-        }
-        # Gateways use some of our prefixes, so their references are looked for as well.
-        by_reference = _in(
-            PaymentAttempt.objects.filter(gateway_reference=term),
-            Refund.objects.filter(gateway_reference=term),
-        )
-        return ours[prefix]() | by_reference if prefix in ours else by_reference
+        """Search by whatever staff are told on the phone or find on a statement."""
+        return payments_named(term)
+
+    def hit(self, _request: HttpRequest, obj: Any) -> tuple[str, str]:
+        """Return how much it was, and what became of it."""
+        return f"{money(obj.amount, obj.currency)} · {words(obj.status)}", obj.pk
 
     # --- the page -----------------------------------------------------------------------------
 
@@ -155,6 +141,7 @@ class PaymentIntentAdmin(ObjectAdmin):
                 _attempts(records),
                 _refunds(records),
                 _ledger(records),
+                money_trace(records, user=request.user),
                 _webhooks(records),
                 Raw(
                     "Raw events",
@@ -190,22 +177,6 @@ def mode_chip(*, livemode: bool) -> SafeString:
 def payment_link(intent_id: str) -> SafeString:
     """Return a link to a payment's page."""
     return link(reverse("admin:payments_paymentintent_change", args=[intent_id]), intent_id)
-
-
-def _in(*sources: Any) -> Q:
-    """Return the condition for the payments of these rows, read in one statement."""
-    first, *others = (rows.values_list("intent_id", flat=True) for rows in sources)
-    return Q(pk__in=list(first.union(*others)[:FOUND_MAX] if others else first[:FOUND_MAX]))
-
-
-def _of_customers(email: str) -> Q:
-    # The index begins with merchant and mode: naming all of them makes it usable.
-    customers = Customer.objects.filter(
-        merchant_id__in=list_merchant_ids(),
-        livemode__in=[True, False],
-        email=email,
-    )
-    return Q(customer_id__in=list(customers.values_list("id", flat=True)[:FOUND_MAX]))
 
 
 def _subtitle(records: PaymentRecords) -> SafeString:

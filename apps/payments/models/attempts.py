@@ -13,7 +13,8 @@ from apps.common.ids import new_id
 from apps.payments.models.intents import PaymentIntent
 from apps.payments.states import AttemptStatus, ErrorClass, Operation
 
-_LAST4 = KeyTextTransform("last4", "method_details")
+# What the index of attempts by card holds.
+LAST4 = KeyTextTransform("last4", "method_details")
 _OPEN = [AttemptStatus.STARTED, AttemptStatus.UNKNOWN, AttemptStatus.REQUIRES_ACTION]
 
 
@@ -99,11 +100,11 @@ class PaymentAttempt(StatefulModel):
             models.Index(name="attempt_list", fields=["merchant_id", "livemode", "id"]),
             # What a payer reads out on the phone: the last four digits and the amount.
             models.Index(
-                _LAST4,
+                LAST4,
                 "amount",
                 "id",
                 name="attempt_by_card_and_amount",
-                condition=Q(IsNull(_LAST4, rhs=False)),
+                condition=Q(IsNull(LAST4, rhs=False)),
             ),
         ]
 

@@ -17,7 +17,8 @@ from apps.payments.states import RETRYABLE_CLASSES, CaptureMethod, IntentStatus
 
 S = IntentStatus
 _CONFIRMABLE = [S.CREATED, S.REQUIRES_ACTION, S.FAILED]
-_ORDER_ID = KeyTextTransform("order_id", "metadata")
+# The number that most shops keep in the metadata; an index holds it.
+ORDER_ID = KeyTextTransform("order_id", "metadata")
 _WAITING = [S.PROCESSING, S.REQUIRES_ACTION]
 
 
@@ -132,10 +133,10 @@ class PaymentIntent(EventSourced):
                 condition=~Q(receipt_email=""),
             ),
             models.Index(
-                _ORDER_ID,
+                ORDER_ID,
                 "id",
                 name="intent_by_order_id",
-                condition=Q(IsNull(_ORDER_ID, rhs=False)),
+                condition=Q(IsNull(ORDER_ID, rhs=False)),
             ),
             models.Index(
                 name="intent_open_by_expiry",
