@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from apps.api.authentication import digest_of
+from apps.api.authentication import digest_of, forget_keys
 from apps.api.models import ApiKey, ApiKeyKind, Merchant
 from apps.api.services import (
     ApiKeyOptionsInvalid,
@@ -17,6 +17,7 @@ from apps.api.services import (
     revoke_api_key,
     roll_api_key,
 )
+from tests.api.resource import Script
 from tests.conftest import ApiClient
 
 pytestmark = [pytest.mark.urls("tests.api.resource"), pytest.mark.django_db]
@@ -24,6 +25,11 @@ pytestmark = [pytest.mark.urls("tests.api.resource"), pytest.mark.django_db]
 
 def make_key(merchant: Merchant, **options: Any) -> tuple[ApiKey, str]:
     return create_api_key(merchant=merchant, livemode=False, now=timezone.now(), **options)
+
+
+def refusal_of(answer: Any) -> tuple[int, str, str]:
+    error = answer.json()["error"]
+    return answer.status_code, error["type"], error["code"]
 
 
 def test_only_the_digest_of_a_key_is_stored(merchant: Merchant) -> None:
@@ -103,8 +109,12 @@ def test_revoked_and_expired_keys_are_refused(merchant: Merchant) -> None:
     again = revoke_api_key(key_id=key.id, now=now + timedelta(days=1))
 
     assert again.revoked_at == now
-    assert ApiClient(revoked).get("/v1/notes").status_code == 401
-    assert ApiClient(expired).get("/v1/notes").status_code == 401
+    for secret in (revoked, expired):
+        assert refusal_of(ApiClient(secret).get("/v1/notes")) == (
+            401,
+            "authentication_error",
+            "api_key_invalid",
+        )
 
 
 def test_a_rolled_key_works_on_for_the_overlap(merchant: Merchant) -> None:
@@ -115,6 +125,10 @@ def test_a_rolled_key_works_on_for_the_overlap(merchant: Merchant) -> None:
     assert fresh.scopes == ["notes:read"]
     for secret in (old_secret, fresh_secret):
         assert ApiClient(secret).get("/v1/notes").status_code == 200
+    ApiKey.objects.filter(pk=old.id).update(expires_at=timezone.now() - timedelta(seconds=1))
+    forget_keys()
+    assert ApiClient(old_secret).get("/v1/notes").json()["error"]["code"] == "api_key_invalid"
+    assert ApiClient(fresh_secret).get("/v1/notes").status_code == 200
     roll_api_key(key_id=fresh.id, now=timezone.now(), overlap=timedelta(0))
     assert ApiClient(fresh_secret).get("/v1/notes").status_code == 401
 
@@ -148,7 +162,7 @@ def test_a_restricted_key_does_what_its_scopes_say(
     assert [answer.status_code for answer in answers] == [read, write]
     for answer in answers:
         if answer.status_code == 403:
-            assert answer.json()["error"]["type"] == "permission_error"
+            assert refusal_of(answer) == (403, "permission_error", "permission_denied")
 
 
 def test_a_publishable_key_does_only_what_a_view_allows(merchant: Merchant) -> None:
@@ -156,7 +170,12 @@ def test_a_publishable_key_does_only_what_a_view_allows(merchant: Merchant) -> N
     client = ApiClient(secret)
 
     assert client.get("/v1/notes").status_code == 200
-    assert client.post("/v1/notes", {"amount": 1}).status_code == 403
+    assert refusal_of(client.post("/v1/notes", {"amount": 1})) == (
+        403,
+        "permission_error",
+        "permission_denied",
+    )
+    assert Script.runs == 0
 
 
 @pytest.mark.parametrize(
@@ -170,6 +189,8 @@ def test_a_key_may_be_bound_to_networks(merchant: Merchant, address: str, status
     )
 
     assert answer.status_code == status
+    if status == 403:
+        assert answer.json()["error"]["code"] == "permission_denied"
 
 
 def test_a_forged_proxy_header_does_not_help(merchant: Merchant, settings: Any) -> None:

@@ -205,30 +205,59 @@ class Shop:
         connection.close()
 
 
-def relay_until(finished: threading.Event) -> None:
-    while not finished.is_set() or Message.objects.exists():
+def relay_until(finished: threading.Event, poisoned: str) -> None:
+    while not finished.is_set() or Message.objects.exclude(object_id=poisoned).exists():
         for claimed in claim_handled(7):
             handle(claimed, now=NOW)
     connection.close()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_eight_writers_and_three_relays_lose_and_reorder_nothing() -> None:
-    shop, finished = Shop(), threading.Event()
-
+def trade_and_relay(shop: Shop, *, poisoned: str = "") -> None:
+    """Let writers write and relays relay side by side."""
+    finished = threading.Event()
     with ThreadPoolExecutor(WRITERS + RELAYS) as pool:
-        relays = [pool.submit(relay_until, finished) for _ in range(RELAYS)]
+        relays = [pool.submit(relay_until, finished, poisoned) for _ in range(RELAYS)]
         for writer in [pool.submit(shop.trade, seed) for seed in range(WRITERS)]:
             writer.result()
         finished.set()
         for relay in relays:
             relay.result()
 
+
+def order_heard() -> dict[str, list[int]]:
     order: dict[str, list[int]] = defaultdict(list)
     for object_id, sequence in heard():
         order[object_id].append(sequence)
-    assert order == {name: list(range(1, last + 1)) for name, last in shop.sequences.items()}
+    return order
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_writers_and_three_relays_lose_and_reorder_nothing() -> None:
+    shop = Shop()
+
+    trade_and_relay(shop)
+
+    expected = {name: list(range(1, last + 1)) for name, last in shop.sequences.items()}
+    assert order_heard() == expected
     assert sum(shop.sequences.values()) == WRITERS * EVENTS_PER_WRITER
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_poisonous_event_stalls_no_other_object_whatever_the_number_of_relays() -> None:
+    routes.troubles["pi_0"] = fail
+    shop = Shop()
+
+    trade_and_relay(shop, poisoned="pi_0")
+
+    # All the others have arrived, in their order, while the poison waits for its next attempt.
+    others = {name: last for name, last in shop.sequences.items() if name != "pi_0"}
+    assert order_heard() == {name: list(range(1, last + 1)) for name, last in others.items()}
+    waiting = Message.objects.order_by("id").values_list("object_id", "attempts", "dead_at")
+    assert len(waiting) == shop.sequences["pi_0"]
+    assert {object_id for object_id, _, _ in waiting} == {"pi_0"}
+    # Only the head was tried: what stands behind it keeps its place.
+    assert waiting[0][1] >= 1
+    assert {(attempts, dead_at) for _, attempts, dead_at in waiting[1:]} == {(0, None)}
 
 
 def test_the_wait_grows_to_its_limit_with_full_jitter() -> None:
