@@ -49,6 +49,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.fraud.tasks.drop_old_tallies", every=600.0),
     Sweep(run="apps.api.services.expire_idempotency_keys", every=60.0, continuous=True),
     Sweep(run="apps.api.partitions.keep_request_log", every=3600.0),
+    Sweep(run="apps.compliance.services.keep_retention", every=3600.0, continuous=True),
 )
 
 LANES: Sequence[Lane] = (

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "apps.checkout",
     "apps.reconciliation",
     "apps.reporting",
+    "apps.compliance",
 ]
 
 MIDDLEWARE = [
@@ -185,6 +186,8 @@ TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 # Every request of a key with its answer, redacted, for people to look up.
 REQUEST_LOG_ENABLED = env.bool("REQUEST_LOG_ENABLED", default=True)
 REQUEST_LOG_RETENTION_DAYS = env.int("REQUEST_LOG_RETENTION_DAYS", default=30)
+# How many days rows are kept, where it is not what apps/compliance/policies.py says: name=days,...
+RETENTION_DAYS = env.dict("RETENTION_DAYS", cast={"value": int}, default={})
 API_RESOURCE_LOADERS = "config.resources.LOADERS"
 
 REST_FRAMEWORK = {
