@@ -9,6 +9,7 @@ from prometheus_client import Metric
 
 from apps.common.metrics import gauge
 from apps.disputes.models import Dispute, SchemeStanding
+from apps.disputes.ratios import LIMITS
 from apps.disputes.states import ANSWERABLE, OPEN
 from apps.disputes.tallies import first_of_month
 
@@ -49,6 +50,15 @@ def measure_disputes(now: datetime) -> Iterable[Metric]:
         "pay_chargeback_ratio",
         "The highest dispute ratio of this month by card scheme, of 1.",
         [((network,), float(top) / 100) for network, top in worst.annotate(Max("percent"))],
+        ("network",),
+    )
+    yield gauge(
+        "pay_chargeback_limit_projected",
+        "How much of a card scheme's limit is used up at the month's end if it goes on like this.",
+        [
+            ((network,), float(top / LIMITS[network]))
+            for network, top in worst.annotate(Max("projected"))
+        ],
         ("network",),
     )
     yield gauge(

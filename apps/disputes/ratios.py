@@ -4,6 +4,7 @@ What disputes come to: how often they are won, and how near the card schemes' li
 Pure arithmetic with whole numbers and Decimals; the counts come from `selectors`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -23,6 +24,7 @@ VAMP_COUNT = 1500
 ECM_LIMIT, ECM_COUNT = Decimal("1.5"), 100
 HECM_LIMIT, HECM_COUNT = Decimal(3), 300
 
+LIMITS: Mapping[str, Decimal] = {"visa": VAMP_LIMIT, "mastercard": ECM_LIMIT}
 ALERT_STEPS = (50, 75, 100)
 
 

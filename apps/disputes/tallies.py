@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db.models import Count, Sum
+from django.db.models.functions import TruncMonth
 
 from apps.common.ids import first_id
 from apps.common.origin import Scope
@@ -37,9 +38,10 @@ class Grouping(StrEnum):
     NETWORK = "network"
     GATEWAY = "gateway"
     PERSON = "person"
+    MONTH = "month"
 
 
-_COLUMNS = {Grouping.PERSON: "case__assignee__email"}
+_COLUMNS = {Grouping.PERSON: "case__assignee__email", Grouping.MONTH: "closed_in"}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -102,13 +104,14 @@ def count_outcomes_by(
             closed_at__gte=since,
             closed_at__lt=until,
         )
+        .annotate(closed_in=TruncMonth("closed_at", tzinfo=UTC))
         .values_list(column, "currency", "status")
         .annotate(Count("id"), Sum("amount"), Sum("amount_fees"), Sum("amount_lost"))
         .order_by()
     )
     found: dict[tuple[str, str], Outcome] = {}
     for name, currency, status, count, amount, fees, lost in rows:
-        key = (name or "", currency)
+        key = (f"{name:%Y-%m}" if isinstance(name, datetime) else name or "", currency)
         outcome = found.setdefault(key, Outcome(name=key[0], currency=currency))
         _add(outcome, status=status, count=count, amount=amount, fees=fees, lost=lost)
     return sorted(found.values(), key=lambda each: (-each.closed, each.name, each.currency))

@@ -57,6 +57,7 @@ def test_ac_091_outcomes_are_told_apart_by_reason_network_gateway_and_person(
         ("duplicate", 0, 1, -1500),
     ]
     assert outcomes(Grouping.GATEWAY) == [("stripe_main", 1, 2, 1000 - 3 * 1500)]
+    assert outcomes(Grouping.MONTH) == [(f"{timezone.now():%Y-%m}", 1, 2, 1000 - 3 * 1500)]
     assert outcomes(Grouping.NETWORK) == [("visa", 1, 2, 1000 - 3 * 1500)]
     assert outcomes(Grouping.PERSON) == [
         ("", 0, 2, -3000),
@@ -119,6 +120,13 @@ def test_the_highest_ratio_of_live_payments_is_a_metric(gateway: FakeGateway) ->
         if sample.labels == {"network": "visa"}
     ]
     assert visa.value == 1
+    (projected,) = [
+        sample.value
+        for sample in metrics["pay_chargeback_limit_projected"].samples
+        if sample.labels == {"network": "visa"}
+    ]
+    # One dispute of one payment is 100 %, of a limit of 1.5 %.
+    assert projected == pytest.approx(100 / 1.5, rel=0.01)
 
 
 def test_figures_are_read_by_the_api(api: ApiClient) -> None:

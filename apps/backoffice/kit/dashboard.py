@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 
 from apps.backoffice.kit.display import Tone
 from apps.common.origin import Scope
@@ -84,6 +84,7 @@ class Chart:
     Drawn by the server, so that it needs no script, and said in a table, so that it needs no eyes.
     """
 
+    template: ClassVar[str] = "admin/backoffice/panels/chart.html"
     title: str
     hint: str
     columns: tuple[str, str]
@@ -127,6 +128,95 @@ class Chart:
     def _scaled(self, value: int) -> int:
         top = self.most or max([self.limit, *(max(bar.height, bar.high) for bar in self.bars), 1])
         return max(0, min(value, top)) * (CHART_HEIGHT - 2) // top
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stacks:
+    """
+    Columns of several parts each, from the bottom up, with their table.
+
+    `parts` name the parts and their tones; each stack has its label and a number for every part.
+    """
+
+    template: ClassVar[str] = "admin/backoffice/panels/stacks.html"
+    title: str
+    hint: str
+    first_column: str
+    parts: Sequence[tuple[str, Tone]]
+    stacks: Sequence[tuple[str, Sequence[int]]]
+
+    @property
+    def width(self) -> int:
+        """Return how wide the drawing is."""
+        return max(len(self.stacks), BARS_MIN) * BAR_STEP
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(sum(counts) for _, counts in self.stacks)
+
+    @property
+    def shapes(self) -> list[dict[str, object]]:
+        """Return each part of each stack with its place in the drawing."""
+        most = max((sum(counts) for _, counts in self.stacks), default=0) or 1
+        shapes: list[dict[str, object]] = []
+        for place, (label, counts) in enumerate(self.stacks):
+            top = CHART_HEIGHT
+            for (part, tone), count in zip(self.parts, counts, strict=True):
+                height = count * (CHART_HEIGHT - 2) // most
+                top -= height
+                shapes.append(
+                    {
+                        "title": f"{label}, {part}: {count}",
+                        "tone": tone,
+                        "x": place * BAR_STEP + (BAR_STEP - BAR_WIDTH) // 2,
+                        "y": top,
+                        "width": BAR_WIDTH,
+                        "height": height,
+                    }
+                )
+        return shapes
+
+    @property
+    def view_box(self) -> str:
+        """Return the drawing's measures as SVG wants them."""
+        return f"0 0 {self.width} {CHART_HEIGHT}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """
+    Bars that lie, each with its name and its number in words beside it: for kinds, not for times.
+
+    `most` is the full length; `limit` is a line not to be crossed. Both are in the bars' own unit.
+    """
+
+    template: ClassVar[str] = "admin/backoffice/panels/rows.html"
+    title: str
+    hint: str
+    bars: Sequence[Bar]
+    most: int
+    limit: int = 0
+
+    @property
+    def shapes(self) -> list[dict[str, object]]:
+        """Return each bar with its lengths in per cent."""
+        return [
+            {
+                "bar": bar,
+                "length": self._scaled(bar.height),
+                "low": self._scaled(bar.low),
+                "high": self._scaled(bar.high),
+            }
+            for bar in self.bars
+        ]
+
+    @property
+    def limit_x(self) -> int:
+        """Return where the line stands."""
+        return self._scaled(self.limit)
+
+    def _scaled(self, value: int) -> int:
+        return max(0, min(value, self.most)) * 100 // self.most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,6 +33,8 @@ class DisputePolicy(models.Model):
     history = HistoricalRecords()
 
     class Meta:
+        verbose_name = "standing orders"
+        verbose_name_plural = "standing orders"
         constraints = [
             models.UniqueConstraint(name="one_dispute_policy", fields=["merchant_id", "livemode"]),
             models.CheckConstraint(
