@@ -201,7 +201,7 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
     ],
     "Pipeline": [
         (
-            "Routing",
+            "Gateways",
             "alt_route",
             "admin:gateways_routingrule_changelist",
             "gateways.view_routingrule",
@@ -410,7 +410,18 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         if items:
             groups.append({"title": _(title), "separator": bool(title), "items": items})
+    _mark_active(groups, request.path)
     return groups
+
+
+def _mark_active(groups: list[dict[str, Any]], path: str) -> None:
+    """Mark the entry that leads nearest to the page: a list has pages with entries of their own."""
+    items = [item for group in groups for item in group["items"]]
+    home = reverse("admin:index")
+    leading = [link for item in items if path.startswith(link := item["link"]) and link != home]
+    nearest = max(leading, key=len, default=home if path == home else "")
+    for item in items:
+        item["active"] = item["link"] == nearest
 
 
 def _(label: str) -> str:

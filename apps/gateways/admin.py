@@ -1,12 +1,13 @@
-"""Routing rules in the back-office: written in dialogs, tried on the past before they go live."""
+"""Gateways in the back-office: how they fare, and the rules by which payments reach them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from apps.api.models import Merchant
@@ -20,10 +21,12 @@ from apps.backoffice.kit.display import (
     plain_amount,
     stacked,
 )
-from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.backoffice.kit.figures import FiguresAdmin
+from apps.backoffice.kit.pages import Facts, Page, Panel, Table, Text
 from apps.common.origin import Origin, Scope
+from apps.gateways.circuit import CircuitState
 from apps.gateways.models import RoutingRule
+from apps.gateways.records import GatewayState, read_gateway_states, take_back, take_out
 from apps.gateways.registry import gateway_names
 from apps.gateways.replay import Outlook, Replay
 from apps.gateways.routing import Conditions
@@ -40,6 +43,15 @@ from apps.gateways.simulation import simulate_routing
 TRIED_PAYMENTS: Final = 1_000
 _MAX_VERSIONS: Final = 50
 _MAX_MERCHANTS: Final = 1_000
+
+# Faults of a hundred attempts from which on a gateway looks ill.
+_FAULTS_BAD_PERCENT: Final = 5
+_CIRCUITS: Final = {
+    CircuitState.CLOSED: ("In use", Tone.GOOD),
+    CircuitState.HALF_OPEN: ("Being tried", Tone.WARNING),
+    CircuitState.OPEN: ("Rests", Tone.BAD),
+}
+_RESTS: Final = [("15", "15 minutes"), ("60", "1 hour"), ("240", "4 hours"), ("1440", "1 day")]
 
 _LISTS: Final = ("currencies", "countries", "brands", "method_types", "sellers")
 _WEIGHT_PREFIX: Final = "weight_"
@@ -270,16 +282,98 @@ def _shares(outlook: Outlook) -> str:
     return ", ".join(shares) or NOTHING
 
 
+class GatewayForm(ReasonForm):
+    """Which gateway, and why."""
+
+    gateway = forms.ChoiceField(choices=lambda: [(name, name) for name in gateway_names()])
+    field_order = ("nonce", "gateway", "minutes", "reason")
+
+
+class FailoverForm(GatewayForm):
+    """Besides, for how long."""
+
+    minutes = forms.ChoiceField(label="For", choices=_RESTS)
+
+
+class _GatewayDialog(Dialog):
+    permission = "gateways.change_routingrule"
+
+    def look(self) -> Mapping[str, Any]:
+        """Return which gateways are in use."""
+        states = read_gateway_states(now=timezone.now())
+        return {each.name: each.circuit.name.lower() for each in states}
+
+
+class FailoverDialog(_GatewayDialog):
+    """Take a gateway out of use."""
+
+    name = "force-failover"
+    label = "Force failover…"
+    form_class = FailoverForm
+    submit = "Send payments elsewhere"
+    is_dangerous = True
+
+    def explanation(self) -> str:
+        """Say what goes on."""
+        return (
+            "New payments go to the other gateways within a second. What this one holds is still"
+            " captured, voided and refunded there. Afterwards a single payment tries it first."
+        )
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Take it out."""
+        del origin
+        until = now + timedelta(minutes=int(answers["minutes"]))
+        take_out(gateway=answers["gateway"], until=until, now=now)
+        return Outcome(
+            message=f"{answers['gateway']} gets no new payments until {until:%H:%M} UTC."
+        )
+
+
+class FailBackDialog(_GatewayDialog):
+    """Use a gateway again that rests."""
+
+    name = "fail-back"
+    label = "Fail back…"
+    form_class = GatewayForm
+    submit = "Send payments there again"
+
+    def explanation(self) -> str:
+        """Say that nothing is tried first."""
+        return (
+            "Payments go there at once, by the rules. If it still fails, it rests again by itself."
+        )
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Take it back."""
+        del origin
+        take_back(gateway=answers["gateway"], now=now)
+        return Outcome(message=f"{answers['gateway']} is in use again.")
+
+
 @admin.register(RoutingRule)
-class RoutingRuleAdmin(ObjectAdmin):
-    """Rules in the order of their age; on a page all versions of one."""
+class RoutingRuleAdmin(FiguresAdmin):
+    """The gateways above their rules, which stand by age; on a page all versions of one."""
 
     search_help_text = "Rule"
     list_display = ("what", "when", "where", "priority", "version", "state")
     list_filter = ("is_active", "livemode")
     tabs = (("All", ""), ("Live", "is_active__exact=1"))
     dialogs = (ChangeRuleDialog, SwitchOnDialog, SwitchOffDialog)
-    list_dialogs = (NewRuleDialog,)
+    list_dialogs = (NewRuleDialog, FailoverDialog, FailBackDialog)
+
+    def figures(self) -> Sequence[Panel]:
+        """Return how each gateway fares."""
+        states = read_gateway_states(now=timezone.now())
+        return [
+            Table(
+                "Gateways, the last 24 hours",
+                ("Gateway", "State", "Without an answer", "p95", "Share", "Last failover"),
+                [_gateway_row(each) for each in states],
+                empty="No gateway is set up: see GATEWAYS in the settings.",
+                numbers=(2, 3, 4),
+            )
+        ]
 
     @admin.display(description="Rule")
     def what(self, rule: RoutingRule) -> SafeString:
@@ -335,6 +429,25 @@ class RoutingRuleAdmin(ObjectAdmin):
                 ),
             ),
         )
+
+
+def _gateway_row(gateway: GatewayState) -> Sequence[Text]:
+    record = gateway.record
+    return (
+        gateway.name,
+        chip(*_CIRCUITS[gateway.circuit]),
+        _faults(record.faults, record.attempts),
+        NOTHING if record.p95_ms is None else f"{record.p95_ms:,} ms",
+        f"{gateway.share_percent} % of {record.attempts:,}" if record.attempts else NOTHING,
+        moment(record.left_at),
+    )
+
+
+def _faults(faults: int, attempts: int) -> Text:
+    if not attempts:
+        return NOTHING
+    is_bad = faults * 100 >= attempts * _FAULTS_BAD_PERCENT
+    return chip(f"{faults * 100 / attempts:.1f} %", Tone.BAD if is_bad else Tone.GOOD)
 
 
 def _version_row(version: Any) -> Sequence[Text]:

@@ -176,6 +176,14 @@ class CircuitBreaker:
             return CircuitState.CLOSED
         return CircuitState.OPEN if now < trip.rest_until else CircuitState.HALF_OPEN
 
+    def rest(self, *, gateway: str, operation: str, until: datetime, now: datetime) -> None:
+        """Let a gateway rest because a person says so; afterwards it is tried as after a fault."""
+        self._board.write(f"{gateway}:{operation}", Trip(1, until), now=now)
+
+    def close(self, *, gateway: str, operation: str, now: datetime) -> None:
+        """Let calls go to the gateway again at once."""
+        self._board.write(f"{gateway}:{operation}", None, now=now)
+
     def record(self, call: CallPass, *, failed: bool, now: datetime) -> None:
         """
         Take note of an outcome.

@@ -32,7 +32,8 @@ class RedisBoard:
     LOOK_EVERY = timedelta(milliseconds=250)
     # After a fault Redis is left alone for a while, so that its outage does not slow payments too.
     AWAY = timedelta(seconds=2)
-    # Trips that nobody renews or closes end by themselves: the gateway is not used any more.
+    # Trips that nobody renews or closes end by themselves, that long after their rest: the gateway
+    # is not used any more.
     KEEP = timedelta(minutes=10)
 
     def __init__(
@@ -56,7 +57,7 @@ class RedisBoard:
         """Put a trip in force for all processes, or close the circuit for all."""
         self._local.write(key, trip, now=now)
         self._looked_at[key] = now
-        self._ask(lambda: self._publish(key, trip), now=now, otherwise=None)
+        self._ask(lambda: self._publish(key, trip, now=now), now=now, otherwise=None)
 
     def take_probe(self, key: str, *, until: datetime, now: datetime) -> bool:
         """Return whether no other process or thread tries."""
@@ -77,11 +78,12 @@ class RedisBoard:
         if trip != self._local.read(key, now=now):
             self._local.write(key, trip, now=now)
 
-    def _publish(self, key: str, trip: Trip | None) -> None:
+    def _publish(self, key: str, trip: Trip | None, *, now: datetime) -> None:
         if trip is None:
             self._memory.delete(_trip_name(key), _probe_name(key))
         else:
-            self._memory.set(_trip_name(key), _dump(trip), px=_milliseconds(self.KEEP))
+            kept = max(trip.rest_until - now, timedelta()) + self.KEEP
+            self._memory.set(_trip_name(key), _dump(trip), px=_milliseconds(kept))
             self._memory.delete(_probe_name(key))
 
     def _ask(

@@ -320,6 +320,8 @@ TOKENISER_GATEWAYS = env.list("TOKENISER_GATEWAYS", default=[])
 TOKENISER_URL = env.str("TOKENISER_URL", default="")
 # Who tells which payments there were, to try routing rules on: payments lie above gateways.
 ROUTED_PAYMENTS = "apps.payments.routed.list_routed_payments"
+# The same for what became of the latest attempts at each gateway.
+GATEWAY_RECORDS = "apps.payments.gateway_records.list_gateway_records"
 
 # --- Sellers and payouts --------------------------------------------------------------------
 # The gateway account which pays sellers out; empty: the first of GATEWAYS.

@@ -60,7 +60,8 @@ MATRIX: dict[str, tuple[str, str]] = {
     "ops": (
         "delivery event inboundevent loggedrequest message paymentintent refund routingrule"
         " webhookendpoint",
-        "change create disable discard enable replay resend rotate switch-off switch-on",
+        "change create disable discard enable fail-back force-failover replay resend rotate"
+        " switch-off switch-on",
     ),
     "auditor": (
         "account apikey approval customer delivery dispute dunningpolicy event"

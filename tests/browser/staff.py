@@ -2,10 +2,12 @@
 
 import base64
 import os
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django_otp.oath import totp
+from PIL import Image
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from apps.backoffice.services import create_staff
@@ -13,11 +15,17 @@ from apps.backoffice.services import create_staff
 PASSWORD = "correct horse battery"
 # Set to keep the pictures that the documentation shows.
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+PALETTE = 128
 
 
 def log_in(page: Page, base: str, *, role: str) -> None:
-    """Give both factors, as a person with a phone does."""
-    _, secret = create_staff(email=f"{role}@shop.example", role=role, password=PASSWORD)
+    """Give both factors, as a person with a phone does; a superuser has the role of an admin."""
+    is_superuser = role == "superuser"
+    user, secret = create_staff(
+        email=f"{role}@shop.example", role="admin" if is_superuser else role, password=PASSWORD
+    )
+    user.is_superuser = is_superuser
+    user.save(update_fields=["is_superuser"])
     page.goto(f"{base}/admin/")
     picture(page, "log-in")
     page.fill("input[name=username]", f"{role}@shop.example")
@@ -41,7 +49,10 @@ def picture(page: Page, name: str, *, full: bool = False) -> None:
     """Keep a picture when somebody asked for them."""
     if SCREENSHOTS:
         Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=full)
+        taken = Image.open(BytesIO(page.screenshot(full_page=full, animations="disabled")))
+        # A page has few colours: a palette makes a third of the file out of it.
+        small = taken.convert("RGB").quantize(PALETTE)
+        small.save(Path(SCREENSHOTS) / f"{name}.png", optimize=True)
 
 
 def visit(page: Page, path: str) -> None:

@@ -40,7 +40,7 @@ def payments(settings: Any) -> Iterator[None]:
 def test_a_rule_is_tried_before_it_goes_live(live_server: Any, page: Page) -> None:
     log_in(page, live_server.url, role="ops")
 
-    page.click("nav >> text=/^.*Routing$/")
+    page.click("nav >> text=/^.*Gateways$/")
     page.click("text=New rule…")
     page.fill("input[name=name]", "Euros to Adyen")
     page.fill("input[name=currencies]", "EUR")
@@ -51,7 +51,7 @@ def test_a_rule_is_tried_before_it_goes_live(live_server: Any, page: Page) -> No
     expect(page.get_by_text("waits to be switched on")).to_be_visible()
     picture(page, "routing-written")
 
-    page.click("nav >> text=/^.*Routing$/")
+    page.click("nav >> text=/^.*Gateways$/")
     page.click("#result_list tbody tr >> nth=0 >> a")
     page.click("text=Switch on…")
     expect(page.get_by_text("stripe_main 100 %")).to_be_visible()
@@ -64,6 +64,6 @@ def test_a_rule_is_tried_before_it_goes_live(live_server: Any, page: Page) -> No
 
     rule = RoutingRule.objects.get()
     assert (rule.is_active, rule.version) == (True, 2)
-    page.click("nav >> text=/^.*Routing$/")
+    page.click("nav >> text=/^.*Gateways$/")
     picture(page, "routing-rules")
     assert_accessible(page)

@@ -13,6 +13,8 @@ from apps.backoffice.kit.pages import Table
 from apps.common.origin import Origin, Scope
 from apps.gateways.admin import (
     ChangeRuleDialog,
+    FailBackDialog,
+    FailoverDialog,
     NewRuleDialog,
     RoutingRuleAdmin,
     SwitchOffDialog,
@@ -114,3 +116,25 @@ def test_a_change_keeps_whether_the_rule_is_live() -> None:
     rule.refresh_from_db()
     assert (rule.is_active, rule.priority, rule.version) == (True, 5, 3)
     assert rule.weights == {"stripe_spare": 100}
+
+
+def test_operations_force_a_failover_and_fail_back() -> None:
+    clerk = staff("gateways.change_routingrule")
+
+    out = send(
+        FailoverDialog(None, user=clerk),
+        gateway="stripe_main",
+        minutes="60",
+        reason="They are ill.",
+    )
+    screen = RoutingRuleAdmin(RoutingRule, admin.site)
+    (resting,) = screen.figures()
+    back = send(FailBackDialog(None, user=clerk), gateway="stripe_main", reason="They are well.")
+    (used,) = screen.figures()
+
+    assert "stripe_main gets no new payments until" in out.message
+    assert back.message == "stripe_main is in use again."
+    assert isinstance(resting, Table)
+    assert isinstance(used, Table)
+    assert "Rests" in resting.rows[0][1]
+    assert "In use" in used.rows[0][1]

@@ -1,17 +1,15 @@
 """How billing looks to staff."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import Tone, chip, link, money, words
-from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Happening, Panel, Timeline
+from apps.backoffice.kit.pages import Happening, Timeline
 from apps.common.origin import Scope
 from apps.outbox.models import Event
 from apps.subscriptions.models import Invoice, Subscription
@@ -30,27 +28,6 @@ _TONES: Mapping[str, Tone] = {
     InvoiceStatus.OPEN: Tone.BUSY,
     InvoiceStatus.UNCOLLECTIBLE: Tone.BAD,
 }
-
-
-class FiguresAdmin(ObjectAdmin):
-    """A list with figures above it."""
-
-    list_before_template = "admin/subscriptions/figures.html"
-
-    def figures(self) -> Sequence[Panel]:
-        """Return what stands above the list."""
-        raise NotImplementedError
-
-    def folded(self) -> Sequence[tuple[str, Sequence[Panel]]]:
-        """Return what stands there folded away, under its titles."""
-        return ()
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the figures above the list."""
-        shown = {"panels": self.figures(), "folded": self.folded()}
-        return super().changelist_view(request, {**shown, **(extra_context or {})})
 
 
 def status_chip(status: str) -> SafeString:

@@ -10,8 +10,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import chip, identifier, moment, money, words
+from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.pages import Facts, Page, Panel, Table, Text
-from apps.subscriptions.admin.display import FiguresAdmin, bar, timeline
+from apps.subscriptions.admin.display import bar, timeline
 from apps.subscriptions.figures import DEFAULT_WINDOW, Recovery, Tally, read_recovery
 from apps.subscriptions.models import DunningPolicy
 from apps.subscriptions.services.mails import preview_mails

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import Tone, chip, identifier, moment
+from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.pages import Facts, Page, Panel, Table, Text
 from apps.subscriptions.admin.display import (
-    FiguresAdmin,
     bar,
     subscription_link,
     timeline,
