@@ -352,6 +352,9 @@ DEMO_PARTS = [
     "apps.disputes.demo.seed_disputes",
     "apps.payouts.demo.seed_sellers",
     "apps.payments.demo_requests.seed_refund_requests",
+    "apps.payments.demo_risk.seed_risk",
+    "apps.subscriptions.demo.seed_subscriptions",
+    "apps.reconciliation.demo.seed_reconciliation",
     "apps.webhooks.demo.seed_webhooks",
     "apps.reporting.demo.seed_figures",
 ]

@@ -17,8 +17,11 @@ from apps.backoffice.services.people import roles
 from apps.common.demo import Demo
 from apps.common.origin import Scope
 from apps.customers.models import Customer
+from apps.fraud.models import Review, Rule
 from apps.outbox.models import Message
 from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.reconciliation.models import Discrepancy, ReconciliationRun, Settlement
+from apps.subscriptions.models import Invoice, Subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -93,6 +96,23 @@ def test_the_demo_s_history_folds_to_its_rows_and_its_books_balance(tmp_path: Pa
     assert Customer.objects.count() == 9
     assert Approval.objects.filter(status="pending").count() >= 1
     assert Message.objects.filter(dead_at=None, object_id__startswith="pi_").count() <= 10
+
+
+def test_every_screen_of_the_demo_has_something_to_look_at(tmp_path: Path) -> None:
+    make_history(tmp_path / "credentials.json", payments=900)
+
+    call_command("rebuild", verify=True, stdout=StringIO())
+    call_command("ledger_verify", stdout=StringIO())
+    assert Subscription.objects.count() == 24
+    assert set(Invoice.objects.values_list("status", flat=True)) >= {"open", "paid"}
+    assert set(Rule.objects.values_list("status", flat=True)) == {"live", "shadow", "draft"}
+    assert Review.objects.filter(status="open").exists()
+    assert ReconciliationRun.objects.count() == 10
+    statuses = set(Settlement.objects.values_list("status", flat=True))
+    assert statuses == {"in_transit", "received"}
+    # Nearly all agrees: only what was planted waits for a person.
+    kinds = Discrepancy.objects.filter(status="open").values_list("kind", flat=True)
+    assert sorted(kinds) == ["amount_over", "bank_unexplained", "missing_in_ledger"]
 
 
 def test_the_same_seed_makes_the_same_figures_and_a_second_run_adds_nothing(
