@@ -6,6 +6,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from apps.common.origin import Origin, Scope
+from apps.reconciliation import matching
 from apps.reconciliation.models import BankLine, Discrepancy
 from apps.reconciliation.policies import BANK_DAYS
 from apps.reconciliation.services.exceptions import close_settled, open_findings
@@ -26,7 +27,7 @@ def check_credits(*, scope: Scope, day: date, origin: Origin, now: datetime) -> 
     # Runs of several gateways look at the same bank.
     with connection.cursor() as cursor:
         key = f"bank credits {scope.merchant_id} {scope.livemode}"
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+        cursor.execute(matching.TAKE_TURNS, {"key": key})
     _open_unexplained(scope, day, origin=origin, now=now)
     _close_explained(scope, now=now)
 

@@ -189,16 +189,19 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
     }
     with connection.cursor() as cursor:
         cursor.execute(matching.ENLARGE_MEMORY)
+        key = f"statement {file.merchant_id} {file.livemode} {file.source}"
+        cursor.execute(matching.TAKE_TURNS, {"key": key})
         cursor.execute(matching.CREATE_STAGE)
         with _as_text(stream) as text:
             staged = _copy(cursor, read_report(text, open_report), refusals)
         cursor.execute(matching.ANALYZE_STAGE)
+        cursor.execute(matching.CREATE_TAKEN, params)
         cursor.execute(matching.INSERT_LINES, params)
         file.lines_new = cursor.rowcount
         if file.lines_new < staged:
             cursor.execute(matching.INSERT_DUPLICATES, params)
             file.lines_duplicate, file.lines_known = cursor.fetchone()
-        cursor.execute("DROP TABLE staged_line")
+        cursor.execute("DROP TABLE staged_line, taken_line")
         if file.lines_new > MANY_LINES:
             cursor.execute(matching.ANALYZE_LINES)
 

@@ -90,7 +90,7 @@ def reconcile_day(
 def _take_turns(params: Params) -> None:
     """Let runs of one gateway wait for each other; others go on side by side."""
     key = f"reconcile {params['merchant']} {params['livemode']} {params['gateway']}"
-    _execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+    _execute(matching.TAKE_TURNS, {"key": key})
 
 
 def _prepare(params: Params) -> None:
@@ -101,6 +101,7 @@ def _prepare(params: Params) -> None:
         matching.RESOLVE_AGAIN,
         matching.CREATE_REPORTED,
         matching.ANALYZE_REPORTED,
+        matching.CREATE_SUSPECTS,
         matching.CREATE_DIFFERENCES,
         matching.CREATE_FOUND,
         matching.FIND_DIFFERENCES,
@@ -214,7 +215,7 @@ def _completed(run: ReconciliationRun, *, origin: Origin) -> EventDraft:
 
 def _clean_up() -> None:
     """Drop the temporary tables, so that one transaction can hold several runs."""
-    _execute("DROP TABLE found, difference, reported, unmatched_line", [])
+    _execute("DROP TABLE found, difference, suspect, reported, unmatched_line", [])
 
 
 def _execute(sql: str, params: Params | list[Any]) -> None:

@@ -76,7 +76,7 @@ def _payout_lines(desk: Desk, kind: LineKind) -> QuerySet[StatementLine]:
         entry_id="",
         is_duplicate=False,
         day__lte=desk.day,
-    ).order_by("occurred_at", "id")
+    ).order_by("occurred_at", "file_id", "number")
 
 
 def _line_of(settlement: Settlement, kind: LineKind) -> QuerySet[StatementLine]:
@@ -166,7 +166,13 @@ def _agrees(desk: Desk, settlement: Settlement) -> bool:
     line = _line_of(settlement, LineKind.PAYOUT).get()
     (balance,) = _query(
         matching.SUM_BALANCE,
-        _params(desk) | {"currency": settlement.currency, "at": line.occurred_at, "line": line.pk},
+        _params(desk)
+        | {
+            "currency": settlement.currency,
+            "at": line.occurred_at,
+            "file": line.file_id,
+            "number": line.number,
+        },
     )
     return bool(balance >= 0)
 
