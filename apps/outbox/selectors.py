@@ -1,10 +1,11 @@
 """Reads of the event store and its queue."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from django.db import connection
 
-from apps.common.origin import Scope
+from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.readiness import NotReady
 from apps.common.rows import get_row
 from apps.outbox.models import Event
@@ -24,6 +25,20 @@ def get_event(*, scope: Scope, event_id: str) -> Event:
     :raises ResourceMissing: no such event in this account and mode
     """
     return get_row(Event.objects, scope, event_id, resource="event", param="id")
+
+
+def on_behalf_of_last_request(object_id: str) -> Origin:
+    """
+    Return the clock as the origin of work that the last request about an object left behind.
+
+    What it writes then carries that request's id, so that logs and traces go on; without such a
+    request it is the clock alone.
+    """
+    asked = Event.objects.filter(object_id=object_id).exclude(request_id="").order_by("-sequence")
+    last = asked.values_list("request_id", "idempotency_key").first()
+    if last is None:
+        return CLOCK
+    return replace(CLOCK, request_id=last[0], idempotency_key=last[1])
 
 
 def check_outbox_lag() -> str:

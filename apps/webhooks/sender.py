@@ -27,6 +27,7 @@ from django.utils import timezone
 from apps.common.dispatcher import Pauses
 from apps.common.errors import ResourceMissing
 from apps.common.origin import CLOCK, Scope
+from apps.common.tracing import span
 from apps.outbox.models import Event
 from apps.webhooks import metrics
 from apps.webhooks.models import Delivery, WebhookEndpoint
@@ -134,6 +135,7 @@ class Job:
     delivery: Delivery
     endpoint: WebhookEndpoint
     body: bytes
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,13 +311,14 @@ def claim(claimed: dict[str, int], limit: int) -> list[Job]:
     for delivery in deliveries:
         endpoint = endpoints[delivery.endpoint_id]
         key = (delivery.event_id, endpoint.dialect, endpoint.api_version)
+        event = events[delivery.event_id]
         if key not in bodies:
             bodies[key] = render_message(
-                events[delivery.event_id],
+                event,
                 dialect=endpoint.dialect,
                 api_version=endpoint.api_version,
             )
-        jobs.append(Job(delivery, endpoint, bodies[key]))
+        jobs.append(Job(delivery, endpoint, bodies[key], event.request_id))
     return jobs
 
 
@@ -348,12 +351,18 @@ async def _send(transport: Transport, job: Job) -> Outcome:
         timestamp=int(now.timestamp()),
         secrets=endpoint.secrets_at(now),
     )
-    answer = await transport.post(
-        endpoint.url,
-        body=job.body,
-        headers=headers,
-        allow_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK and not endpoint.livemode,
-    )
+    with span(
+        "deliver webhook",
+        request_id=job.request_id,
+        event=job.delivery.event_id,
+        endpoint=endpoint.id,
+    ):
+        answer = await transport.post(
+            endpoint.url,
+            body=job.body,
+            headers=headers,
+            allow_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK and not endpoint.livemode,
+        )
     return Outcome(job, answer, now, _outcome_row(job.delivery, answer, attempted_at=now))
 
 

@@ -5,14 +5,21 @@ import json
 import logging
 import logging.config
 from collections.abc import Iterator
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import pytest
+from django.utils import timezone
 
 from apps.common.logs import about, begin_work, logging_config
 from apps.gateways.errors import GatewayUnknown
+from apps.payments.services.sweeps import sweep_attempts
 from tests.conftest import ApiClient
 from tests.fake_gateway import FakeGateway
+
+PAY: Final = {
+    "amount": 1000, "currency": "eur", "confirm": True, "payment_method": "pm_card_visa",
+}  # fmt: skip
 
 
 class Lines:
@@ -101,10 +108,7 @@ def test_a_failed_call_names_request_payment_attempt_and_gateway(
 ) -> None:
     gateway.after = [GatewayUnknown("read timeout"), GatewayUnknown("read timeout")]
 
-    answer = api.post(
-        "/v1/payment_intents",
-        {"amount": 1000, "currency": "eur", "confirm": True, "payment_method": "pm_card_visa"},
-    )
+    answer = api.post("/v1/payment_intents", PAY)
 
     first, second = (line for line in lines.read() if "gateway call failed" in line["event"])
     assert first["request_id"] == second["request_id"] == answer.headers["Request-Id"]
@@ -122,3 +126,38 @@ def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     line = formatter.format(record)
 
     assert line.endswith("error it broke  logger=apps.x request_id=req_1")
+
+
+@pytest.mark.django_db
+def test_a_worker_s_line_names_the_request_that_asked_and_the_payment(
+    lines: Lines, api: ApiClient, gateway: FakeGateway
+) -> None:
+    answer = api.post("/v1/payment_intents", PAY, Prefer="respond-async")
+    gateway.after = [GatewayUnknown("read timeout"), GatewayUnknown("read timeout")]
+    begin_work(job="sweep")
+
+    assert sweep_attempts(now=timezone.now() + timedelta(seconds=1)) == 1
+
+    first, *_ = (line for line in lines.read() if "gateway call failed" in line["event"])
+    assert first["job"] == "sweep"
+    assert first["request_id"] == answer.headers["Request-Id"]
+    assert first["payment"] == first["object"] == answer.json()["id"]
+    assert first["attempt"].startswith("att_")
+
+
+@pytest.mark.django_db
+def test_nothing_secret_or_personal_of_a_payment_reaches_a_line(
+    lines: Lines, api: ApiClient, gateway: FakeGateway
+) -> None:
+    logging.getLogger("apps").setLevel(logging.DEBUG)
+    person = {"receipt_email": "canary@payer.example", "description": "for canary@payer.example"}
+    gateway.after = [GatewayUnknown("timeout of sk_live_canary99 for 4242424242424242")] * 2
+
+    answer = api.post("/v1/payment_intents", PAY | person)
+    api.post("/v1/payment_intents", PAY | {"description": "card 4242 4242 4242 4242"})
+
+    text = lines.stream.getvalue()
+    secrets = (answer.json()["client_secret"], api.secret_key, "canary", "4242424242424242")
+    assert "gateway call failed" in text
+    assert [secret for secret in secrets if secret in text] == []
+    logging.getLogger("apps").setLevel(logging.NOTSET)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,16 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from apps.api.models import Merchant
 from apps.common import tracing
-from apps.common.sentry import scrub
+from apps.common.origin import Scope
 from apps.outbox.relay import drain
+from apps.payments.services.sweeps import sweep_attempts
+from apps.webhooks.sender import send_due
 from tests.conftest import ApiClient
 from tests.fake_gateway import FakeGateway, decline
+from tests.webhooks.receivers import receiver
+from tests.webhooks.shop import endpoint
 
 
 @pytest.fixture
@@ -28,10 +34,11 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     provider.shutdown()
 
 
-def pay(api: ApiClient) -> Any:
+def pay(api: ApiClient, **headers: str) -> Any:
     return api.post(
         "/v1/payment_intents",
         {"amount": 1000, "currency": "eur", "confirm": True, "payment_method": "pm_card_visa"},
+        **headers,
     )
 
 
@@ -63,6 +70,40 @@ def test_request_gateway_and_handlers_are_one_trace(
     assert call.attributes == {"processor": gateway.name}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_worker_gateway_and_webhook_belong_to_the_request_s_trace(
+    api: ApiClient,
+    merchant: Merchant,
+    gateway: FakeGateway,
+    spans: InMemorySpanExporter,
+    settings: Any,
+) -> None:
+    settings.WEBHOOKS_ALLOW_LOOPBACK = True
+    now = timezone.now()
+    with receiver() as shop:
+        hook = endpoint(shop.url, scope=Scope(merchant.id, livemode=False))
+        answer = pay(api, Prefer="respond-async")
+        # The web process has gone on; workers do the rest.
+        assert sweep_attempts(now=now + timedelta(seconds=1)) == 1
+        drain(now=now)
+        assert send_due(now=now) > 0
+
+    digest = hashlib.sha256(answer.headers["Request-Id"].encode()).digest()
+    finished = spans.get_finished_spans()
+    mine = [span for span in finished if trace_id(span) == int.from_bytes(digest[:16], "big")]
+    names = {span.name for span in mine}
+    assert answer.status_code == 202
+    assert {
+        "POST IntentList", "sweep payments_paymentattempt", "gateway create", "deliver webhook",
+    } <= names  # fmt: skip
+    sent = [span for span in mine if span.name == "deliver webhook"]
+    told = {message["id"]: message["type"] for message in shop.messages}
+    assert {dict(span.attributes or {})["event"] for span in sent} == set(told)
+    assert {"payment_intent.created", "payment_intent.succeeded"} <= set(told.values())
+    assert {dict(span.attributes or {})["endpoint"] for span in sent} == {hook.id}
+    assert {message["request"]["id"] for message in shop.messages} == {answer.headers["Request-Id"]}
+
+
 @pytest.mark.django_db
 def test_another_request_is_another_trace(
     api: ApiClient, gateway: FakeGateway, spans: InMemorySpanExporter
@@ -80,17 +121,3 @@ def test_nothing_is_traced_without_a_collector(api: ApiClient, gateway: FakeGate
 
     assert pay(api).status_code == 200
     assert tracing._tracer() is None
-
-
-def test_sentry_gets_neither_bodies_nor_secrets() -> None:
-    report = scrub(
-        {
-            "message": "refused 4242424242424242 with sk_test_51abcdefghijk",
-            "request": {"url": "https://x/v1/refunds", "data": {"email": "a@example.com"},
-                        "headers": {"Authorization": "Bearer sk_test_1"}, "cookies": "a=b"},
-        },
-        {},
-    )  # fmt: skip
-
-    assert report["request"] == {"url": "https://x/v1/refunds"}
-    assert report["message"] == "refused [card number] with [redacted]"

@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from apps.common.errors import DomainError
-from apps.common.origin import CLOCK, Scope
+from apps.common.logs import about
+from apps.common.origin import CLOCK, Origin, Scope
+from apps.common.tracing import span
+from apps.outbox.selectors import on_behalf_of_last_request
 from apps.payments.models import PaymentIntent, PaymentOrder
 from apps.payments.policies import LEASE
 from apps.payments.selectors import get_attempt_and_intent
@@ -33,42 +36,54 @@ WHERE id IN (
     SELECT id FROM {table} WHERE due_at <= %s
     ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
 )
-RETURNING id, checks
+RETURNING id, checks, {owner}
 """
 
 
 def sweep_attempts(*, now: datetime) -> int:
     """Resolve attempts whose runner died or whose gateway owes an answer; return how many."""
-    return _sweep("payments_paymentattempt", _take_over, now=now)
+    return _sweep("payments_paymentattempt", _take_over, owner="intent_id", now=now)
 
 
 def sweep_refunds(*, now: datetime) -> int:
     """Send or look up refunds without an outcome; return how many."""
-    return _sweep("payments_refund", lambda id_, _, at: run_refund(refund_id=id_, now=at), now=now)
+    return _sweep("payments_refund", _send_again, owner="id", now=now)
 
 
-def _sweep(table: str, step: Callable[[str, int, datetime], object], *, now: datetime) -> int:
+def _sweep(
+    table: str, step: Callable[[str, int, Origin, datetime], object], *, owner: str, now: datetime
+) -> int:
+    """Take rows over; `owner` is the column that names whose history tells who asked for it."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM.format(table=table), [now + LEASE, now, BATCH])
+        cursor.execute(_CLAIM.format(table=table, owner=owner), [now + LEASE, now, BATCH])
         claimed = cursor.fetchall()
-    for id_, checks in claimed:
+    for id_, checks, owner_id in claimed:
         try:
-            step(id_, checks, now)
+            origin = on_behalf_of_last_request(owner_id)
+            with (
+                about(request_id=origin.request_id, object=owner_id),
+                span(f"sweep {table}", request_id=origin.request_id, row=id_),
+            ):
+                step(id_, checks, origin, now)
         except Exception:
             logger.exception("sweep of %s failed; it is tried again after its lease", id_)
     return len(claimed)
 
 
-def _take_over(attempt_id: str, checks: int, now: datetime) -> None:
+def _send_again(refund_id: str, _checks: int, origin: Origin, now: datetime) -> None:
+    run_refund(refund_id=refund_id, origin=origin, now=now)
+
+
+def _take_over(attempt_id: str, checks: int, origin: Origin, now: datetime) -> None:
     if checks > 0:
-        resolve_attempt(attempt_id=attempt_id, now=now, is_claimed=True)
+        resolve_attempt(attempt_id=attempt_id, origin=origin, now=now, is_claimed=True)
         return
     # Never run before: the client asked for an asynchronous answer.
     attempt, intent = get_attempt_and_intent(attempt_id)
     if attempt.operation == Operation.CREATE:
         scope = Scope(attempt.merchant_id, attempt.livemode)
         method = get_chargeable_method(scope, attempt.payment_method_id)
-        run_attempt(intent=intent, attempt=attempt, method=method, origin=CLOCK, now=now)
+        run_attempt(intent=intent, attempt=attempt, method=method, origin=origin, now=now)
 
 
 def sweep_checkouts(*, now: datetime) -> int:

@@ -106,7 +106,7 @@ def result_sheet(accounts: Mapping[Name, AccountMonth]) -> Sheet:
         rows += [
             (words(line.code), currency, major(mine[line.code], currency))
             for line in CHART
-            if line.code in mine
+            if mine.get(line.code)
         ]
         rows.append(("Result", currency, major(sum(mine.values()), currency)))
     return Sheet(("line", "currency", "amount"), rows, title=RESULT)
