@@ -17,7 +17,7 @@ from apps.payments.errors import ChargeDisputed, RefundExceedsCaptured
 from apps.payments.models import Refund
 from apps.payments.services.refunds import request_refund, run_refund
 from apps.webhooks.errors import UnknownObject
-from tests.disputes.stories import PERSON, balances, history, paid, tell
+from tests.disputes.stories import PERSON, balances, history, moved, paid, tell
 from tests.factories.payments import SCOPE
 from tests.fake_gateway import FakeGateway
 
@@ -235,6 +235,43 @@ def test_ac_092_a_bank_that_comes_back_opens_a_second_round(gateway: FakeGateway
     assert (again.amount, again.due_at, again.closed_at) == (900, now + timedelta(days=30), None)
     assert (final.status, final.stage, final.amount_lost) == ("lost", "pre_arbitration", 900)
     assert balances()["dispute_fees"] == 3000
+
+
+@pytest.mark.parametrize(
+    ("end", "lost", "cleared"), [(DisputeState.LOST, 900, -900), (DisputeState.WON, 0, 0)]
+)
+def test_ac_092_the_scheme_decides_a_third_round_for_good(
+    gateway: FakeGateway, end: DisputeState, lost: int, cleared: int
+) -> None:
+    _, payment = paid(gateway)
+    before = balances()
+    now = timezone.now()
+    opened = gateway.open_dispute(payment, now=now, amount=900, fee=0)
+    tell(opened)
+    tell(gateway.win_dispute(opened.reference))
+    asked = {"state": DisputeState.NEEDS_RESPONSE, "due_at": now + timedelta(days=10)}
+    gateway.move_dispute(opened.reference, stage=DisputeStage.PRE_ARBITRATION, **asked)
+    tell(gateway.move_funds(opened.reference, -900))
+    pre_arbitration = tell(gateway.move_dispute(opened.reference, state=DisputeState.LOST))
+
+    arbitration = tell(
+        gateway.move_dispute(opened.reference, stage=DisputeStage.ARBITRATION, **asked), times=2
+    )
+    if end == DisputeState.WON:
+        gateway.win_dispute(opened.reference)
+    final = tell(gateway.move_dispute(opened.reference, state=end), times=2)
+
+    assert (pre_arbitration.status, pre_arbitration.amount_lost) == ("lost", 900)
+    assert (arbitration.status, arbitration.stage, arbitration.round) == (
+        "needs_response",
+        "arbitration",
+        3,
+    )
+    # The loss of the second round is taken back while the scheme decides.
+    assert (arbitration.amount_lost, arbitration.amount_withdrawn) == (0, 900)
+    assert (final.status, final.stage, final.amount_lost) == (str(end), "arbitration", lost)
+    changes = {"gateway_clearing": cleared, "dispute_losses": lost}
+    assert moved(before) == {code: change for code, change in changes.items() if change}
 
 
 def test_a_dispute_that_is_won_after_all_takes_the_loss_back(gateway: FakeGateway) -> None:

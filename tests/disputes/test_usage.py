@@ -8,13 +8,22 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from apps.customers.models import Customer
+from apps.disputes.matrix import missing
 from apps.disputes.models import Dispute, UsageEvidence
 from apps.disputes.selectors import suggest_evidence
 from apps.disputes.services.standing_orders import change_policy
 from apps.disputes.services.usage import record_usage
+from apps.subscriptions.services.subscriptions import cancel_subscription
 from tests.conftest import ApiClient
 from tests.disputes.stories import PERSON, tell
 from tests.factories.payments import SCOPE, confirmed_intent
+from tests.factories.subscriptions import (
+    customer_with_card,
+    invoices_of,
+    price,
+    product,
+    subscribe,
+)
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +102,56 @@ def test_the_terms_of_the_day_of_the_payment_are_quoted(
 
     assert shown["refund_policy_disclosure"].endswith("30 days.")
     assert "cancellation_policy_disclosure" not in shown
+
+
+def test_a_charge_of_a_subscription_fills_in_what_was_billed_used_and_agreed(
+    gateway: FakeGateway,
+) -> None:
+    change_policy(scope=SCOPE, cancellation_terms="Cancel any time.", origin=PERSON)
+    now = timezone.now()
+    customer = customer_with_card(now=now, name="Ada Payer", email="ada@payer.example")
+    subscription = subscribe(customer, price(1000, of=product("Gold")), now=now)
+    (invoice,) = invoices_of(subscription)
+    use(customer, "Exported a report")
+    dispute = tell(
+        gateway.open_dispute(
+            list(gateway.payments.values())[-1],
+            now=now + timedelta(minutes=1),
+            reason="subscription_canceled",
+        )
+    )
+
+    shown = suggest_evidence(dispute)
+
+    assert shown["product_description"] == f"Invoice {invoice.number}: 1 x Gold"
+    assert shown["service_date"] == (
+        f"{invoice.period_start:%Y-%m-%d} to {invoice.period_end:%Y-%m-%d}"
+    )
+    assert shown["cancellation_rebuttal"] == (
+        f"Subscription {subscription.id} runs since {now:%Y-%m-%d}. It was never canceled."
+    )
+    assert shown["cancellation_policy_disclosure"] == (
+        f"Shown at checkout, in force since {now:%Y-%m-%d}:\nCancel any time."
+    )
+    assert shown["access_activity_log"].endswith("Exported a report · 203.0.113.7")
+    assert (shown["customer_name"], shown["customer_email_address"]) == (
+        "Ada Payer",
+        "ada@payer.example",
+    )
+    # What is left for people: the messages and the terms as files.
+    assert missing(dispute.reason, shown) == ["customer_communication", "cancellation_policy"]
+
+
+def test_a_cancellation_after_the_charge_is_told_with_its_time(gateway: FakeGateway) -> None:
+    now = timezone.now()
+    subscription = subscribe(customer_with_card(now=now), price(1000), now=now)
+    later = now + timedelta(days=2)
+    cancel_subscription(scope=SCOPE, subscription_id=subscription.id, origin=PERSON, now=later)
+    dispute = tell(gateway.open_dispute(list(gateway.payments.values())[-1], now=later))
+
+    rebuttal = suggest_evidence(dispute)["cancellation_rebuttal"]
+
+    assert rebuttal.endswith(f"It was canceled on {later:%Y-%m-%d %H:%M} UTC, after this charge.")
 
 
 def test_usage_is_pushed_by_the_api(api: ApiClient) -> None:

@@ -63,7 +63,7 @@ _EVENTS_MAX = 100
 _WAITING = "status__in=needs_response,warning_needs_response"
 _REVIEWED = "status__in=under_review,warning_under_review"
 _INQUIRIES = "stage__exact=inquiry"
-_SECOND = "stage__exact=pre_arbitration"
+_LATER = "stage__in=pre_arbitration,arbitration"
 
 
 @admin.register(Dispute)
@@ -79,7 +79,7 @@ class DisputeAdmin(ObjectAdmin):
         ("Needs response", _WAITING),
         ("Under review", _REVIEWED),
         ("Inquiries", _INQUIRIES),
-        ("Second round", _SECOND),
+        ("Later rounds", _LATER),
         ("Won", "status__exact=won"),
         ("Lost", "status__in=lost,accepted,expired"),
     )
@@ -94,7 +94,7 @@ class DisputeAdmin(ObjectAdmin):
             _WAITING: counts.waiting,
             _REVIEWED: counts.reviewed,
             _INQUIRIES: counts.inquiries,
-            _SECOND: counts.second_round,
+            _LATER: counts.second_round,
         }
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
