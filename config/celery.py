@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, worker_init
 
-from apps.common.metrics import serve_counters
+from apps.common.metrics import serve_metrics
 from config.schedule import beat_schedule
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
@@ -19,6 +19,6 @@ app.conf.beat_schedule = beat_schedule()
 
 @worker_init.connect
 @beat_init.connect
-def _serve_counters(**_signal: Any) -> None:
-    """Let Prometheus read what this process counts."""
-    serve_counters()
+def _serve_metrics(**_signal: Any) -> None:
+    """Let Prometheus read what this process counts, and what the database says."""
+    serve_metrics()

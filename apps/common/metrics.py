@@ -1,9 +1,10 @@
 """
 What the database knows, as metrics: gauges that are asked for when somebody looks.
 
-Counters live in the processes that count, in each app's `metrics.py`. A gauge such as "dead
-letters" is a question to the database instead, the same from whichever process answers it, so it
-is put when Prometheus asks. The sources are named in `METRIC_SOURCES`.
+Counters live in the processes that count, in each app's `metrics.py`; every process shows all of
+them, at zero if it counts none. A gauge such as "dead letters" is a question to the database
+instead, the same from whichever process answers it, so it is put when Prometheus asks. The sources
+are named in `METRIC_SOURCES`.
 """
 
 import os
@@ -11,11 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from typing import Final
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
-from django.utils.module_loading import import_string
+from django.utils.module_loading import autodiscover_modules, import_string
 from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
@@ -71,19 +74,48 @@ class SourceCollector(Collector):
 
 
 sources = SourceCollector()
+
+
+class ProcessCollector(Collector):
+    """All that a process without HTTP of its own shows, on a connection that it gives back."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what this process counted, then what the database says."""
+        yield from _counters().collect()
+        try:
+            yield from list(sources.collect())
+        finally:
+            # A scrape has a thread of its own, which ends with it.
+            connection.close()
+
+    def describe(self) -> Iterator[Metric]:
+        """Say nothing beforehand: registering must not ask the database."""
+        return iter(())
+
+
 _sources_registry = CollectorRegistry()
 _sources_registry.register(sources)
 
 
 def render_metrics() -> bytes:
     """Return what this host's processes counted, then what the database says."""
+    _load_counters()
     return generate_latest(_counters()) + generate_latest(_sources_registry)
 
 
-def serve_counters() -> None:
+def serve_metrics() -> None:
     """Answer Prometheus on METRICS_PORT, for processes that serve no HTTP; 0 is for none."""
     if settings.METRICS_PORT:
-        start_http_server(settings.METRICS_PORT, registry=_counters())
+        _load_counters()
+        registry = CollectorRegistry()
+        registry.register(ProcessCollector())
+        start_http_server(settings.METRICS_PORT, registry=registry)
+
+
+@cache
+def _load_counters() -> None:
+    """Import the counters of all apps: a process has none that its own work did not load."""
+    autodiscover_modules("metrics")
 
 
 def _counters() -> CollectorRegistry:

@@ -39,6 +39,7 @@ CONTRACT = {
     "pay_recon_last_success_timestamp_seconds": {"gateway"},
     "pay_dispute_open": {"status"},
     "pay_dispute_due_seconds_min": set(),
+    "pay_chargeback_ratio": {"network"},
     "pay_dunning_total": {"step", "result"},
     "pay_refunds_total": {"result"},
     "pay_approvals_pending": set(),

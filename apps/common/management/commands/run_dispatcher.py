@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
 
 from apps.common.dispatcher import Dispatcher
-from apps.common.metrics import serve_counters
+from apps.common.metrics import serve_metrics
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             services=import_string(f"{settings.SCHEDULE}.SERVICES"),
         )
         dispatcher.listen_to_signals()
-        serve_counters()
+        serve_metrics()
         self.stdout.write("The dispatcher runs.")
         self.stdout.flush()
         await dispatcher.run()
