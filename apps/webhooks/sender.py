@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -112,19 +112,17 @@ WITH outcome AS (
      WHERE delivery.id = outcome.id AND delivery.leased_until = outcome.leased_until
        AND delivery.status = 'pending'
     RETURNING delivery.id
+), health AS (
+    -- An endpoint that works, and one known to fail, are not written each time.
+    UPDATE webhooks_webhookendpoint
+       SET failing_since = CASE WHEN id = ANY (%(well)s) THEN NULL ELSE %(now)s END
+     WHERE (id = ANY (%(well)s) AND failing_since IS NOT NULL)
+        OR (id = ANY (%(ill)s) AND failing_since IS NULL)
 )
 INSERT INTO webhooks_deliveryattempt (delivery_id, number, attempted_at, duration_ms, status_code,
                                       error, answer)
 SELECT id, number, attempted_at, duration_ms, status_code, error, answer
   FROM outcome JOIN settled USING (id)
-"""
-
-# An endpoint that works, and one known to fail, are not written each time.
-_NOTE_HEALTH = """
-UPDATE webhooks_webhookendpoint
-   SET failing_since = CASE WHEN id = ANY (%(well)s) THEN NULL ELSE %(now)s END
- WHERE (id = ANY (%(well)s) AND failing_since IS NOT NULL)
-    OR (id = ANY (%(ill)s) AND failing_since IS NULL)
 """
 
 
@@ -334,9 +332,12 @@ def settle(outcomes: list[Outcome]) -> None:
     rows = [outcome.row for outcome in outcomes]
     well = {o.job.endpoint.id for o in outcomes if o.answer.is_success}
     ill = {o.job.endpoint.id for o in outcomes} - well
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_SETTLE, {"outcomes": json.dumps(rows, default=str)})
-        cursor.execute(_NOTE_HEALTH, {"well": list(well), "ill": list(ill), "now": timezone.now()})
+    written = json.dumps(rows, default=str)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SETTLE,
+            {"outcomes": written, "well": list(well), "ill": list(ill), "now": timezone.now()},
+        )
     for outcome in outcomes:
         metrics.count_outbound(succeeded=outcome.answer.is_success)
     _disable_lost_endpoints(outcomes, well)
