@@ -23,6 +23,8 @@ OBJECTS: dict[str, str] = json.loads(os.environ.get("OBJECTS", "{}"))
 
 # Which of the optional parameters come along, and with which of their values.
 COMBINATIONS = {CoverageScenario.VALID_OBJECT, CoverageScenario.OBJECT_REQUIRED_AND_OPTIONAL}
+# What all lists share is tried on one of them.
+PAGING = {"created", "ending_before", "limit", "starting_after"}
 tried: set[tuple[object, ...]] = set()
 
 
@@ -39,7 +41,8 @@ def filter_case(_context: schemathesis.HookContext, case: "schemathesis.Case[Any
     place: tuple[object, ...] = (rule.parameter_location, rule.parameter)
     if rule.scenario not in COMBINATIONS:
         place = (*place, rule.description)
-    mark = (case.method, case.path, rule.scenario, *place)
+    operation = "list" if rule.parameter in PAGING else f"{case.method} {case.path}"
+    mark = (operation, rule.scenario, *place)
     if mark in tried:
         return False
     tried.add(mark)
