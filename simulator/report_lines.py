@@ -9,6 +9,9 @@ from simulator.books import Charge, Refund
 # Currencies without decimals that the simulator is used with.
 _WHOLE = frozenset({"jpy", "krw", "vnd", "clp"})
 
+# Money of the bank's second round about the same dispute.
+SECOND_DISPUTE = "second_dispute"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportLine:
@@ -43,7 +46,7 @@ class ReportLine:
 
     @property
     def is_dispute(self) -> bool:
-        return self.kind in {"adjustment", "dispute"}
+        return self.kind in {"adjustment", "dispute", SECOND_DISPUTE}
 
 
 def day_of(created: int) -> str:

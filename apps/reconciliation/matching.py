@@ -242,8 +242,10 @@ WITH later AS (
       FROM ledger_entrykey key JOIN suspect ON suspect.subject_id = key.source_id
       JOIN ledger_posting posting ON posting.entry_id = key.entry_id
       JOIN ledger_account account ON account.id = posting.account_id
-     WHERE key.kind = 'fee_charged' AND account.code = '{chart.GATEWAY_FEES}'
+     WHERE key.kind = 'fee_charged'
+       AND account.code IN ('{chart.GATEWAY_FEES}', '{chart.DISPUTE_FEES}')
        AND key.source_type = CASE WHEN suspect.subject_id LIKE 're\\_%%' THEN 'refund'
+                                  WHEN suspect.subject_id LIKE 'dpf\\_%%' THEN 'dispute'
                                   ELSE 'payment_attempt' END
      GROUP BY suspect.entry_id),
 booked AS (
@@ -279,7 +281,7 @@ judged AS (
               OR date_trunc('month', day) <> date_trunc('month', booked_on)
             THEN '{K.DATE_CUTOFF}' END AS kind,
            booked_fee = 0 AND fee > 0 AND gross = booked_gross AND NOT is_other_money
-              AND (subject_id LIKE 'att\\_%%' OR subject_id LIKE 're\\_%%') AS is_fee_new
+              AND subject_id LIKE ANY (ARRAY['att\\_%%', 're\\_%%', 'dpf\\_%%']) AS is_fee_new
       FROM side)
 SELECT entry_id, subject_id, reference, day, booked_currency AS currency, booked_net, net, fee,
        kind, is_fee_new

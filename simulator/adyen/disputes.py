@@ -19,6 +19,10 @@ from simulator.adyen.errors import AdyenError
 from simulator.adyen.fields import Fields, required, text
 from simulator.adyen.records import AdyenDispute, Payment
 from simulator.instruments import Card, DisputeReason
+from simulator.report_lines import SECOND_DISPUTE
+
+# What Adyen takes per dispute; it keeps that of a lost one.
+FEE = 2000
 
 # The scheme's code for a complaint: Visa's, but for Mastercard's.
 _VISA = {
@@ -288,12 +292,14 @@ class Disputes:
         world.agenda.after(world.settings.dispute_deadline, expire)
 
     def _move(self, dispute: AdyenDispute, amount: int) -> None:
+        """Take or give back money; what a dispute costs stands only in the settlement report."""
+        is_charged = amount < 0 and not dispute.is_settled_by_rule
         movement = self._account.world.books.move(
             psp=PSP,
-            kind="dispute",
+            kind=SECOND_DISPUTE if dispute.is_second_round else "dispute",
             source=dispute.id,
             amount=amount,
-            fee=0,
+            fee=FEE if is_charged else 0,
             currency=dispute.currency,
         )
         dispute.movements.append(movement)

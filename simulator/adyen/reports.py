@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from simulator.report_lines import ReportLine, major
+from simulator.report_lines import SECOND_DISPUTE, ReportLine, major
 
 COLUMNS = (
     "Company Account", "Merchant Account", "Psp Reference", "Merchant Reference", "Payment Method",
@@ -66,5 +66,6 @@ def _side(amount: int, line: ReportLine) -> str:
 
 def _type(line: ReportLine) -> str:
     if line.is_dispute:
-        return "Chargeback" if line.gross < 0 else "ChargebackReversed"
+        name = "SecondChargeback" if line.kind == SECOND_DISPUTE else "Chargeback"
+        return name if line.gross < 0 else f"{name}Reversed"
     return _TYPES.get(line.kind, "MiscCosts")

@@ -232,7 +232,8 @@ class Dispute(EventSourced):
             "attempt_id", "intent_id", "customer_id", "gateway", "gateway_reference", "stage",
             "round", "reason", "network", "network_reason_code", "amount", "currency",
             "is_charge_refundable", "submissions", "submitted_at", "submitted_by", "due_at",
-            "last_reminder", "amount_lost", "refund_id", "metadata", "opened_at", "closed_at",
+            "last_reminder", "amount_fees", "amount_lost", "refund_id", "metadata", "opened_at",
+            "closed_at",
         }
     )  # fmt: skip
 

@@ -1,8 +1,12 @@
 """The money of disputes: what the gateway moved, and what of it is lost in the end."""
 
 from dataclasses import replace
+from datetime import datetime
+
+from django.db import transaction
 
 from apps.common.ids import new_id
+from apps.common.origin import CLOCK
 from apps.disputes.models import Dispute, DisputeFunds
 from apps.disputes.policies import booked_part
 from apps.disputes.services.events import Moment
@@ -13,6 +17,7 @@ from apps.ledger.drafts import EntryDraft
 from apps.ledger.exchange import find_exchange, find_position
 from apps.ledger.policies import Conversion, Exchange, Position, implied_rate
 from apps.ledger.recipes import Fact
+from apps.ledger.services import post_entry
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payouts.services.shares import Taken, give_share_again, take_back_share
 
@@ -51,6 +56,22 @@ def _book_movement(dispute: Dispute, movement: DisputeMovement, moment: Moment) 
     if is_back:
         return recipes.dispute_reinstated(fact, fee_returned=funds.fee)
     return recipes.dispute_withdrawn(fact, fee=funds.fee)
+
+
+def book_late_fee(*, funds_id: str, fee: int, now: datetime) -> None:
+    """
+    Book the fee of a movement that only the gateway's settlement report tells.
+
+    `fee` is minor units of the movement's currency. Whoever reads the report tells each fee once.
+    """
+    with transaction.atomic():
+        funds = DisputeFunds.objects.get(pk=funds_id)
+        dispute = Dispute.objects.lock(funds.dispute_id)
+        moment = Moment(origin=CLOCK, now=now)
+        moment.happen(dispute, "charge.dispute.updated", amount_fees=dispute.amount_fees + fee)
+        dispute.save()
+        fact = replace(_fact(dispute, funds, moment), amount=fee)
+        post_entry(recipes.dispute_fee_charged(fact))
 
 
 def settle_loss(

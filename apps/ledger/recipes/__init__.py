@@ -5,6 +5,7 @@ docs/ledger.md explains each of them with numbers.
 """
 
 from apps.ledger.recipes.disputes import (
+    dispute_fee_charged,
     dispute_loss_returned,
     dispute_lost,
     dispute_prevented,
@@ -63,6 +64,7 @@ __all__ = [
     "corrected_per_currency",
     "credit_granted",
     "credit_used",
+    "dispute_fee_charged",
     "dispute_loss_returned",
     "dispute_lost",
     "dispute_prevented",

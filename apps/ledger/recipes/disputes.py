@@ -17,6 +17,20 @@ def dispute_reinstated(fact: Fact, *, fee_returned: int = 0) -> EntryDraft:
     return entry(fact, "dispute_reinstated", DISPUTE, reversed_legs(_withdrawn(fact, fee_returned)))
 
 
+def dispute_fee_charged(fact: Fact) -> EntryDraft:
+    """Book a fee which the gateway told after it took the money: it keeps it from what it owes."""
+    return entry(
+        fact,
+        "fee_charged",
+        DISPUTE,
+        legs(
+            fact.currency,
+            (chart.DISPUTE_FEES, fact.gateway, fact.amount),
+            (chart.GATEWAY_CLEARING, fact.gateway, -fact.amount),
+        ),
+    )
+
+
 def dispute_lost(
     fact: Fact, *, booked: int, shares: tuple[Share, ...] = (), platform_fee: int = 0
 ) -> EntryDraft:

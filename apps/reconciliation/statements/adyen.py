@@ -53,13 +53,20 @@ _KINDS: Final = {
     "Chargeback": LineKind.DISPUTE,
     "SecondChargeback": LineKind.DISPUTE,
     "ChargebackReversed": LineKind.DISPUTE_REVERSAL,
+    "SecondChargebackReversed": LineKind.DISPUTE_REVERSAL,
     "MerchantPayout": LineKind.PAYOUT,
     "Fee": LineKind.FEE,
     "InvoiceDeduction": LineKind.FEE,
 }
 # Types whose own gross is empty: only the net columns are filled.
 _NET_ONLY: Final = frozenset({LineKind.PAYOUT, LineKind.FEE, LineKind.OTHER})
-_DISPUTES: Final = frozenset({LineKind.DISPUTE, LineKind.DISPUTE_REVERSAL})
+# How the adapter names the movements of a dispute; the books know its money by these.
+_MOVEMENTS: Final = {
+    "Chargeback": "chargeback",
+    "SecondChargeback": "second_chargeback",
+    "ChargebackReversed": "chargeback_reversed",
+    "SecondChargebackReversed": "prearbitration_won",
+}
 # Adyen abbreviates; an abbreviation that changes in summer stands for the place.
 _ZONES: Final = {
     "UTC": "UTC",
@@ -109,7 +116,7 @@ class AdyenReport:
             gross = _signed(gross_debit, gross_credit, currency)
         if len(payment) + len(modification) + len(batch) > _MAX_NAMES:
             raise BadValue("a reference is too long")
-        target, known_as = _name(kind, payment, ours, modification, theirs, batch)
+        target, known_as = _name(type_, payment, ours, modification, theirs, batch)
         return ParsedLine(
             number,
             _reference(batch, type_, payment, modification),
@@ -144,7 +151,7 @@ class AdyenReport:
             moments = list(map(local_moment, created, map(_zone, zones)))
         except BadValue:
             return None
-        names = list(map(_name, kinds, payments, ours, modifications, theirs, batches))
+        names = list(map(_name, types, payments, ours, modifications, theirs, batches))
         return [
             list(map(_reference, batches, types, payments, modifications)),
             kinds, [target for target, _ in names], payments, [known for _, known in names],
@@ -154,15 +161,16 @@ class AdyenReport:
 
 
 def _name(
-    kind: LineKind, payment: str, ours: str, modification: str, theirs: str, batch: str
+    type_: str, payment: str, ours: str, modification: str, theirs: str, batch: str
 ) -> tuple[str, str]:
     """Return the gateway's name of what moved, and ours."""
+    kind = _KINDS.get(type_, LineKind.OTHER)
     if kind is LineKind.CHARGE:
         return payment, ours
     if kind is LineKind.PAYOUT:
         return batch, ""
-    # The books know money of a dispute by the movement itself.
-    return modification, modification if kind in _DISPUTES else theirs
+    movement = _MOVEMENTS.get(type_)
+    return modification, f"{modification}:{movement}" if movement else theirs
 
 
 def _reference(batch: str, type_: str, payment: str, modification: str) -> str:
