@@ -443,6 +443,7 @@ BACKOFFICE_CHARTS = "config.backoffice.CHARTS"
 # Says whose figures the first page shows, and how old they are.
 BACKOFFICE_VIEW = "apps.reporting.figures.open_view"
 BACKOFFICE_PAGES = "config.backoffice.PAGES"
+BACKOFFICE_EMPTY_LISTS = "config.empty_lists.EMPTY_LISTS"
 # `(entry ids) -> steps`: where the money of a payment's journal entries went on from the books.
 BACKOFFICE_MONEY_TRACE = "apps.reconciliation.trace.trace_settlement"
 BACKOFFICE_PALETTE = "config.backoffice.PALETTE"

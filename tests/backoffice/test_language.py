@@ -9,7 +9,10 @@ from babel.messages.pofile import read_po
 from django.test import Client
 from django.urls import reverse
 
+from config.backoffice import CARDS, SIDEBAR
+from config.empty_lists import EMPTY_LISTS
 from tests.backoffice.house import House, furnish
+from tests.backoffice.labels import labels
 from tests.fake_gateway import FakeGateway
 
 EnterAs = Callable[[str], Client]
@@ -64,6 +67,16 @@ def test_the_catalogue_is_compiled_as_it_is_written() -> None:
         texts = {message.id: message.string for message in read_po(written) if message.id}
         assert {message.id: message.string for message in read_mo(compiled) if message.id} == texts
     assert all(texts.values())
+
+
+def test_every_label_of_the_back_office_is_said_in_german() -> None:
+    with (CATALOGUE / "django.po").open("rb") as written:
+        known = {message.id for message in read_po(written)}
+    entries = {entry[0] for group in SIDEBAR.values() for entry in group}
+    said = labels() | entries | set(filter(None, SIDEBAR)) | set(EMPTY_LISTS.values())
+    said |= {text for card in CARDS for text in (card.label, card.hint)}
+
+    assert sorted(said - known) == []
 
 
 def test_support_copies_a_message_in_the_reader_s_language(house: House, enter_as: EnterAs) -> None:

@@ -20,6 +20,7 @@ from apps.backoffice.kit.lists import PreparedList
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.common.ids import id_at
 from apps.customers.models import Customer
+from config.empty_lists import EMPTY_LISTS
 from tests.backoffice.house import House, furnish
 from tests.fake_gateway import FakeGateway
 
@@ -139,6 +140,24 @@ def test_a_search_for_nothing_finds_nothing(
 
         assert response.status_code == 200, url
         assert response.context["cl"].result_list == [], url
+
+
+@pytest.mark.django_db
+def test_an_empty_list_says_so_in_words(superuser_client: Client) -> None:
+    empty = []
+    for screen in screens():
+        response = superuser_client.get(list_url(screen))
+
+        assert screen.opts.label_lower in EMPTY_LISTS
+        if not response.context["cl"].result_list:
+            empty.append(screen)
+            text = html.unescape(response.content.decode())
+            assert EMPTY_LISTS[screen.opts.label_lower] in text, list_url(screen)
+            nothing = superuser_client.get(list_url(screen), {"q": "pi_nothing"})
+            assert "Nothing matches." in nothing.content.decode(), list_url(screen)
+
+    # Who looks is a person with a session.
+    assert len(screens()) - len(empty) == 3
 
 
 @pytest.mark.django_db

@@ -2,12 +2,15 @@
 
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import ValidationError
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 from unfold.views import ChangeList
 
 from apps.common.sql import planned_for_values
@@ -67,6 +70,12 @@ class PreparedList(ChangeList):
     result_list: Any
     newer_url = ""
     older_url = ""
+
+    @property
+    def nothing(self) -> str:
+        """Return what the list says while it has no rows (config/empty_lists.py)."""
+        texts = import_string(settings.BACKOFFICE_EMPTY_LISTS)
+        return gettext(texts.get(self.opts.label_lower, "Nothing here yet."))
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """Leave out what names a page."""

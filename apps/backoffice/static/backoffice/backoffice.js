@@ -37,7 +37,7 @@ function offerPicks() {
   }
   const bare = taker.href;
   for (const row of document.querySelectorAll("#result_list tbody tr")) {
-    const link = row.querySelector("a[href$='/change/']");
+    const link = row.querySelector("a[href*='/change/']");
     if (!link) {
       continue;
     }
