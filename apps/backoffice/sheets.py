@@ -7,7 +7,7 @@ A cell that a spreadsheet would take for a formula is kept as text (OWASP, "CSV 
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,13 +24,22 @@ _SHEET_NAME_MAX: Final = 31
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
+def _no_totals() -> Iterable[Sequence[Cell]]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What a file shows: titles, and rows that are read while they are written."""
+    """
+    What a file shows: titles, and rows that are read while they are written.
+
+    `totals` is asked for the last lines when all rows were read; they do not count as rows.
+    """
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Cell]]
     title: str = ""
+    totals: Callable[[], Iterable[Sequence[Cell]]] = _no_totals
 
 
 def write_csv(sheet: Sheet, path: Path) -> int:
@@ -39,9 +48,9 @@ def write_csv(sheet: Sheet, path: Path) -> int:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([_safe(title) for title in sheet.columns])
-        for row in sheet.rows:
+        for row, is_total in _lines(sheet):
             writer.writerow([_as_text(cell) for cell in row])
-            count += 1
+            count += not is_total
     return count
 
 
@@ -55,16 +64,22 @@ def add_sheet(book: xlsxwriter.Workbook, sheet: Sheet, *, rows_max: int = XLSX_R
     """Add a table to a workbook, as many pages as it takes; return the number of rows."""
     count = 0
     bold = book.add_format({"bold": True})
-    page, line = None, rows_max
-    for row in sheet.rows:
+    page, line = _add_page(book, sheet, bold, is_first=True), 1
+    for row, is_total in _lines(sheet):
         if line >= rows_max:
-            page, line = _add_page(book, sheet, bold, is_first=page is None), 1
+            page, line = _add_page(book, sheet, bold, is_first=False), 1
         _write_row(page, line, row)
         line += 1
-        count += 1
-    if page is None:
-        _add_page(book, sheet, bold, is_first=True)
+        count += not is_total
     return count
+
+
+def _lines(sheet: Sheet) -> Iterator[tuple[Sequence[Cell], bool]]:
+    """Yield each line, and whether it is one of the totals, which are known at the end only."""
+    for row in sheet.rows:
+        yield row, False
+    for row in sheet.totals():
+        yield row, True
 
 
 def _add_page(

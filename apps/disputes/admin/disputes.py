@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.columns import Column, major
 from apps.backoffice.kit.display import (
     NOTHING,
     Tone,
@@ -74,6 +75,19 @@ class DisputeAdmin(ObjectAdmin):
     list_display = ("what", "amount_disputed", "why", "due", "evidence", "state", "who")
     list_filter = ("status", "stage", "network", "livemode", created_filter("dp"))
     list_select_related = ("case__assignee",)
+    export_columns = (
+        Column("Id", lambda row: str(row.pk)),
+        Column("Payment", lambda row: str(row.intent_id)),
+        Column("Status", lambda row: str(row.status)),
+        Column("Stage", lambda row: str(row.stage)),
+        Column("Reason", lambda row: str(row.reason)),
+        Column("Network", lambda row: str(row.network)),
+        Column("Network code", lambda row: str(row.network_reason_code)),
+        Column("Amount", lambda row: major(row.amount, row.currency)),
+        Column("Currency", lambda row: str(row.currency)),
+        Column("Due (UTC)", lambda row: row.due_at),
+        Column("Opened (UTC)", lambda row: row.opened_at),
+    )
     tabs = (
         ("All", ""),
         ("Needs response", _WAITING),

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.columns import Column, major
 from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -69,6 +70,17 @@ class PayoutAdmin(ObjectAdmin):
         ("Waiting", "status__exact=pending"),
         ("On the way", "status__exact=in_transit"),
         ("Failed", "status__exact=failed"),
+    )
+    export_columns = (
+        Column("Id", lambda row: str(row.pk)),
+        Column("Seller", lambda row: str(row.seller_id)),
+        Column("Status", lambda row: str(row.status)),
+        Column("Amount", lambda row: major(row.amount, row.currency)),
+        Column("Currency", lambda row: str(row.currency)),
+        Column("Gateway", lambda row: str(row.gateway)),
+        Column("Gateway reference", lambda row: str(row.gateway_reference)),
+        Column("Asked by", lambda row: str(row.requested_by)),
+        Column("Created (UTC)", lambda row: row.created_at),
     )
     dialogs = (CancelPayoutDialog,)
 

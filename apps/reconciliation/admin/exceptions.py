@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.columns import Column, major
 from apps.backoffice.kit.display import (
     NOTHING,
     Tone,
@@ -49,6 +50,19 @@ class DiscrepancyAdmin(ObjectAdmin):
     list_display = ("what", "about", "ledger", "statement", "off", "age", "who", "state")
     list_filter = ("kind", "status", "gateway", "livemode", created_filter("rx"))
     list_select_related = ("assignee",)
+    export_columns = (
+        Column("Id", lambda row: str(row.pk)),
+        Column("Kind", lambda row: str(row.kind)),
+        Column("Status", lambda row: str(row.status)),
+        Column("Gateway", lambda row: str(row.gateway)),
+        Column("Day", lambda row: row.day.isoformat()),
+        Column("Reference", lambda row: str(row.reference)),
+        Column("Ledger", lambda row: major(row.ledger_amount, row.currency)),
+        Column("Statement", lambda row: major(row.statement_amount, row.currency)),
+        Column("Difference", lambda row: major(row.difference, row.currency)),
+        Column("Currency", lambda row: str(row.currency)),
+        Column("Assignee", lambda row: row.assignee.email if row.assignee else ""),
+    )
     tabs = (
         ("Open", "status__exact=open"),
         ("Corrected or matched", "status__exact=resolved"),

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.columns import Column, major
 from apps.backoffice.kit.display import (
     NOTHING,
     Tone,
@@ -39,6 +40,17 @@ class SettlementAdmin(ObjectAdmin):
         ("On their way", "status__exact=in_transit"),
         ("Received", "status__exact=received"),
         ("Came back", "status__exact=failed"),
+    )
+    export_columns = (
+        Column("Id", lambda row: str(row.pk)),
+        Column("Gateway", lambda row: str(row.gateway)),
+        Column("Payout", lambda row: str(row.reference)),
+        Column("Status", lambda row: str(row.status)),
+        Column("Announced", lambda row: major(row.amount, row.currency)),
+        Column("Its lines", lambda row: major(row.lines_net, row.currency)),
+        Column("Bank", lambda row: major(row.bank_amount, row.currency)),
+        Column("Currency", lambda row: str(row.currency)),
+        Column("Paid on", lambda row: row.paid_on.isoformat()),
     )
 
     @admin.display(description="Payout")

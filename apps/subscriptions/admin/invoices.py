@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.columns import Column, major
 from apps.backoffice.kit.display import NOTHING, identifier, link, moment, money, stacked
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
@@ -31,6 +32,17 @@ class InvoiceAdmin(ObjectAdmin):
         ("Open", "status__exact=open"),
         ("Paid", "status__exact=paid"),
         ("Drafts", "status__exact=draft"),
+    )
+    export_columns = (
+        Column("Id", lambda row: str(row.pk)),
+        Column("Number", lambda row: row.number or ""),
+        Column("Customer", lambda row: str(row.customer_id)),
+        Column("Subscription", lambda row: row.subscription_id or ""),
+        Column("Status", lambda row: str(row.status)),
+        Column("Total", lambda row: major(row.total, row.currency)),
+        Column("Due", lambda row: major(row.amount_due, row.currency)),
+        Column("Currency", lambda row: str(row.currency)),
+        Column("Created (UTC)", lambda row: row.created_at),
     )
 
     @admin.display(description="Invoice")
