@@ -27,6 +27,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.payouts.services.schedules.run_schedules", every=60.0, continuous=True),
     Sweep(run="apps.ledger.tasks.seal_ledger", every=60.0, continuous=True),
     Sweep(run="apps.ledger.tasks.keep_ledger", every=3600.0),
+    Sweep(run="apps.reconciliation.tasks.fetch_reports", every=600.0),
     Sweep(run="apps.reconciliation.tasks.reconcile_yesterday", every=600.0),
     Sweep(run="apps.reporting.services.roll_up", every=60.0),
     Sweep(run="apps.reporting.services.make_forecasts", every=600.0),

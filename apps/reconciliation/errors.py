@@ -37,3 +37,11 @@ class CannotCorrect(DomainError):
     code: ClassVar[str] = "exception_not_correctable"
     status: ClassVar[int] = 400
     template: ClassVar[str] = "No correcting journal follows from {kind}: {reason}."
+
+
+class ReportNotFetched(DomainError):
+    """The gateway could not be asked; whether it has a report stays open."""
+
+    code: ClassVar[str] = "report_not_fetched"
+    status: ClassVar[int] = 502
+    template: ClassVar[str] = "The report of {gateway} for {day} could not be fetched: {reason}."

@@ -18,6 +18,7 @@ from apps.reconciliation.states import (
     DiscrepancyKind,
     DiscrepancyStatus,
     LineKind,
+    ReportState,
     SettlementStatus,
     StatementFormat,
 )
@@ -57,6 +58,39 @@ class StatementFile(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class ReportFetch(models.Model):
+    """
+    A gateway's report of a day in UTC, asked for through its API.
+
+    It is fetched once; while the gateway has none yet, `file` is empty and it is asked again.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "rf"))
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    gateway = models.CharField(max_length=40)
+    day = models.DateField()
+    file = models.ForeignKey(
+        StatementFile, null=True, on_delete=models.PROTECT, related_name="fetches"
+    )
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="report_fetched_once", fields=["merchant_id", "livemode", "gateway", "day"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.day}"
+
+    @property
+    def state(self) -> ReportState:
+        """Whether it is there."""
+        return ReportState.FETCHED if self.file_id else ReportState.WAITING
 
 
 class StatementChunk(models.Model):
@@ -277,6 +311,8 @@ class ReconciliationRun(models.Model):
 
     `lines_matched` agree in every respect; `facts_expected` are booked but not reported yet, and
     not due either. `difference` is per currency what open exceptions are worth after the run.
+    `report` tells whether the gateway's report of the day was fetched by then; it is empty when
+    nobody asked the gateway for it.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "run"))
@@ -292,6 +328,7 @@ class ReconciliationRun(models.Model):
     exceptions_open = models.IntegerField()
     fees_booked = models.IntegerField()
     difference = models.JSONField(default=dict)
+    report = models.CharField(max_length=10, choices=ReportState.choices, blank=True)
     actor = models.CharField(max_length=300)
     created_at = models.DateTimeField()
 

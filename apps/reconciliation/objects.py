@@ -50,6 +50,7 @@ def render_run(run: ReconciliationRun) -> dict[str, Any]:
         "lines": run.lines,
         "lines_matched": run.lines_matched,
         "livemode": run.livemode,
+        "report": run.report or None,
     }
 
 

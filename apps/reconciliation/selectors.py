@@ -1,17 +1,21 @@
 """Read what is reconciled and what is not."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from django.db import connection
 from django.db.models import Q
 
 from apps.common.origin import Scope
 from apps.common.rows import get_row
+from apps.gateways.registry import gateway_names
+from apps.ledger.chart import GATEWAY_CLEARING
+from apps.ledger.models import Account
 from apps.reconciliation import matching
 from apps.reconciliation.models import (
     Discrepancy,
     ReconciliationRun,
+    ReportFetch,
     Settlement,
     StatementFile,
     StatementLine,
@@ -39,6 +43,29 @@ def has_news(scope: Scope, gateway: str, day: date) -> bool:
     # Of the bank's statements every gateway may have waited for.
     statements = StatementFile.objects.filter(Q(source=gateway) | Q(format__in=BANK_FORMATS))
     return statements.filter(**mine, created_at__gt=last_run.created_at).exists()
+
+
+def list_accounts() -> list[tuple[Scope, str]]:
+    """Return each merchant, mode and gateway account with money on it, as the ledger knows."""
+    rows = Account.objects.filter(code=GATEWAY_CLEARING, owner__in=gateway_names())
+    found = rows.values_list("merchant_id", "livemode", "owner").order_by("merchant_id").distinct()
+    return [(Scope(merchant, live), gateway) for merchant, live, gateway in found]
+
+
+def is_to_be_fetched(scope: Scope, gateway: str, day: date, *, asked_before: datetime) -> bool:
+    """Return whether a day's report is missing, and nobody asked for it since `asked_before`."""
+    fetches = ReportFetch.objects.filter(
+        merchant_id=scope.merchant_id, livemode=scope.livemode, gateway=gateway, day=day
+    )
+    return not fetches.filter(Q(file__isnull=False) | Q(asked_at__gt=asked_before)).exists()
+
+
+def report_state(scope: Scope, gateway: str, day: date) -> str:
+    """Return whether the day's report was fetched, "" when nobody asked the gateway for it."""
+    fetch = ReportFetch.objects.filter(
+        merchant_id=scope.merchant_id, livemode=scope.livemode, gateway=gateway, day=day
+    ).first()
+    return fetch.state.value if fetch else ""
 
 
 def find_unreconciled(scope: Scope, first: date, last: date) -> list[tuple[str, date]]:

@@ -10,6 +10,13 @@ class StatementFormat(TextChoices):
     BANK_CSV = "bank_csv", "Bank statement, CSV"
 
 
+class ReportState(TextChoices):
+    """Whether a gateway's report of a day could be fetched."""
+
+    FETCHED = "fetched", "Fetched"
+    WAITING = "waiting", "Not there yet"
+
+
 BANK_FORMATS = frozenset({StatementFormat.CAMT053, StatementFormat.BANK_CSV})
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
@@ -18,7 +18,10 @@ from apps.common.origin import Origin
 from apps.gateways.registry import gateway_names
 from apps.reconciliation.admin.forms import ScopeForm, scope_of
 from apps.reconciliation.models import ReconciliationRun
-from apps.reconciliation.services import close_month, reconcile_day
+from apps.reconciliation.services import close_month, compare_day
+from apps.reconciliation.states import ReportState
+
+_NOT_THERE: Final = "The gateway has no report of that day yet, and is asked again every hour."
 
 
 class RunForm(ScopeForm):
@@ -26,6 +29,9 @@ class RunForm(ScopeForm):
 
     gateway = forms.ChoiceField(choices=lambda: [(name, name) for name in gateway_names()])
     day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
+    fetch = forms.BooleanField(
+        required=False, label="Fetch the gateway's report of that day first, once it is there"
+    )
 
 
 class RunDialog(Dialog):
@@ -43,18 +49,20 @@ class RunDialog(Dialog):
 
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
         """Compare."""
-        run = reconcile_day(
+        run = compare_day(
             scope=scope_of(answers),
             gateway=answers["gateway"],
             day=answers["day"],
+            is_to_fetch=answers["fetch"],
             origin=origin,
             now=now,
         )
-        return Outcome(
-            message=f"{run.lines_matched} of {run.lines} lines agree; {run.exceptions_opened}"
-            f" exceptions opened, {run.exceptions_closed} closed, {run.exceptions_open} open.",
-            object_id=run.id,
+        said = (
+            f"{run.lines_matched} of {run.lines} lines agree; {run.exceptions_opened} exceptions"
+            f" opened, {run.exceptions_closed} closed, {run.exceptions_open} open."
         )
+        is_waiting = run.report == ReportState.WAITING
+        return Outcome(message=f"{_NOT_THERE} {said}" if is_waiting else said, object_id=run.id)
 
 
 class CloseMonthForm(ScopeForm):
@@ -158,6 +166,7 @@ class ReconciliationRunAdmin(ObjectAdmin):
                 Facts(
                     "What was compared",
                     [
+                        ("The gateway's report", _report(obj)),
                         ("Lines of the day", f"{obj.lines:,}"),
                         ("Agree in every respect", f"{obj.lines_matched:,}"),
                         ("Booked, expected in a later report", f"{obj.facts_expected:,}"),
@@ -189,6 +198,13 @@ class ReconciliationRunAdmin(ObjectAdmin):
                 ),
             ),
         )
+
+
+def _report(run: ReconciliationRun) -> Text:
+    if not run.report:
+        return "Uploaded, if at all"
+    tone = Tone.GOOD if run.report == ReportState.FETCHED else Tone.WARNING
+    return chip(ReportState(run.report).label, tone)
 
 
 def _share(run: ReconciliationRun) -> str:

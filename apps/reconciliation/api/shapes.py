@@ -45,6 +45,7 @@ RECONCILIATION_RUN = Shape(
         "lines": INTEGER,
         "lines_matched": INTEGER,
         "livemode": BOOLEAN,
+        "report": TEXT_OR_NULL,
     },
 )
 RECONCILIATION_EXCEPTION = Shape(

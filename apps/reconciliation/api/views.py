@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
-from apps.api.fields import EnumField, FileField, TextField
+from apps.api.fields import BooleanField, EnumField, FileField, TextField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
@@ -20,7 +20,7 @@ from apps.reconciliation.api.shapes import (
 from apps.reconciliation.models import Discrepancy, ReconciliationRun, StatementFile
 from apps.reconciliation.objects import render_exception, render_file, render_run
 from apps.reconciliation.selectors import get_exception, get_file, get_run
-from apps.reconciliation.services import import_statement, reconcile_day, resolve_exception
+from apps.reconciliation.services import compare_day, import_statement, resolve_exception
 from apps.reconciliation.services.exceptions import ACTIONS
 from apps.reconciliation.states import (
     BANK_FORMATS,
@@ -42,6 +42,7 @@ class UploadStatement(RequestSchema):
 
 class StartRun(RequestSchema):
     date = TextField(min_length=10, max_length=10)
+    fetch = BooleanField(required=False)
     gateway = TextField(min_length=1, max_length=40)
 
 
@@ -104,6 +105,8 @@ class FileDetail(ReconciliationView):
 class RunList(ReconciliationView):
     schemas = {"GET": ListRuns, "POST": StartRun}
     answers = {"GET": ListOf(RECONCILIATION_RUN), "POST": RECONCILIATION_RUN}
+    # A run may fetch the gateway's report first; repeating it changes nothing.
+    transactional_answer = False
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -117,10 +120,11 @@ class RunList(ReconciliationView):
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
         _check_gateway(params["gateway"], param="gateway")
-        run = reconcile_day(
+        run = compare_day(
             scope=self.scope,
             gateway=params["gateway"],
             day=_day(params["date"]),
+            is_to_fetch=params.get("fetch", False),
             origin=self.origin,
             now=timezone.now(),
         )

@@ -13,7 +13,6 @@ from django.db.models.functions import Abs, Coalesce
 
 from apps.common.ids import first_id
 from apps.common.origin import Origin, Scope
-from apps.disputes.services.funds import book_late_fee
 from apps.ledger import recipes
 from apps.ledger.recipes import Fact
 from apps.ledger.services import post_entries
@@ -22,6 +21,7 @@ from apps.reconciliation import matching
 from apps.reconciliation.models import Discrepancy, ReconciliationRun
 from apps.reconciliation.objects import render_run
 from apps.reconciliation.policies import REPORTED_KINDS, due_window, start_of
+from apps.reconciliation.selectors import report_state
 from apps.reconciliation.services.bank import check_credits
 from apps.reconciliation.services.exceptions import close_settled, open_findings
 from apps.reconciliation.services.findings import Finding
@@ -78,6 +78,7 @@ def reconcile_day(
             exceptions_opened=opened,
             exceptions_closed=closed,
             fees_booked=fees,
+            report=report_state(scope, gateway, day),
             actor=origin.actor,
             created_at=now,
         )
@@ -134,11 +135,7 @@ def _bounds(first: date, last: date, zone: str) -> Params:
 
 def _book_late_fees(scope: Scope, gateway: str, *, now: datetime) -> int:
     """Book the fees which only the report tells, each beside the fact that it was kept of."""
-    told = _fetch(matching.LATE_FEES, {})
-    of_disputes = [row for row in told if row[0].startswith("dpf_")]
-    for funds_id, fee, _ in of_disputes:
-        book_late_fee(funds_id=funds_id, fee=int(fee), now=now)
-    rows = [row for row in told if row not in of_disputes]
+    rows = _fetch(matching.LATE_FEES, {})
     for start in range(0, len(rows), BATCH):
         post_entries(
             [
@@ -156,7 +153,7 @@ def _book_late_fees(scope: Scope, gateway: str, *, now: datetime) -> int:
                 for subject_id, fee, currency in rows[start : start + BATCH]
             ]
         )
-    return len(told)
+    return len(rows)
 
 
 def _insert_findings(findings: Sequence[Finding]) -> None:
