@@ -10,7 +10,7 @@ after its lease, so an event arrives at least once.
 import asyncio
 import json
 import logging
-from collections import Counter, defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -59,6 +59,7 @@ LEASE_SECONDS = (CLAIMED_AHEAD + 1) * TOTAL_SECONDS
 THREADS = 2
 GONE = 410
 MAX_KEPT_ANSWER = 1000
+MAX_MESSAGES_KEPT = 1024
 
 # The endpoints with something pending are found by hopping through the index from one to the
 # next; of each, only as many rows are read as may be sent to it now. So a backlog of one endpoint
@@ -93,7 +94,7 @@ UPDATE webhooks_delivery
    SET leased_until = statement_timestamp() + make_interval(secs => %(lease)s),
        attempts = attempts + 1
  WHERE id = ANY (ARRAY(SELECT id FROM due))
-RETURNING *
+RETURNING id, event_id, endpoint_id, status, attempts, scheduled_at, leased_until
 """
 
 _SETTLE = """
@@ -303,21 +304,37 @@ def claim(claimed: dict[str, int], limit: int) -> list[Job]:
         return []
     deliveries.sort(key=lambda delivery: delivery.id)
     endpoints = WebhookEndpoint.objects.in_bulk({row.endpoint_id for row in deliveries})
-    events = Event.objects.defer("data").in_bulk({row.event_id for row in deliveries})
-    bodies: dict[tuple[str, str, str], bytes] = {}
-    jobs = []
-    for delivery in deliveries:
-        endpoint = endpoints[delivery.endpoint_id]
-        key = (delivery.event_id, endpoint.dialect, endpoint.api_version)
-        event = events[delivery.event_id]
-        if key not in bodies:
-            bodies[key] = render_message(
-                event,
-                dialect=endpoint.dialect,
-                api_version=endpoint.api_version,
-            )
-        jobs.append(Job(delivery, endpoint, bodies[key], event.request_id))
-    return jobs
+    messages = _messages.of([(row.event_id, endpoints[row.endpoint_id]) for row in deliveries])
+    return [
+        Job(delivery, endpoints[delivery.endpoint_id], body, request_id)
+        for delivery, (body, request_id) in zip(deliveries, messages, strict=True)
+    ]
+
+
+class _Messages:
+    """Bodies of late: the endpoints of a merchant get the same event, but hardly at once."""
+
+    def __init__(self) -> None:
+        self._rendered: OrderedDict[tuple[str, str, str], tuple[bytes, str]] = OrderedDict()
+
+    def of(self, wanted: list[tuple[str, WebhookEndpoint]]) -> list[tuple[bytes, str]]:
+        """Return the body and the request of each event for its endpoint; events never change."""
+        keys = [(event, endpoint.dialect, endpoint.api_version) for event, endpoint in wanted]
+        missing = {key for key in keys if key not in self._rendered}
+        if missing:
+            events = Event.objects.defer("data").in_bulk({key[0] for key in missing})
+            for key in missing:
+                event_id, dialect, api_version = key
+                event = events[event_id]
+                body = render_message(event, dialect=dialect, api_version=api_version)
+                self._rendered[key] = body, event.request_id
+        found = [self._rendered[key] for key in keys]
+        while len(self._rendered) > MAX_MESSAGES_KEPT:
+            self._rendered.popitem(last=False)
+        return found
+
+
+_messages = _Messages()
 
 
 def give_back(delivery_ids: list[str]) -> None:
