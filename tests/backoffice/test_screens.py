@@ -4,10 +4,12 @@ import html
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.core.management import call_command
 from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
@@ -78,6 +80,26 @@ def test_looking_at_everything_changes_nothing(house: House, superuser_client: C
     assert rows_of_all_tables() == before
     assert len(visited) > 80
     assert any("/do/refund/" in url for url in visited)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_looking_at_the_demo_changes_nothing(
+    gateway: FakeGateway, superuser_client: Client, tmp_path: Path
+) -> None:
+    call_command("seed_demo", credentials=tmp_path / "c.json", payments=60, verbosity=0)
+    before = rows_of_all_tables()
+
+    opened = 0
+    for screen in screens():
+        for row in superuser_client.get(list_url(screen)).context["cl"].result_list:
+            name = f"admin:{screen.opts.app_label}_{screen.opts.model_name}_change"
+            url = reverse(name, args=[row.pk])
+            assert superuser_client.get(url).status_code == 200, url
+            opened += 1
+
+    assert rows_of_all_tables() == before
+    assert opened > 200
 
 
 def crawl(client: Client, start: str) -> set[str]:

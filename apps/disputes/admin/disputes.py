@@ -293,7 +293,7 @@ def _work_on(dispute: Dispute) -> list[Happening]:
     )
     versions = list(kept.order_by("-history_date")[: _EVENTS_MAX + 1])
     told = []
-    for now, before in zip(versions, [*versions[1:], None], strict=True):
+    for now, before in zip(versions, [*versions, None][1:], strict=True):
         note = _changes(now, before)
         if note:
             told.append(
