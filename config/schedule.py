@@ -31,6 +31,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.reconciliation.tasks.reconcile_yesterday", every=600.0),
     Sweep(run="apps.reporting.services.roll_up", every=60.0),
     Sweep(run="apps.reporting.services.make_forecasts", every=600.0),
+    Sweep(run="apps.reporting.services.make_month_packs", every=60.0),
     Sweep(run="apps.subscriptions.tasks.run_billing", every=5.0, continuous=True),
     Sweep(run="apps.subscriptions.tasks.run_dunning", every=5.0, continuous=True),
     Sweep(

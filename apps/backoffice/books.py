@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 # Nobody reads more on paper; the other formats have all rows.
 PDF_ROWS_MAX: Final = 1000
-# A column of paper is as wide as its longest cell, between these numbers of letters.
-_NARROWEST, _WIDEST = 5, 26
+# A column of paper is as wide as its longest cell, between these numbers of letters, and the room
+# beside it. More letters than the page has of the usual size are written smaller.
+_NARROWEST, _WIDEST, _GAP = 5, 26, 2
+_LETTERS_OF_A_PAGE: Final = 90
+_SIZE, _SMALL_SIZE = 9, 7
 _ABOUT: Final = "About"
 
 
@@ -112,7 +115,9 @@ def _add_table(document: "Document", sheet: Sheet) -> int:
     numbers = number_columns(shown)
     texts = [[_on_paper(cell) for cell in row] for row in shown]
     headings = [title.replace("_", " ").capitalize() for title in sheet.columns]
-    document.table(headings, texts, widths=_widths([headings, *texts]), numbers=numbers)
+    widths = _widths([headings, *texts])
+    size = _SIZE if sum(widths) <= _LETTERS_OF_A_PAGE else _SMALL_SIZE
+    document.table(headings, texts, widths=widths, numbers=numbers, size=size)
     if left_out:
         document.paragraph(f"{left_out:,} more rows: the spreadsheet has all of them.", quiet=True)
     return len(shown) + left_out
@@ -137,7 +142,7 @@ def _on_paper(cell: Cell) -> str:
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[float]:
     longest = (max(map(len, column)) for column in zip(*rows, strict=True))
-    return [float(min(max(letters, _NARROWEST), _WIDEST)) for letters in longest]
+    return [float(min(max(letters, _NARROWEST), _WIDEST) + _GAP) for letters in longest]
 
 
 _WRITERS: Final[Mapping[str, Callable[[Book, Path], int]]] = {

@@ -29,6 +29,7 @@ _FALLBACKS = ("arabic", "cjk")
 
 _MARGIN_MM = 18
 _LABEL_SHARE = 0.32
+_TABLE_SIZE = 9
 _IMAGE_HEIGHT_MAX_MM = 200
 # A picture is shown as large as on a screen of 96 pixels per inch, where the page has the room.
 _PIXEL_MM = 25.4 / 96
@@ -105,15 +106,17 @@ class Document:
         *,
         widths: Sequence[float] = (),
         numbers: Iterable[int] = (),
+        size: int = _TABLE_SIZE,
     ) -> None:
         """
         Add a table; its headings stand on every page that it reaches.
 
         :param widths: the columns' widths relative to each other; equal ones without
         :param numbers: the places of the columns that are set to the right
+        :param size: of its letters, in points; smaller ones for many columns
         """
         right = set(numbers)
-        self._pdf.set_font(_FAMILY, "", 9)
+        self._pdf.set_font(_FAMILY, "", size)
         self._pdf.set_draw_color(*_RULE)
         with self._pdf.table(
             col_widths=tuple(widths) or tuple(1.0 for _ in headings),

@@ -84,7 +84,7 @@ def test_finance_chooses_days_exports_and_keeps_a_report(history: None, enter: E
     page.click("dialog button[type=submit]")
     expect(page.locator("body")).to_contain_text("is kept")
 
-    export, run = Export.objects.get(), ReportRun.objects.get()
+    export, run = Export.objects.get(), ReportRun.objects.get(file_format="xlsx")
     assert (export.source, export.format) == ("payments.by_day.1", "pdf")
     assert f"since={day - timedelta(days=6)}" in export.query
     assert (run.file_format, run.is_draft) == ("xlsx", False)

@@ -23,7 +23,7 @@ from apps.backoffice.states import ExportStatus
 from apps.backoffice.tasks import run_export
 from apps.common.ids import new_id
 from apps.common.money import to_major
-from apps.common.origin import Origin
+from apps.common.origin import Origin, Scope
 from apps.ledger import recipes
 from apps.ledger.recipes import Fact
 from apps.ledger.selectors import list_trial_balance, list_trial_balance_through
@@ -33,6 +33,7 @@ from apps.reporting.errors import FormatNotOffered, NotAMonth
 from apps.reporting.exports import PERMISSION, read_report, read_span
 from apps.reporting.models import MONTH_CLOSE, Forecast, ReportRun
 from apps.reporting.reports import REPORTS
+from apps.reporting.services import make_month_packs
 from apps.reporting.services.report_runs import run_report
 from apps.reporting.spans import Span
 from config.backoffice import REPORTS as EXPORTED
@@ -225,6 +226,29 @@ def test_a_pack_has_all_that_a_close_needs(facts: None) -> None:
         "About", "Trial balance", "Revenue and costs", "Payments and fees", "Disputes",
         "Payouts three ways", "Open exceptions", "Forecast against actual",
     ]  # fmt: skip
+
+
+def test_a_closed_month_gets_its_packs_by_itself_and_once(db: None) -> None:
+    close_period(scope=SCOPE, through=date(2026, 9, 30), origin=CLERK, now=NOW)
+    in_between = Scope("mer_other", livemode=True)
+    close_period(scope=in_between, through=date(2026, 9, 15), origin=CLERK, now=NOW)
+
+    assert make_month_packs(now=NOW) == 3
+    assert make_month_packs(now=NOW + timedelta(minutes=1)) == 0
+
+    made = ReportRun.objects.order_by("file_format")
+    assert [(run.file_format, run.is_draft, run.requested_by) for run in made] == [
+        ("pdf", False, "clock"), ("xlsx", False, "clock"), ("zip", False, "clock"),
+    ]  # fmt: skip
+    assert {(run.merchant_id, run.since) for run in made} == {
+        (SCOPE.merchant_id, datetime(2026, 9, 1, tzinfo=UTC))
+    }
+
+
+def test_months_that_were_closed_long_ago_are_left_alone(db: None) -> None:
+    close_period(scope=SCOPE, through=date(2026, 9, 30), origin=CLERK, now=NOW)
+
+    assert make_month_packs(now=NOW + timedelta(days=8)) == 0
 
 
 @pytest.mark.parametrize(

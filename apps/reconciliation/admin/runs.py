@@ -104,7 +104,10 @@ class CloseMonthDialog(Dialog):
         closed = close_month(
             scope=scope_of(answers), month=answers["month"], origin=origin, now=now
         )
-        return Outcome(message=f"The books are closed up to {closed.closed_through}.")
+        return Outcome(
+            message=f"The books are closed up to {closed.closed_through}. Within a minute the"
+            " month's pack stands on the screen Report files."
+        )
 
 
 @admin.register(ReconciliationRun)

@@ -69,14 +69,15 @@ def trial_balance(span: Span) -> Sequence[Sheet]:
 def trial_sheet(accounts: Mapping[Name, AccountMonth]) -> Sheet:
     """Return the accounts with a line of sums per currency."""
     columns = ("account", "owner", "currency", "opening", "debit", "credit", "closing")
-    rows = [
-        _trial_row(words(code), owner, currency, account)
-        for (currency, code, owner), account in accounts.items()
-        if account != AccountMonth()
-    ]
+    rows: list[Sequence[Cell]] = []
     for currency in sorted({currency for currency, _, _ in accounts}):
-        mine = [account for name, account in accounts.items() if name[0] == currency]
-        rows.append(_trial_row("Total", "", currency, _sum(mine)))
+        mine = {name: account for name, account in accounts.items() if name[0] == currency}
+        rows += [
+            _trial_row(words(code), owner, currency, account)
+            for (_, code, owner), account in mine.items()
+            if account != AccountMonth()
+        ]
+        rows.append(_trial_row("Total", "", currency, _sum(mine.values())))
     return Sheet(columns, rows, title=TRIAL_BALANCE)
 
 
