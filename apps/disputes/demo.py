@@ -7,6 +7,7 @@ from typing import Final
 from apps.common.demo import Demo
 from apps.common.origin import Origin
 from apps.disputes.services.record import record_dispute
+from apps.disputes.services.standing_orders import change_policy
 from apps.gateways.base import DisputeMovement, DisputeResult, DisputeStage, DisputeState
 from apps.payments.models import PaymentAttempt
 from apps.payments.states import AttemptStatus
@@ -24,11 +25,19 @@ _REASONS: Final = (
     ("credit_not_processed", "13.6"),
     ("duplicate", "12.6.1"),
 )
+_OWNER: Final = Origin(actor="staff:owner@demo.example")
 _ENDS: Final = (DisputeState.WON, DisputeState.LOST, DisputeState.LOST, DisputeState.UNDER_REVIEW)
 
 
 def seed_disputes(demo: Demo) -> None:
-    """Dispute some of the demo's payments; the older ones are decided."""
+    """Give standing orders, and dispute some of the payments; the older ones are decided."""
+    change_policy(
+        scope=demo.scope,
+        refund_warnings_below={"EUR": 2500},
+        cancellation_terms="Cancel any time; the plan ends with the period that is paid.",
+        refund_terms="Refunds within 14 days of the first charge.",
+        origin=_OWNER,
+    )
     dice = demo.dice("disputes")
     captured = PaymentAttempt.objects.filter(
         merchant_id=demo.scope.merchant_id, kept=True, status=AttemptStatus.CAPTURED

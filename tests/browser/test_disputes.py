@@ -154,7 +154,11 @@ def test_figures_are_drawn_and_said(
     visit(page, "disputes/dispute/figures/")
     look(page, "dispute-figures", full=True)
 
-    endings, rates, limits = (page.locator(".bo-chart").nth(place) for place in range(3))
+    due, endings, rates, limits = (page.locator(".bo-chart").nth(place) for place in range(4))
+    due.get_by_text("Numbers").click()
+    deadline = house.dispute.due_at
+    assert deadline is not None
+    expect(due.get_by_role("row").filter(has_text=f"{deadline:%d %b}")).to_contain_text("1")
     endings.get_by_text("Numbers").click()
     this_month = endings.get_by_role("row").filter(has_text=f"{timezone.now():%Y-%m}")
     expect(this_month.get_by_role("cell")).to_have_text(["4", "2", "0"])

@@ -1,12 +1,13 @@
 """The page of figures: how disputes ended, and how near the card schemes' limits are."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from apps.backoffice.kit.dashboard import Bar, Rows, Stacks
+from apps.backoffice.kit.dashboard import Bar, Chart, Rows, Stacks
 from apps.backoffice.kit.display import NOTHING, Tone, chip, money, words
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
 from apps.common.origin import Scope
+from apps.disputes.admin.display import SOON, URGENT
 from apps.disputes.models import Dispute, SchemeStanding
 from apps.disputes.ratios import (
     ECM_COUNT,
@@ -17,10 +18,13 @@ from apps.disputes.ratios import (
     WinRate,
     win_rate,
 )
+from apps.disputes.states import ANSWERABLE
 from apps.disputes.tallies import VISA, Grouping, Outcome, count_outcomes_by, first_of_month
 
 _SPAN = timedelta(days=365)
 _MONTHS = 12
+# How far ahead deadlines are shown.
+_DAYS = 21
 # By the step of the limit that was reached.
 _STEP_TONES = {0: Tone.GOOD, 50: Tone.BUSY, 75: Tone.WARNING, 100: Tone.BAD}
 _COLUMNS = ("Closed", "Won", "Lost", "Prevented", "Win rate", "Recovered", "Fees", "Net")
@@ -39,6 +43,7 @@ def figures_page(*, now: datetime) -> Page:
         heading="Dispute figures",
         subtitle="Disputes that were closed within a year. A rate below 30 decisions is chance.",
         main=(
+            Drawings([_deadlines(now)]),
             Drawings([_endings(scopes, now=now), _win_rates(scopes, now=now)]),
             _standings(now),
             *outcomes,
@@ -52,6 +57,41 @@ def _scopes() -> list[Scope]:
     pairs = set(Dispute.objects.values_list("merchant_id", "livemode").distinct())
     live = [pair for pair in pairs if pair[1]] or pairs
     return [Scope(merchant_id, livemode=livemode) for merchant_id, livemode in sorted(live)]
+
+
+def _deadlines(now: datetime) -> Chart:
+    """Return how many unanswered disputes end on each of the next days."""
+    waiting = Dispute.objects.filter(
+        status__in=sorted(ANSWERABLE),
+        submitted_at__isnull=True,
+        due_at__gte=now,
+        due_at__lt=now + timedelta(days=_DAYS),
+    )
+    due = Counter(at.astimezone(UTC).date() for at in waiting.values_list("due_at", flat=True))
+    today = now.astimezone(UTC).date()
+    days = [today + timedelta(days=place) for place in range(_DAYS + 1)]
+    return Chart(
+        title="What falls due",
+        hint="unanswered disputes by the gateway's deadline, three weeks ahead",
+        columns=("Day", "Disputes"),
+        bars=[
+            Bar(
+                label=f"{day:%d %b}",
+                height=due[day],
+                text=str(due[day]),
+                tone=_tone_of(timedelta(days=place)),
+            )
+            for place, day in enumerate(days)
+        ]
+        if due
+        else [],
+    )
+
+
+def _tone_of(left: timedelta) -> Tone:
+    if left < URGENT:
+        return Tone.BAD
+    return Tone.WARNING if left < SOON else Tone.GOOD
 
 
 def _endings(scopes: list[Scope], *, now: datetime) -> Stacks:
