@@ -1,7 +1,7 @@
 """Finance in the back-office: what is planted is fixed by dialogs, until the books agree."""
 
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from apps.backoffice.services import setup_roles
 from apps.ledger import chart
 from apps.ledger.models import PeriodClose
 from apps.ledger.selectors import balance_of, list_trial_balance
+from apps.reconciliation.admin.drawings import draw_ages, draw_matched, draw_payout
 from apps.reconciliation.errors import MonthNotReady
 from apps.reconciliation.models import Discrepancy, Settlement, StatementFile
 from apps.reconciliation.selectors import list_payout_parts
@@ -241,3 +242,78 @@ def test_a_month_with_a_day_that_nobody_compared_stays_open(gateway: FakeGateway
 
     assert refusal.value.context["reason"] == f"nobody compared {GATEWAY} on {DAY}"
     assert not PeriodClose.objects.exists()
+
+
+def test_several_are_taken_and_corrected_at_once(finance: Client) -> None:
+    plant()
+    wanted = Discrepancy.objects.filter(kind__in=["amount_over", "fee_mismatch"])
+    picks = "\n".join(wanted.values_list("pk", flat=True))
+
+    page = send(finance, "discrepancy", "assign-several", exceptions=picks)
+    assert "2 exceptions are yours" in page.content.decode()
+    assert {str(row.assignee) for row in wanted} == {"lee@shop.example"}
+    before = clearing()
+    page = send(
+        finance, "discrepancy", "correct-several", exceptions=picks, reason="As the gateway has it."
+    )
+
+    assert "2 exceptions are corrected" in page.content.decode()
+    assert set(wanted.values_list("status", flat=True)) == {"resolved"}
+    assert clearing() == before + 100 - 1
+
+
+def test_ages_of_what_is_open_are_drawn_above_the_list(finance: Client) -> None:
+    plant()
+
+    assert [(bar.label, bar.height) for bar in draw_ages(DAY).bars] == [
+        ("Up to a day", 4),
+        ("2 or 3 days", 0),
+        ("4 to 7 days", 0),
+        ("8 to 30 days", 0),
+        ("Older", 0),
+    ]
+    later = [draw_ages(DAY + timedelta(days=days)) for days in (2, 7, 8, 31)]
+    assert [[bar.height for bar in drawn.bars] for drawn in later] == [
+        [0, 4, 0, 0, 0],
+        [0, 0, 4, 0, 0],
+        [0, 0, 0, 4, 0],
+        [0, 0, 0, 0, 4],
+    ]
+    shown = finance.get(reverse("admin:reconciliation_discrepancy_changelist"))
+    assert "Age of what is open" in shown.content.decode()
+
+
+def test_the_share_of_lines_that_agree_is_that_of_the_last_run(finance: Client) -> None:
+    plant()
+    for row in Discrepancy.objects.filter(kind="amount_over"):
+        send(finance, "discrepancy", "correct", row, reason="As the gateway has it.")
+    run()
+
+    (bar,) = draw_matched(DAY).bars
+
+    # Five lines of the day: the stranger, the one that came twice, and a wrong amount and fee.
+    assert (bar.label, bar.text) == ("2026-11-18", "20.0 %: 1 of 5")
+    shown = finance.get(reverse("admin:reconciliation_reconciliationrun_changelist"))
+    assert "Lines that agree, per day" in shown.content.decode()
+
+
+def test_a_payouts_page_draws_the_way_from_gross_to_net(finance: Client) -> None:
+    at = {"automatic_payout_id": "po_1"}
+    refund = stripe_row(reference="txn_r", category="refund", source="re_1", gross=-500, changes=at)
+    upload(charge_row(paid(), **at), refund, payout_row("po_1", 9_180))
+    run()
+    row = Settlement.objects.get()
+
+    drawn = draw_payout(row, list_payout_parts(row))
+
+    assert [(step.label, step.amount) for step in drawn.steps] == [
+        ("Charges", 10_000),
+        ("Refunds", -500),
+        ("Fees", -320),
+    ]
+    assert (drawn.total.label, drawn.total.amount) == ("Net", 9_180)
+    # 118 units high; what is taken away hangs where the sum stood before.
+    spans = [(shape["y"], shape["height"]) for shape in drawn.shapes]
+    assert spans == [(0, 118), (0, 5), (5, 4), (9, 109)]
+    shown = finance.get(reverse("admin:reconciliation_settlement_change", args=[row.pk]))
+    assert "From gross to net" in shown.content.decode()

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dashboard import Chart, Rows, Stacks
 from apps.backoffice.kit.display import Tone
+from apps.backoffice.kit.waterfall import Waterfall
 
 Text = str | SafeString
 
@@ -94,7 +95,7 @@ class Drawings:
     """Charts side by side, as many as fit."""
 
     template: ClassVar[str] = "admin/backoffice/panels/drawings.html"
-    charts: Sequence[Chart | Rows | Stacks]
+    charts: Sequence[Chart | Rows | Stacks | Waterfall]
 
 
 Panel = Facts | Table | Timeline | Raw | Drawings

@@ -161,18 +161,17 @@ class WriteOffDialog(_BookingDialog):
     is_dangerous = True
 
 
-class SeveralForm(ReasonForm):
-    """Which exceptions, and why."""
+class PicksForm(DialogForm):
+    """Which exceptions."""
 
     exceptions = forms.CharField(
         max_length=6000,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
         help_text=f"Ids of at most {MAX_AT_ONCE} exceptions; tick them in the list.",
     )
-    field_order = ("nonce", "exceptions", "reason")
 
     def clean_exceptions(self) -> list[Discrepancy]:
-        """Return the exceptions, all of them open."""
+        """Return the exceptions."""
         wanted = list(dict.fromkeys(self.cleaned_data["exceptions"].replace(",", " ").split()))
         if len(wanted) > MAX_AT_ONCE:
             raise forms.ValidationError(f"At most {MAX_AT_ONCE} exceptions at once.")
@@ -183,41 +182,98 @@ class SeveralForm(ReasonForm):
         return [found[name] for name in wanted]
 
 
-class IgnoreSeveralDialog(Dialog):
-    """Ignore ticked exceptions for one reason."""
+class SeveralForm(PicksForm, ReasonForm):
+    """Which exceptions, and why."""
 
-    name = "ignore-several"
-    label = "Ignore several…"
+    field_order = ("nonce", "exceptions", "reason")
+
+
+class _SeveralDialog(Dialog):
+    """Do the same about ticked exceptions; one that has ended meanwhile says so."""
+
     permission = "reconciliation.change_discrepancy"
     form_class: ClassVar[type[DialogForm]] = SeveralForm
-    submit = "Ignore them"
     takes_picks = True
-
-    def explanation(self) -> str:
-        """Say that they stay."""
-        return "The differences stay in the books, and these exceptions are not opened again."
+    done: ClassVar[str]
 
     def initial(self) -> Mapping[str, Any]:
         """Begin with what was ticked in the list."""
         return {"exceptions": "\n".join(self.place.picks)}
 
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
-        """Ignore each; one that has ended meanwhile says so."""
+        """Go through them, each in a transaction of its own."""
         refused: list[str] = []
         for row in answers["exceptions"]:
             try:
-                resolve_exception(
-                    scope=row.scope,
-                    exception_id=row.id,
-                    action="ignore",
-                    reason=answers["reason"],
-                    origin=origin,
-                    now=now,
-                )
+                self.end(row, answers.get("reason", ""), origin=origin, now=now)
             except DomainError as refusal:
                 refused.append(refusal.message)
-        ignored = len(answers["exceptions"]) - len(refused)
-        return Outcome(message=" ".join([f"{ignored} exceptions are ignored.", *refused]))
+        count = len(answers["exceptions"]) - len(refused)
+        return Outcome(message=" ".join([f"{count} exceptions are {self.done}.", *refused]))
+
+    def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
+        """Do it about one exception."""
+        raise NotImplementedError
+
+
+class IgnoreSeveralDialog(_SeveralDialog):
+    """Ignore ticked exceptions for one reason, such as that only the day differs."""
+
+    name = "ignore-several"
+    label = "Ignore several…"
+    submit = "Ignore them"
+    done = "ignored"
+
+    def explanation(self) -> str:
+        """Say that they stay."""
+        return "The differences stay in the books, and these exceptions are not opened again."
+
+    def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
+        """Leave the difference as it is."""
+        resolve_exception(
+            scope=row.scope, exception_id=row.id, action="ignore", reason=reason, origin=origin,
+            now=now,
+        )  # fmt: skip
+
+
+class CorrectSeveralDialog(_SeveralDialog):
+    """Book the corrections of ticked exceptions."""
+
+    name = "correct-several"
+    label = "Correct several…"
+    submit = "Book the corrections"
+    done = "corrected, or wait for a second person"
+    needs_fresh_factor = True
+
+    def explanation(self) -> str:
+        """Say what is booked, and what waits."""
+        limit = settings.RECONCILIATION_APPROVAL_LIMIT
+        return (
+            "Each is corrected as its own page shows it. What differs by more than"
+            f" {limit} waits for a second person."
+        )
+
+    def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
+        """Book the difference where it belongs."""
+        resolve_exception(
+            scope=row.scope, exception_id=row.id, action="correct", reason=reason, origin=origin,
+            now=now,
+        )  # fmt: skip
+
+
+class AssignSeveralDialog(_SeveralDialog):
+    """Take the work on ticked exceptions."""
+
+    name = "assign-several"
+    label = "Assign several to me…"
+    form_class = PicksForm
+    submit = "Assign them to me"
+    done = "yours"
+
+    def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
+        """Note who works on it."""
+        del reason, origin, now
+        assign_exception(scope=row.scope, exception_id=row.id, assignee=self.user)
 
 
 def advice_of(row: Discrepancy) -> tuple[str, str]:

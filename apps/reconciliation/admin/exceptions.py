@@ -1,5 +1,6 @@
 """The queue of what does not agree, oldest first, and the page to end one."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.contrib import admin
@@ -22,13 +23,15 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.filters import created_filter
-from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timeline
+from apps.backoffice.kit.pages import Drawings, Facts, Happening, Page, Panel, Table, Text, Timeline
 from apps.outbox.models import Event
 from apps.reconciliation.admin.dialogs import (
     AssignDialog,
+    AssignSeveralDialog,
     CorrectDialog,
+    CorrectSeveralDialog,
     IgnoreDialog,
     IgnoreSeveralDialog,
     MatchDialog,
@@ -36,6 +39,7 @@ from apps.reconciliation.admin.dialogs import (
     advice_of,
 )
 from apps.reconciliation.admin.display import age_chip, kind_text, status_chip
+from apps.reconciliation.admin.drawings import draw_ages
 from apps.reconciliation.models import Discrepancy, Settlement, StatementLine
 
 _MAX_LINES: Final = 50
@@ -43,7 +47,7 @@ _MAX_EVENTS: Final = 50
 
 
 @admin.register(Discrepancy)
-class DiscrepancyAdmin(ObjectAdmin):
+class DiscrepancyAdmin(FiguresAdmin):
     """What ledger, gateway and bank disagree about."""
 
     search_help_text = "Exception, its payment, entry or gateway reference"
@@ -71,7 +75,11 @@ class DiscrepancyAdmin(ObjectAdmin):
         ("All", ""),
     )
     dialogs = (CorrectDialog, MatchDialog, WriteOffDialog, IgnoreDialog, AssignDialog)
-    list_dialogs = (IgnoreSeveralDialog,)
+    list_dialogs = (CorrectSeveralDialog, IgnoreSeveralDialog, AssignSeveralDialog)
+
+    def figures(self) -> Sequence[Panel]:
+        """Return how long people have waited."""
+        return (Drawings([draw_ages(timezone.now().date())]),)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the oldest first where people work, the newest first elsewhere."""

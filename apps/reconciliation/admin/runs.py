@@ -1,21 +1,23 @@
 """Comparisons of a gateway's day with the books; and the end of a month."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dialogs import Dialog, Outcome
 from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, money, stacked
+from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.filters import created_filter
-from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
 from apps.common.origin import Origin
 from apps.gateways.registry import gateway_names
+from apps.reconciliation.admin.drawings import draw_matched
 from apps.reconciliation.admin.forms import ScopeForm, scope_of
 from apps.reconciliation.models import ReconciliationRun
 from apps.reconciliation.services import close_month, compare_day
@@ -111,13 +113,17 @@ class CloseMonthDialog(Dialog):
 
 
 @admin.register(ReconciliationRun)
-class ReconciliationRunAdmin(ObjectAdmin):
+class ReconciliationRunAdmin(FiguresAdmin):
     """Every comparison."""
 
     search_help_text = "Id of the run"
     list_display = ("what", "rows", "matched", "opened", "open_", "difference_", "ran")
     list_filter = ("gateway", "livemode", created_filter("run"))
     list_dialogs = (RunDialog, CloseMonthDialog)
+
+    def figures(self) -> Sequence[Panel]:
+        """Return how much of each day agrees."""
+        return (Drawings([draw_matched(timezone.now().date())]),)
 
     @admin.display(description="Day")
     def what(self, run: ReconciliationRun) -> SafeString:

@@ -21,8 +21,9 @@ from apps.backoffice.kit.display import (
     words,
 )
 from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
 from apps.reconciliation.admin.display import settlement_chip
+from apps.reconciliation.admin.drawings import draw_payout
 from apps.reconciliation.models import Settlement
 from apps.reconciliation.selectors import PayoutPart, list_payout_parts
 
@@ -97,7 +98,7 @@ class SettlementAdmin(ObjectAdmin):
                 chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),
             ),
             subtitle=identifier(obj.reference),
-            main=(_three_sums(obj, parts), _parts(obj, parts)),
+            main=(_three_sums(obj, parts), *_drawing(obj, parts), _parts(obj, parts)),
             side=(
                 Facts(
                     "Booked",
@@ -140,6 +141,11 @@ def _three_sums(row: Settlement, parts: list[PayoutPart]) -> Table:
         empty="",
         numbers=(2,),
     )
+
+
+def _drawing(row: Settlement, parts: list[PayoutPart]) -> list[Panel]:
+    """Return the way from gross to net, when lines tell it."""
+    return [Drawings([draw_payout(row, parts)])] if parts else []
 
 
 def _agreement(amount: int | None, row: Settlement) -> Text:

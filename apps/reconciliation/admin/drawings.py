@@ -1,0 +1,117 @@
+"""What is drawn above the lists and on a payout's page."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
+
+from django.db.models import Count, Q
+
+from apps.backoffice.kit.dashboard import Bar, Chart, Rows
+from apps.backoffice.kit.display import Tone, money
+from apps.backoffice.kit.waterfall import Step, Waterfall
+from apps.reconciliation.models import Discrepancy, ReconciliationRun, Settlement
+from apps.reconciliation.selectors import PayoutPart
+from apps.reconciliation.states import DiscrepancyStatus, LineKind
+
+_DAYS_DRAWN: Final = 21
+_PER_MILLE: Final = 1000
+# From how many days on an exception is of an age, youngest first.
+_AGES: Final = (
+    ("Up to a day", 0, Tone.NEUTRAL),
+    ("2 or 3 days", 2, Tone.NEUTRAL),
+    ("4 to 7 days", 4, Tone.WARNING),
+    ("8 to 30 days", 8, Tone.BAD),
+    ("Older", 31, Tone.BAD),
+)
+# What a step of a payout is called, by the kinds of lines in it.
+_STEPS: Final = {
+    LineKind.CHARGE: "Charges",
+    LineKind.CAPTURE_RELEASE: "Charges",
+    LineKind.REFUND: "Refunds",
+    LineKind.REFUND_FAILURE: "Refunds",
+    LineKind.DISPUTE: "Disputes",
+    LineKind.DISPUTE_REVERSAL: "Disputes",
+}
+_OTHER: Final = "Other"
+
+
+def draw_ages(today: date) -> Rows:
+    """Return how old the open exceptions are."""
+    ends = [start for _, start, _ in _AGES[1:]] + [None]
+    counts = Discrepancy.objects.filter(status=DiscrepancyStatus.OPEN).aggregate(
+        **{
+            f"age{place}": Count("pk", filter=_is_of_age(today, start, end))
+            for place, ((_, start, _), end) in enumerate(zip(_AGES, ends, strict=True))
+        }
+    )
+    bars = [
+        Bar(label=label, height=counts[f"age{place}"], text=f"{counts[f'age{place}']:,}", tone=tone)
+        for place, (label, _, tone) in enumerate(_AGES)
+    ]
+    return Rows(
+        title="Age of what is open",
+        hint="By the day on which the money moved.",
+        bars=bars,
+        most=max([1, *counts.values()]),
+    )
+
+
+def _is_of_age(today: date, start: int, end: int | None) -> Q:
+    young = Q(day__lte=today - timedelta(days=start)) if start else Q()
+    return young if end is None else young & Q(day__gt=today - timedelta(days=end))
+
+
+def draw_matched(today: date) -> Chart:
+    """Return per day what share of the lines agrees, by each account's last run of it."""
+    account = ("merchant_id", "livemode", "gateway", "day")
+    runs = (
+        ReconciliationRun.objects.filter(day__gt=today - timedelta(days=_DAYS_DRAWN), lines__gt=0)
+        .order_by(*account, "-pk")
+        .distinct(*account)
+    )
+    lines: Counter[date] = Counter()
+    matched: Counter[date] = Counter()
+    for run in runs:
+        lines[run.day] += run.lines
+        matched[run.day] += run.lines_matched
+    return Chart(
+        title="Lines that agree, per day",
+        hint="Of all accounts, by the last run of each day.",
+        columns=("Day", "Agree"),
+        bars=[_share_bar(day, matched[day], lines[day]) for day in sorted(lines)],
+        most=_PER_MILLE,
+    )
+
+
+def _share_bar(day: date, matched: int, lines: int) -> Bar:
+    # Rounded down, so that 100 % means all.
+    share = matched * _PER_MILLE // lines
+    return Bar(
+        label=day.isoformat(),
+        height=share,
+        text=f"{share / 10:.1f} %: {matched:,} of {lines:,}",
+        tone=Tone.GOOD if matched == lines else Tone.WARNING,
+    )
+
+
+def draw_payout(row: Settlement, parts: Sequence[PayoutPart]) -> Waterfall:
+    """Return how the gross of a payout's lines becomes what was paid out."""
+    sums: Counter[str] = Counter()
+    for part in parts:
+        sums[_STEPS.get(LineKind(part.kind), _OTHER)] += part.gross
+    sums["Fees"] = -sum(part.fee for part in parts)
+    named = [*dict.fromkeys(_STEPS.values()), _OTHER, "Fees"]
+    steps = [_step(name, sums[name], row.currency) for name in named if sums[name]]
+    net = sum(part.net for part in parts)
+    return Waterfall(
+        title="From gross to net",
+        hint="What the gateway took and kept, and what its lines leave to pay out.",
+        columns=("Step", "Amount"),
+        steps=steps,
+        total=_step("Net", net, row.currency),
+    )
+
+
+def _step(label: str, amount: int, currency: str) -> Step:
+    return Step(label, amount, money(amount, currency))
