@@ -67,7 +67,8 @@ def _deadlines(now: datetime) -> Chart:
         due_at__gte=now,
         due_at__lt=now + timedelta(days=_DAYS),
     )
-    due = Counter(at.astimezone(UTC).date() for at in waiting.values_list("due_at", flat=True))
+    ends = waiting.values_list("due_at", flat=True)
+    due = Counter(at.astimezone(UTC).date() for at in ends if at is not None)
     today = now.astimezone(UTC).date()
     days = [today + timedelta(days=place) for place in range(_DAYS + 1)]
     return Chart(
