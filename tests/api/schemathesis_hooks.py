@@ -18,6 +18,8 @@ from schemathesis.generation.meta import CoveragePhaseData, CoverageScenario
 from config.api_examples import EXAMPLES
 from tests.api.placeholders import with_objects
 
+# What only a fault of ours would show.
+INSIDE = (b"Traceback (most recent call last)", b"psycopg", b"django.", b"site-packages")
 OBJECTS: dict[str, str] = json.loads(os.environ.get("OBJECTS", "{}"))
 
 
@@ -26,6 +28,17 @@ COMBINATIONS = {CoverageScenario.VALID_OBJECT, CoverageScenario.OBJECT_REQUIRED_
 # What all lists share is tried on one of them.
 PAGING = {"created", "ending_before", "limit", "starting_after"}
 tried: set[tuple[object, ...]] = set()
+
+
+@schemathesis.check
+def tells_nothing_of_the_inside(
+    _context: schemathesis.CheckContext,
+    response: schemathesis.Response,
+    _case: "schemathesis.Case[Any]",
+) -> None:
+    """Fail on an answer that shows how the platform is made."""
+    for word in INSIDE:
+        assert word not in response.content, word.decode()
 
 
 @schemathesis.hook

@@ -19,6 +19,7 @@ CHECKS = (
     "status_code_conformance",
     "content_type_conformance",
     "response_schema_conformance",
+    "tells_nothing_of_the_inside",
 )
 
 
