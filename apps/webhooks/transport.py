@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -69,7 +69,6 @@ class Transport:
 
     def __init__(self, resolvers: ThreadPoolExecutor) -> None:
         self._resolvers = resolvers
-        self._tls = ssl.create_default_context()
         # By place and wall: what was let through for test mode is not used for others.
         self._kept: defaultdict[tuple[str, int, bool, bool], list[Exchange]] = defaultdict(list)
 
@@ -100,6 +99,11 @@ class Transport:
             error = _describe(trouble)
         duration_ms = round((time.monotonic() - started) * 1000)
         return Answer(status_code=status_code, error=error, body=text, duration_ms=duration_ms)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Reading the certificates of all authorities takes longer than a delivery.
+        return ssl.create_default_context()
 
     def close(self, *, unused_since: float | None = None) -> None:
         """End the kept connections: all, or those that nobody used since a moment."""
