@@ -424,3 +424,15 @@ SELECT line.kind, sum(lines), sum(gross), sum(fee), sum(line.net), coalesce(sum(
   FROM line LEFT JOIN booked ON booked.subject = line.subject
  GROUP BY line.kind ORDER BY line.kind
 """  # noqa: S608
+# What is booked for the lines of each of many payouts: the same question, asked of all at once.
+_SPLIT_EACH = SPLIT_PAYOUT.replace("%(gateway)s", "payout.gateway").replace(
+    "%(reference)s", "payout.reference"
+)
+SUM_BOOKED = f"""
+SELECT payout.id, sum(split.booked)
+  FROM reconciliation_settlement payout
+ CROSS JOIN LATERAL ({_SPLIT_EACH}) AS split (kind, lines, gross, fee, net, booked)
+ WHERE payout.merchant_id = %(merchant)s AND payout.livemode = %(livemode)s
+   AND payout.id = ANY (%(ids)s)
+ GROUP BY payout.id
+"""  # noqa: S608

@@ -122,6 +122,20 @@ def list_payout_parts(settlement: Settlement) -> list[PayoutPart]:
         return [PayoutPart(kind, *map(int, sums)) for kind, *sums in cursor.fetchall()]
 
 
+def sum_booked(scope: Scope, payout_ids: list[str]) -> dict[str, int]:
+    """
+    Return what the entries of each payout's lines moved on the gateway's account, in minor units.
+
+    The sum of `booked` of its parts, for many payouts in one statement; one without lines has none.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            matching.SUM_BOOKED,
+            {"merchant": scope.merchant_id, "livemode": scope.livemode, "ids": payout_ids},
+        )
+        return {payout_id: int(booked) for payout_id, booked in cursor.fetchall()}
+
+
 def get_file(scope: Scope, file_id: str) -> StatementFile:
     """
     Return a statement.

@@ -1,6 +1,7 @@
 """The reports' pages: for whom, with which address, in few statements, and with nothing to show."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.api.services import create_merchant
+from apps.common.money import to_major
+from apps.reconciliation.models import Settlement
+from apps.reconciliation.selectors import list_payout_parts
 from apps.reporting.models import MONTH_CLOSE, ReportRun
 from apps.reporting.reports import REPORTS
+from apps.reporting.spans import Span
+from tests.backoffice.house import furnish
 from tests.factories.backoffice import staff
 from tests.factories.payments import SCOPE, confirmed_intent
 from tests.fake_gateway import FakeGateway
@@ -86,6 +92,33 @@ def test_who_may_not_take_files_sees_no_button(enter: Any, db: None) -> None:
     page = open_report(enter(staff("reporting.view_reportrun")), MONTH_CLOSE)
 
     assert page.context["dialogs"] == []
+
+
+def test_payouts_are_compared_in_one_statement_however_many(gateway: FakeGateway) -> None:
+    furnish(gateway)
+    payout = Settlement.objects.get()
+    now = timezone.now()
+    span = Span(SCOPE, now - timedelta(days=2), now + timedelta(days=1), made_at=now)
+
+    def read() -> tuple[int, dict[Any, Any]]:
+        with CaptureQueriesContext(connection) as statements:
+            (sheet,) = REPORTS["reconciliation.payouts.1"].read(span)
+            rows = {row[1]: dict(zip(sheet.columns, row, strict=True)) for row in sheet.rows}
+        return len(statements), rows
+
+    once, before = read()
+    for number in range(9):
+        payout.pk, payout.reference = f"stl_{number}", f"po_more_{number}"
+        payout.save(force_insert=True)
+    again, after = read()
+
+    shown = before["po_house"]
+    parts = list_payout_parts(Settlement.objects.get(reference="po_house"))
+    assert shown["ledger"] == to_major(sum(part.booked for part in parts), "EUR")
+    assert shown["gateway_lines"] == to_major(941, "EUR")
+    assert (len(before), len(after)) == (1, 10)
+    assert after["po_more_3"]["ledger"] == 0
+    assert again == once
 
 
 @pytest.mark.parametrize("role", ["support_lead", "risk", "developer"])

@@ -18,7 +18,7 @@ from apps.ledger.selectors import balance_of, list_trial_balance
 from apps.reconciliation.admin.drawings import draw_ages, draw_matched, draw_payout
 from apps.reconciliation.errors import MonthNotReady
 from apps.reconciliation.models import Discrepancy, Settlement, StatementFile
-from apps.reconciliation.selectors import list_payout_parts
+from apps.reconciliation.selectors import list_payout_parts, sum_booked
 from apps.reconciliation.services import close_month, resolve_exception
 from tests.backoffice.conftest import Enter, enter  # noqa: F401 - the fixture
 from tests.factories.backoffice import staff
@@ -210,6 +210,7 @@ def test_a_correction_counts_on_the_page_of_its_payout(gateway: FakeGateway) -> 
         )  # fmt: skip
 
     (after,) = list_payout_parts(settlement)
+    assert sum_booked(SCOPE, [settlement.pk]) == {settlement.pk: after.booked}
     assert [(part.net, part.booked) for part in before] == [(10_721, 9_680)]
     assert (after.lines, after.net, after.booked, after.difference) == (2, 10_721, 10_721, 0)
 

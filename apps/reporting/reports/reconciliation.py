@@ -10,7 +10,7 @@ from apps.backoffice.kit.dashboard import Bar, Chart
 from apps.backoffice.kit.display import Tone, money, words
 from apps.backoffice.sheets import Cell, Sheet
 from apps.reconciliation.models import Discrepancy, Settlement
-from apps.reconciliation.selectors import list_payout_parts
+from apps.reconciliation.selectors import sum_booked
 from apps.reconciliation.states import DiscrepancyStatus
 from apps.reporting.reports.cells import major
 from apps.reporting.spans import Span
@@ -31,12 +31,11 @@ def payouts(span: Span) -> Sequence[Sheet]:
 
 
 def _payout_rows(span: Span) -> Iterator[Sequence[Cell]]:
-    for row in _settlements(span):
-        if not span.covers(row.currency):
-            continue
+    rows = [row for row in _settlements(span) if span.covers(row.currency)]
+    booked = sum_booked(span.scope, [row.pk for row in rows])
+    for row in rows:
         # A manual payout names no lines: nothing but its sum can be compared.
-        parts = () if row.is_manual else list_payout_parts(row)
-        ledger = None if row.is_manual else sum(part.booked for part in parts)
+        ledger = None if row.is_manual else booked.get(row.pk, 0)
         known = [side for side in (ledger, row.lines_net, row.bank_amount) if side is not None]
         worst = max((side - row.amount for side in known), key=abs, default=0)
         amounts = (ledger, row.lines_net, row.amount, row.bank_amount, worst)
