@@ -115,9 +115,7 @@ dispute_urls: list[URLPattern | URLResolver] = [
     path("v1/disputes/<str:dispute_id>/close", disputes.DisputeClose.as_view()),
     path("v1/dispute_policy", dispute_policy.PolicyDetail.as_view()),
     path("v1/radar/early_fraud_warnings", fraud_warnings.WarningList.as_view()),
-    path(
-        "v1/radar/early_fraud_warnings/<str:warning_id>", fraud_warnings.WarningDetail.as_view()
-    ),
+    path("v1/radar/early_fraud_warnings/<str:warning_id>", fraud_warnings.WarningDetail.as_view()),
     path("v1/reports/dispute_outcomes", dispute_figures.Outcomes.as_view()),
     path("v1/reports/dispute_ratios", dispute_figures.Ratios.as_view()),
     path("v1/usage_evidence", usage.UsageList.as_view()),
