@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import django
 
@@ -328,6 +329,7 @@ def _payments() -> Iterator[tuple[str, str]]:
     """Yield what people look for among millions."""
     from django.urls import reverse
 
+    from apps.common.money import to_major
     from apps.customers.models import Customer
     from apps.payments.models import PaymentAttempt, PaymentIntent
 
@@ -348,8 +350,18 @@ def _payments() -> Iterator[tuple[str, str]]:
     }.items():
         yield f"search: {name}", f"{url}?q={term}"
     palette = reverse("admin:search")
-    for name, term in {"payment": oldest, "customer": customer.id, "nothing": "nothing"}.items():
-        yield f"palette: {name}", f"{palette}?s={term}&extended=1"
+    last4, amount = attempt.method_details["last4"], to_major(attempt.amount, attempt.currency)
+    for name, term in {
+        "payment": oldest,
+        "attempt": attempt.id,
+        "gateway reference": attempt.gateway_reference,
+        "customer": customer.id,
+        "e-mail": customer.email,
+        "card and amount": f"{amount} {last4}",
+        "order": "A-1001",
+        "nothing": "pi_nothing",
+    }.items():
+        yield f"palette: {name}", f"{palette}?{urlencode({'s': term, 'extended': 1})}"
 
 
 def _report(measured: dict[str, Looks]) -> bool:

@@ -389,14 +389,20 @@ PAGES: Mapping[str, tuple[str, str]] = {
 }
 
 
-# What the search box looks through, whatever was pasted; each asks the exact search of its list.
-PALETTE: Sequence[str] = (
+# What the search box looks through for an address, and for anything else.
+_PALETTE_OF_ADDRESSES: Sequence[str] = ("payments.paymentintent", "customers.customer")
+_PALETTE: Sequence[str] = (
     "payments.paymentintent",
     "disputes.dispute",
     "customers.customer",
     "payouts.payout",
     "reconciliation.settlement",
 )
+
+
+def palette(term: str) -> Sequence[str]:
+    """Return the lists whose exact searches are asked for what was pasted."""
+    return _PALETTE_OF_ADDRESSES if "@" in term else _PALETTE
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

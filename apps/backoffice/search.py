@@ -39,7 +39,7 @@ def find_objects(request: HttpRequest, term: str) -> list[SearchResult]:
 
 
 def _screens(term: str) -> list[Any]:
-    labels: Sequence[str] = import_string(settings.BACKOFFICE_PALETTE)
+    labels: Sequence[str] = import_string(settings.BACKOFFICE_PALETTE)(term)
     pages: Mapping[str, tuple[str, str]] = import_string(settings.BACKOFFICE_PAGES)
     name, _ = pages.get(term.partition("_")[0], ("", ""))
     if name:

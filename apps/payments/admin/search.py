@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db.models import Q
 
-from apps.api.selectors import list_merchant_ids
+from apps.api.models import Merchant
 from apps.common.errors import DomainError
 from apps.common.money import CURRENCIES, exponent, to_minor
 from apps.common.sql import planned_for_values
@@ -44,26 +44,27 @@ def payments_named(term: str) -> Q:
     if pairs := _cards_and_amounts(term.split()):
         return _paid_by_card(pairs, currency=_currency(term))
     prefix, _, rest = term.partition("_")
+    if prefix == "cus":
+        return Q(customer_id=term)
     ours = {
-        "cus": lambda: Q(customer_id=term),
-        "pi": lambda: Q(pk=term),
-        "att": lambda: _in(PaymentAttempt.objects.filter(pk=term)),
-        "ch": lambda: _in(PaymentAttempt.objects.filter(pk=f"att_{rest}")),
-        "re": lambda: _in(Refund.objects.filter(pk=term)),
+        "att": PaymentAttempt.objects.filter(pk=term),
+        "ch": PaymentAttempt.objects.filter(pk=f"att_{rest}"),
+        "re": Refund.objects.filter(pk=term),
     }
     # Gateways use some of our prefixes, so their references are looked for as well.
-    by_reference = _in(
+    found = _in(
+        *([ours[prefix]] if prefix in ours else []),
         PaymentAttempt.objects.filter(gateway_reference=term),
         Refund.objects.filter(gateway_reference=term),
         PaymentOrder.objects.filter(payment_order_id=term),
         PaymentOrder.objects.filter(
-            checkout__merchant_id__in=list_merchant_ids(),
+            checkout__merchant_id__in=Merchant.objects.values("pk"),
             checkout__livemode__in=[True, False],
             checkout__checkout_id=term,
         ),
         PaymentIntent.objects.alias(order_number=ORDER_ID).filter(order_number=term),
     )
-    return ours[prefix]() | by_reference if prefix in ours else by_reference
+    return Q(pk=term) | found if prefix == "pi" else found
 
 
 def _in(*sources: Any) -> Q:
@@ -74,16 +75,20 @@ def _in(*sources: Any) -> Q:
     )
     # A plan for all values would not know that the index of an expression answers.
     with planned_for_values():
-        return Q(pk__in=list(first.union(*others)[:FOUND_MAX] if others else first[:FOUND_MAX]))
+        return Q(pk__in=list(first.union(*others)[:FOUND_MAX]))
 
 
 def _of_payer(email: str) -> Q:
     # The index begins with merchant and mode: naming all of them makes it usable.
     customers = Customer.objects.filter(
-        merchant_id__in=list_merchant_ids(), livemode__in=[True, False], email=email
+        merchant_id__in=Merchant.objects.values("pk"), livemode__in=[True, False], email=email
     )
     known = list(customers.values_list("id", flat=True)[:FOUND_MAX])
-    return Q(customer_id__in=known) | Q(receipt_email=email)
+    # Either or the other in one condition would read all payments, newest first.
+    return _in(
+        PaymentIntent.objects.filter(receipt_email=email),
+        PaymentIntent.objects.filter(customer_id__in=known),
+    )
 
 
 def _cards_and_amounts(words: list[str]) -> list[tuple[str, str]]:
