@@ -1,5 +1,6 @@
 """The site in which staff work: a password, a second factor, and a page of work to do."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -86,7 +87,9 @@ class BackofficeSite(UnfoldAdminSite):
         if not term:
             return HttpResponse()
         screens = self._search_apps(super().get_app_list(request), term.lower())
+        started = time.monotonic()
         page = Paginator([*screens, *find_objects(request, term)], RESULTS_SHOWN).page(1)
+        took = time.monotonic() - started
         results = "command_results" if "extended" in request.GET else "search_results"
         return TemplateResponse(
             request,
@@ -95,6 +98,7 @@ class BackofficeSite(UnfoldAdminSite):
                 "page_obj": page.paginator,
                 "results": page,
                 "page_counter": 0,
+                "execution_time": took,
                 **(extra_context or {}),
             },
             headers={"HX-Trigger": "search"},

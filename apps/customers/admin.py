@@ -65,7 +65,9 @@ class CustomerAdmin(ObjectAdmin):
     def hit(self, request: HttpRequest, obj: Any) -> tuple[str, str]:
         """Return who it is, to those who may see people."""
         may_see = request.user.has_perm("backoffice.view_pii")
-        return (obj.email if may_see else masked(obj.email)) or obj.pk, obj.pk
+        email = obj.email if may_see else masked(obj.email)
+        # What comes second is shown with a capital letter, which no address has.
+        return " · ".join(filter(None, [obj.pk, email])), "customer"
 
     def page(self, request: HttpRequest, obj: Any) -> Page:
         """Return one customer, and the way to their payments."""

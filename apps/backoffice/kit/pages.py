@@ -10,7 +10,7 @@ from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dashboard import Chart, Rows, Stacks
-from apps.backoffice.kit.display import Tone
+from apps.backoffice.kit.display import Tone, stacked
 from apps.backoffice.kit.waterfall import Waterfall
 
 Text = str | SafeString
@@ -51,7 +51,7 @@ class Step:
     def cells(self, user: Any) -> tuple[Text, ...]:
         """Return the step as a row of a table, for this reader."""
         what = self.what if user.has_perm(self.permission) else strip_tags(self.what)
-        return (self.stage, what, self.note, self.when, self.amount)
+        return (stacked(self.stage, self.note), what, self.when, self.amount)
 
 
 @dataclass(frozen=True, slots=True)

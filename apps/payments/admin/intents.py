@@ -121,7 +121,7 @@ class PaymentIntentAdmin(ObjectAdmin):
 
     def hit(self, _request: HttpRequest, obj: Any) -> tuple[str, str]:
         """Return how much it was, and what became of it."""
-        return f"{money(obj.amount, obj.currency)} · {words(obj.status)}", obj.pk
+        return f"{money(obj.amount, obj.currency)} · {obj.pk}", words(obj.status)
 
     # --- the page -----------------------------------------------------------------------------
 
