@@ -124,11 +124,11 @@ def _add_table(document: "Document", sheet: Sheet) -> int:
 
 
 def number_columns(rows: Sequence[Sequence[Cell]]) -> list[int]:
-    """Return the places of the columns that hold numbers."""
+    """Return the places of the columns that hold no text."""
     return [
         place
         for place, column in enumerate(zip(*rows, strict=True))
-        if any(isinstance(cell, int | Decimal) for cell in column)
+        if all(cell is None or isinstance(cell, int | Decimal) for cell in column)
     ]
 
 
