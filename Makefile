@@ -37,6 +37,9 @@ docs:  ## write the documents that are drawn from code anew
 	.venv/bin/python -m deploy.observability.boards
 	.venv/bin/python -m tests.sdk.compatibility
 
+pictures:  ## take the pictures of docs/screens.md and docs/checkout.md anew
+	@SCREENSHOTS=docs/screenshots exec bin/test tests/browser/test_pictures.py tests/browser/test_checkout.py
+
 matrix:  ## write the table of who is answered what in the back-office anew
 	@WRITE_MATRIX=1 exec bin/test tests/backoffice/test_matrix.py
 
@@ -50,4 +53,4 @@ lock:  ## pin requirements/*.in with hashes
 clean:  ## forget the demo's data and the virtual environment
 	rm -rf .venv .local
 
-.PHONY: help run code test check format docs matrix lock clean
+.PHONY: help run code test check format docs pictures matrix lock clean

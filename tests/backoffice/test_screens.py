@@ -27,6 +27,7 @@ from tests.backoffice.house import House, furnish
 from tests.fake_gateway import FakeGateway
 
 MAX_STATEMENTS_OF_A_LIST = 12
+SCREENS = Path("docs/screens.md")
 
 _HREF = re.compile(r'href="(/admin/[^"#]*|\?[^"#]*)"')
 _DIGEST = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {table} t"
@@ -162,6 +163,17 @@ def test_a_search_for_nothing_finds_nothing(
 
         assert response.status_code == 200, url
         assert response.context["cl"].result_list == [], url
+
+
+def test_the_table_of_screens_names_all_of_them_with_pictures_and_tests_that_exist() -> None:
+    lines = re.findall(r"^\| (\d+) \| .*$", SCREENS.read_text(), re.MULTILINE)
+    text = SCREENS.read_text()
+    addresses = {f"/admin/{path}" for path in re.findall(r"`([a-z]+/[a-z]+/)`", text)}
+
+    assert [int(number) for number in lines] == list(range(1, 25))
+    assert addresses <= {list_url(screen) for screen in screens()}
+    assert all((SCREENS.parent / picture).exists() for picture in re.findall(r"\((\S+png)\)", text))
+    assert all(Path(test).exists() for test in re.findall(r"`(tests/[^`]+)`", text))
 
 
 @pytest.mark.django_db
