@@ -244,6 +244,14 @@ MONEY = [
         once=1,
     ),
     Money(
+        screen="reconciliation/discrepancy",
+        dialog="correct-several",
+        role="finance",
+        subject=lambda house: f"pick={house.discrepancy.id}",
+        result=entries,
+        once=1,
+    ),
+    Money(
         screen="reconciliation/reconciliationrun",
         dialog="close-month",
         role="finance_lead",
@@ -299,7 +307,11 @@ MONEY = [
 # Dialogs which want a fresh code although they move no money: they hand out access.
 ACCESS = {"apikey", "profile", "user"}
 # These change what will be charged one day, and nothing now.
-LATER = {("subscription", "pause-collection"), ("subscription", "resume-subscription")}
+LATER = {
+    ("subscription", "pause-collection"),
+    ("subscription", "resume-subscription"),
+    ("disputepolicy", "change-orders"),
+}
 
 
 def test_the_list_has_every_dialog_that_moves_money() -> None:
