@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 
-from apps.backoffice.kit.dashboard import Bar, Chart, Rows
-from apps.backoffice.kit.display import Tone, money
+from apps.backoffice.kit.dashboard import Bar, Chart
+from apps.backoffice.kit.display import Tone, chip, money
+from apps.backoffice.kit.pages import Table
 from apps.backoffice.kit.waterfall import Step, Waterfall
 from apps.reconciliation.models import Discrepancy, ReconciliationRun, Settlement
 from apps.reconciliation.selectors import PayoutPart
@@ -36,8 +37,8 @@ _STEPS: Final = {
 _OTHER: Final = "Other"
 
 
-def draw_ages(today: date) -> Rows:
-    """Return how old the open exceptions are."""
+def list_ages(today: date) -> Table:
+    """Return how old the open exceptions are, by the day on which the money moved."""
     ends = [start for _, start, _ in _AGES[1:]] + [None]
     counts = Discrepancy.objects.filter(status=DiscrepancyStatus.OPEN).aggregate(
         **{
@@ -45,16 +46,11 @@ def draw_ages(today: date) -> Rows:
             for place, ((_, start, _), end) in enumerate(zip(_AGES, ends, strict=True))
         }
     )
-    bars = [
-        Bar(label=label, height=counts[f"age{place}"], text=f"{counts[f'age{place}']:,}", tone=tone)
-        for place, (label, _, tone) in enumerate(_AGES)
+    row = [
+        chip(f"{counts[f'age{place}']:,}", tone) if counts[f"age{place}"] else "0"
+        for place, (_, _, tone) in enumerate(_AGES)
     ]
-    return Rows(
-        title="Age of what is open",
-        hint="By the day on which the money moved.",
-        bars=bars,
-        most=max([1, *counts.values()]),
-    )
+    return Table("Age of what is open", [label for label, _, _ in _AGES], [row], empty="")
 
 
 def _is_of_age(today: date, start: int, end: int | None) -> Q:
@@ -62,14 +58,15 @@ def _is_of_age(today: date, start: int, end: int | None) -> Q:
     return young if end is None else young & Q(day__gt=today - timedelta(days=end))
 
 
-def draw_matched(today: date) -> Chart:
+def draw_matched() -> Chart:
     """Return per day what share of the lines agrees, by each account's last run of it."""
     account = ("merchant_id", "livemode", "gateway", "day")
-    runs = (
-        ReconciliationRun.objects.filter(day__gt=today - timedelta(days=_DAYS_DRAWN), lines__gt=0)
-        .order_by(*account, "-pk")
-        .distinct(*account)
-    )
+    compared = ReconciliationRun.objects.filter(lines__gt=0)
+    last: date | None = compared.aggregate(last=Max("day"))["last"]
+    runs = compared.none()
+    if last is not None:
+        recent = compared.filter(day__gt=last - timedelta(days=_DAYS_DRAWN))
+        runs = recent.order_by(*account, "-pk").distinct(*account)
     lines: Counter[date] = Counter()
     matched: Counter[date] = Counter()
     for run in runs:

@@ -25,7 +25,7 @@ from apps.backoffice.kit.display import (
 )
 from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.filters import created_filter
-from apps.backoffice.kit.pages import Drawings, Facts, Happening, Page, Panel, Table, Text, Timeline
+from apps.backoffice.kit.pages import Facts, Happening, Page, Panel, Table, Text, Timeline
 from apps.outbox.models import Event
 from apps.reconciliation.admin.dialogs import (
     AssignDialog,
@@ -39,7 +39,7 @@ from apps.reconciliation.admin.dialogs import (
     advice_of,
 )
 from apps.reconciliation.admin.display import age_chip, kind_text, status_chip
-from apps.reconciliation.admin.drawings import draw_ages
+from apps.reconciliation.admin.drawings import list_ages
 from apps.reconciliation.models import Discrepancy, Settlement, StatementLine
 
 _MAX_LINES: Final = 50
@@ -79,7 +79,7 @@ class DiscrepancyAdmin(FiguresAdmin):
 
     def figures(self) -> Sequence[Panel]:
         """Return how long people have waited."""
-        return (Drawings([draw_ages(timezone.now().date())]),)
+        return (list_ages(timezone.now().date()),)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the oldest first where people work, the newest first elsewhere."""

@@ -7,7 +7,6 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dialogs import Dialog, Outcome
@@ -123,7 +122,7 @@ class ReconciliationRunAdmin(FiguresAdmin):
 
     def figures(self) -> Sequence[Panel]:
         """Return how much of each day agrees."""
-        return (Drawings([draw_matched(timezone.now().date())]),)
+        return (Drawings([draw_matched()]),)
 
     @admin.display(description="Day")
     def what(self, run: ReconciliationRun) -> SafeString:
