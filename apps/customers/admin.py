@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from apps.api.selectors import list_merchant_ids
+from apps.api.selectors import merchant_ids
 from apps.backoffice.kit.display import (
     NOTHING,
     Tone,
@@ -60,7 +60,7 @@ class CustomerAdmin(ObjectAdmin):
         """Search by id or e-mail; naming all merchants makes the e-mail's index usable."""
         if "@" not in term:
             return Q(pk=term)
-        return Q(merchant_id__in=list_merchant_ids(), livemode__in=[True, False], email=term)
+        return Q(merchant_id__in=merchant_ids(), livemode__in=[True, False], email=term)
 
     def hit(self, request: HttpRequest, obj: Any) -> tuple[str, str]:
         """Return who it is, to those who may see people."""

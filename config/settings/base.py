@@ -447,7 +447,7 @@ BACKOFFICE_EMPTY_LISTS = "config.empty_lists.EMPTY_LISTS"
 # `(entry ids) -> steps`: where the money of a payment's journal entries went on from the books.
 BACKOFFICE_MONEY_TRACE = "apps.reconciliation.trace.trace_settlement"
 BACKOFFICE_PALETTE = "config.backoffice.palette"
-BACKOFFICE_MERCHANTS = "apps.api.selectors.list_merchant_ids"
+BACKOFFICE_MERCHANTS = "apps.api.selectors.merchant_ids"
 UNFOLD = {
     "SITE_TITLE": "Payments",
     "SITE_HEADER": "Payments",

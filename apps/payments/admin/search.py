@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db.models import Q
 
-from apps.api.models import Merchant
+from apps.api.selectors import merchant_ids
 from apps.common.errors import DomainError
 from apps.common.money import CURRENCIES, exponent, to_minor
 from apps.common.sql import planned_for_values
@@ -58,7 +58,7 @@ def payments_named(term: str) -> Q:
         Refund.objects.filter(gateway_reference=term),
         PaymentOrder.objects.filter(payment_order_id=term),
         PaymentOrder.objects.filter(
-            checkout__merchant_id__in=Merchant.objects.values("pk"),
+            checkout__merchant_id__in=merchant_ids(),
             checkout__livemode__in=[True, False],
             checkout__checkout_id=term,
         ),
@@ -81,7 +81,7 @@ def _in(*sources: Any) -> Q:
 def _of_payer(email: str) -> Q:
     # The index begins with merchant and mode: naming all of them makes it usable.
     customers = Customer.objects.filter(
-        merchant_id__in=Merchant.objects.values("pk"), livemode__in=[True, False], email=email
+        merchant_id__in=merchant_ids(), livemode__in=[True, False], email=email
     )
     known = list(customers.values_list("id", flat=True)[:FOUND_MAX])
     # Either or the other in one condition would read all payments, newest first.
