@@ -34,7 +34,7 @@ def test_a_report_is_chosen_run_listed_and_read(
 
     run = client.v1.reporting.report_runs.create(
         {
-            "report_type": one.id,  # type: ignore[typeddict-item]  # ours
+            "report_type": one.id,
             "parameters": {
                 "interval_start": OCTOBER,
                 "interval_end": NOVEMBER,
