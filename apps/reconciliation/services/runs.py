@@ -13,6 +13,7 @@ from django.db.models.functions import Abs, Coalesce
 
 from apps.common.ids import first_id
 from apps.common.origin import Origin, Scope
+from apps.disputes.services.funds import book_late_fee
 from apps.ledger import recipes
 from apps.ledger.recipes import Fact
 from apps.ledger.services import post_entries
@@ -135,7 +136,11 @@ def _bounds(first: date, last: date, zone: str) -> Params:
 
 def _book_late_fees(scope: Scope, gateway: str, *, now: datetime) -> int:
     """Book the fees which only the report tells, each beside the fact that it was kept of."""
-    rows = _fetch(matching.LATE_FEES, {})
+    told = _fetch(matching.LATE_FEES, {})
+    of_disputes = [row for row in told if row[0].startswith("dpf_")]
+    for funds_id, fee, _ in of_disputes:
+        book_late_fee(funds_id=funds_id, fee=int(fee), now=now)
+    rows = [row for row in told if row not in of_disputes]
     for start in range(0, len(rows), BATCH):
         post_entries(
             [
@@ -153,7 +158,7 @@ def _book_late_fees(scope: Scope, gateway: str, *, now: datetime) -> int:
                 for subject_id, fee, currency in rows[start : start + BATCH]
             ]
         )
-    return len(rows)
+    return len(told)
 
 
 def _insert_findings(findings: Sequence[Finding]) -> None:
