@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
 
 from apps.fraud.features import NAMES
-from apps.fraud.metrics import Numbers, auc_roc, average_precision, card_precision
 from apps.fraud.profiles import SECONDS_PER_DAY
+from apps.fraud.ranking import Numbers, auc_roc, average_precision, card_precision
 from apps.fraud.replay import Purchase, replay
 from apps.fraud.scoring.trees import TreeModel
 from apps.fraud.training import train

@@ -12,7 +12,7 @@ import numpy as np
 
 from apps.fraud.errors import TooFewFrauds
 from apps.fraud.features import NAMES
-from apps.fraud.metrics import auc_roc, average_precision, recall_at_false_positives
+from apps.fraud.ranking import auc_roc, average_precision, recall_at_false_positives
 from apps.fraud.training import Floats, Labels, train
 from apps.fraud.training_data import Example, read_examples
 

@@ -1,6 +1,8 @@
 """What the platform tells Prometheus: under the names of the contract, and only so much."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -201,3 +203,21 @@ def test_the_address_serves_both_kinds() -> None:
     assert answer.status_code == 200
     assert b"pay_payment_attempts_total" in answer.content
     assert b"pay_outbox_pending 0.0" in answer.content
+
+
+def test_an_installation_without_optional_packages_tells_its_metrics() -> None:
+    program = (
+        "import sys\n"
+        "for name in ('numpy', 'lightgbm', 'confluent_kafka', 'opentelemetry', 'sentry_sdk'):\n"
+        "    sys.modules[name] = None\n"
+        "import django\n"
+        "django.setup()\n"
+        "import config.urls\n"
+        "from apps.common.metrics import _load_counters\n"
+        "_load_counters()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
