@@ -1,5 +1,14 @@
 """Settings of the test suite: real PostgreSQL and Redis, simulated gateways."""
 
+import os
+import re
+
+# Each of several runners (pytest -n) has a database of Redis of its own, as it has of PostgreSQL.
+if (_runner := os.environ.get("PYTEST_XDIST_WORKER", "")) and "REDIS_URL" in os.environ:
+    _plain = re.sub(r"[?]db=[0-9]+$|/[0-9]+$", "", os.environ["REDIS_URL"])
+    _joint = "?db=" if _plain.startswith("unix:") else "/"
+    os.environ["REDIS_URL"] = f"{_plain}{_joint}{int(_runner.removeprefix('gw')) + 1}"
+
 from config.settings.base import *  # noqa: F403
 from config.settings.base import DATABASES, env
 
