@@ -2,9 +2,11 @@
 
 import os
 import re
+import sys
 
 # Each of several runners (pytest -n) has a database of Redis of its own, as it has of PostgreSQL.
-if (_runner := os.environ.get("PYTEST_XDIST_WORKER", "")) and "REDIS_URL" in os.environ:
+# What a test starts is told its address.
+if (_runner := os.environ.get("PYTEST_XDIST_WORKER", "")) and "pytest" in sys.modules:
     _plain = re.sub(r"[?]db=[0-9]+$|/[0-9]+$", "", os.environ["REDIS_URL"])
     _joint = "?db=" if _plain.startswith("unix:") else "/"
     os.environ["REDIS_URL"] = f"{_plain}{_joint}{int(_runner.removeprefix('gw')) + 1}"
