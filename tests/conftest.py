@@ -2,9 +2,11 @@
 
 import json
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -58,6 +60,17 @@ class ApiClient:
     def _headers(self, extra: dict[str, str]) -> dict[str, str]:
         named = {name.replace("_", "-"): value for name, value in extra.items()}
         return {"Authorization": f"Bearer {self.secret_key}", **named}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Set the test database up; before it is dropped, end what a killed process left in it."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(autouse=True)
