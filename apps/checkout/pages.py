@@ -1,12 +1,10 @@
 """The hosted page: what a payer sees who follows the link of a session."""
 
-import re
 import secrets
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
@@ -33,13 +31,11 @@ from apps.checkout.services.sessions import settle_session
 from apps.checkout.states import PageState, SessionMode, SessionStatus
 from apps.checkout.subjects import Subject, subject_of
 from apps.common.addresses import client_address
+from apps.common.card_fields import TOKEN, fields_origin, fields_url
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
 from apps.common.origin import Origin
 
-# What the card fields hand out. Anything else is refused: an id of a stored payment method in its
-# place would charge somebody else's card.
-_TOKEN = re.compile(r"tok_[A-Za-z0-9_]{1,200}\Z")
 _MAX_EMAIL_CHARS = 512
 
 # States in which the page asks for a card.
@@ -98,7 +94,7 @@ def _take_card(request: HttpRequest, session: Session) -> HttpResponse:
         return _show(request, session, status=HTTPStatus.TOO_MANY_REQUESTS)
     token = request.POST.get("token", "")
     email = request.POST.get("email", "").strip()
-    if not _TOKEN.match(token) or len(email) > _MAX_EMAIL_CHARS:
+    if not TOKEN.match(token) or len(email) > _MAX_EMAIL_CHARS:
         return _show(request, session, status=HTTPStatus.BAD_REQUEST)
     try:
         pay_session(
@@ -184,8 +180,8 @@ def _context(
         "reason": explain_decline(subject.error),
         "bank_url": subject.bank_url,
         "try_number": subject.next_try,
-        "fields_url": _fields_url(language),
-        "fields_origin": _fields_origin(),
+        "fields_url": fields_url(language),
+        "fields_origin": fields_origin(),
         "success_url": session.success_url.replace("{CHECKOUT_SESSION_ID}", session.id),
         "cancel_url": session.cancel_url,
     }
@@ -200,23 +196,9 @@ def _period(session: Session, language: str) -> str:
     return show_interval(line["interval"], line["interval_count"], language)
 
 
-def _fields_url(language: str) -> str:
-    query = urlencode({"origin": _origin_of(settings.PUBLIC_BASE_URL), "lang": language})
-    return f"{settings.TOKENISER_URL}?{query}" if settings.TOKENISER_URL else ""
-
-
-def _fields_origin() -> str:
-    return _origin_of(settings.TOKENISER_URL) if settings.TOKENISER_URL else ""
-
-
-def _origin_of(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def _policy(nonce: str) -> str:
     """Return the policy of the page: its own script and style, and one frame of one origin."""
-    frames = _fields_origin() or "'none'"
+    frames = fields_origin() or "'none'"
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
         f"img-src 'self' data:; connect-src 'self'; frame-src {frames}; "

@@ -4,9 +4,8 @@ import re
 import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
@@ -17,6 +16,7 @@ from apps.api.errors import RateLimited
 from apps.api.models import Merchant
 from apps.api.throttling import take_address_token
 from apps.common.addresses import client_address
+from apps.common.card_fields import TOKEN, fields_origin, fields_url
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
 from apps.common.origin import Origin
@@ -30,9 +30,6 @@ from apps.subscriptions.services.cards import find_invoice, replace_card
 from apps.subscriptions.states import InvoiceStatus
 from apps.subscriptions.words import CARD_WORDS, WORDS
 
-# What the card fields hand out. Anything else is refused: an id of a stored payment method in its
-# place would charge somebody else's card.
-_TOKEN = re.compile(r"tok_[A-Za-z0-9_]{1,200}\Z")
 _TRY = re.compile(r"[0-9a-f]{32}\Z")
 
 _UNDER_WAY = {IntentStatus.REQUIRES_ACTION, IntentStatus.PROCESSING}
@@ -99,7 +96,7 @@ def card_page(request: HttpRequest, link: str) -> HttpResponse:
 
 def _take_card(request: HttpRequest, invoice: Invoice) -> HttpResponse:
     token, try_number = request.POST.get("token", ""), request.POST.get("try", "")
-    if not (_TOKEN.match(token) and _TRY.match(try_number)):
+    if not (TOKEN.match(token) and _TRY.match(try_number)):
         return _show_card(request, invoice, "open", status=HTTPStatus.BAD_REQUEST)
     try:
         take_address_token(client_address(request))
@@ -153,8 +150,8 @@ def _show_card(
         "bank_url": bank_url,
         "amount": show_amount(invoice.amount_remaining, invoice.currency, language),
         "invoice_url": urlsplit(page_url(invoice)).path,
-        "fields_url": _fields_url(language),
-        "fields_origin": _fields_origin(),
+        "fields_url": fields_url(language),
+        "fields_origin": fields_origin(),
         "try_number": secrets.token_hex(16),
     }
     return _show(request, "invoices/card.html", context, language, status=status)
@@ -175,7 +172,7 @@ def _show(
         response[name] = value
     response["Content-Language"] = language
     # The page's own style and script, and one frame of one origin: the card fields.
-    frames = _fields_origin() or "'none'"
+    frames = fields_origin() or "'none'"
     response["Content-Security-Policy"] = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}';"
         f" frame-src {frames}; img-src data:; form-action 'self';"
@@ -199,19 +196,3 @@ def _final_invoice(token: str) -> Invoice:
 def _seller(invoice: Invoice) -> str:
     names = Merchant.objects.filter(pk=invoice.merchant_id).values_list("name", flat=True)
     return names.first() or ""
-
-
-def _fields_url(language: str) -> str:
-    if not settings.TOKENISER_URL:
-        return ""
-    query = urlencode({"origin": _origin_of(settings.PUBLIC_BASE_URL), "lang": language})
-    return f"{settings.TOKENISER_URL}?{query}"
-
-
-def _fields_origin() -> str:
-    return _origin_of(settings.TOKENISER_URL) if settings.TOKENISER_URL else ""
-
-
-def _origin_of(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
