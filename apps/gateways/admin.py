@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from apps.api.models import Merchant
+from apps.api.selectors import list_merchant_choices
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -42,7 +42,6 @@ from apps.gateways.simulation import simulate_routing
 # How many payments a rule is tried on before it goes live: a day's worth for most, and quick.
 TRIED_PAYMENTS: Final = 1_000
 _MAX_VERSIONS: Final = 50
-_MAX_MERCHANTS: Final = 1_000
 
 # Faults of a hundred attempts from which on a gateway looks ill.
 _FAULTS_BAD_PERCENT: Final = 5
@@ -86,11 +85,7 @@ class RuleForm(DialogForm):
 class NewRuleForm(RuleForm):
     """A rule, and whose payments it is about."""
 
-    merchant = forms.ChoiceField(
-        choices=lambda: list(
-            Merchant.objects.order_by("name").values_list("id", "name")[:_MAX_MERCHANTS]
-        )
-    )
+    merchant = forms.ChoiceField(choices=list_merchant_choices)
     livemode = forms.BooleanField(required=False, label="Live mode: real money")
 
 

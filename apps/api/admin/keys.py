@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.api.models import ApiKey, ApiKeyKind, Merchant
+from apps.api.selectors import list_merchant_choices
 from apps.api.services import create_api_key, revoke_api_key, roll_api_key
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, stacked, words
@@ -21,15 +22,11 @@ from apps.backoffice.kit.pages import Facts, Page, Text
 from apps.common.origin import Origin
 
 
-def _merchant_choices() -> list[tuple[str, str]]:
-    return list(Merchant.objects.order_by("name").values_list("id", "name")[:1000])
-
-
 class CreateForm(DialogForm):
     """What the key is for, and what it may do."""
 
     name = forms.CharField(max_length=200, help_text="Where it is used: “Checkout, production”.")
-    merchant = forms.ChoiceField(choices=_merchant_choices)
+    merchant = forms.ChoiceField(choices=list_merchant_choices)
     kind = forms.ChoiceField(choices=ApiKeyKind.choices)
     scopes = forms.CharField(
         required=False, help_text="For a restricted key, with blanks between: refunds:write"

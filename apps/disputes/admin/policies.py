@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import HttpRequest
 
-from apps.api.models import Merchant
+from apps.api.selectors import list_merchant_choices
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome
 from apps.backoffice.kit.display import NOTHING, Tone, chip, plain_amount, words
 from apps.backoffice.kit.objects import ObjectAdmin
@@ -22,7 +22,6 @@ from apps.disputes.models import DisputePolicy
 from apps.disputes.policies import BUFFER_HOURS_MAX
 from apps.disputes.services.standing_orders import change_policy
 
-MERCHANTS_MAX = 1000
 _VERSIONS_MAX = 50
 
 LIMITS: Mapping[str, tuple[str, str]] = {
@@ -137,13 +136,8 @@ class ChangeOrdersDialog(Dialog):
 class BeginForm(DialogForm):
     """Whose orders."""
 
-    merchant = forms.ChoiceField()
+    merchant = forms.ChoiceField(choices=list_merchant_choices)
     mode = forms.ChoiceField(choices=[("live", "Live"), ("test", "Test")])
-
-    def __init__(self, data: Any = None, *, subject: Any = None) -> None:
-        super().__init__(data, subject=subject)
-        rows = Merchant.objects.order_by("name").values_list("id", "name")[:MERCHANTS_MAX]
-        self.fields["merchant"].choices = list(rows)  # type: ignore[attr-defined]
 
 
 class BeginOrdersDialog(Dialog):

@@ -1,25 +1,19 @@
 """Fields that several dialogs of reconciliation ask for."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 
-from apps.api.models import Merchant
+from apps.api.selectors import list_merchant_choices
 from apps.backoffice.kit.dialogs import DialogForm
 from apps.common.origin import Scope
-
-_MAX_MERCHANTS: Final = 1_000
 
 
 class ScopeForm(DialogForm):
     """Whose books it is about."""
 
-    merchant = forms.ChoiceField(
-        choices=lambda: list(
-            Merchant.objects.order_by("name").values_list("id", "name")[:_MAX_MERCHANTS]
-        )
-    )
+    merchant = forms.ChoiceField(choices=list_merchant_choices)
     livemode = forms.BooleanField(required=False, label="Live mode: real money")
 
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from apps.api.models import Merchant
+from apps.api.selectors import list_merchant_choices
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome
 from apps.backoffice.kit.display import Tone, chip, identifier, moment, stacked, words
 from apps.backoffice.kit.objects import ObjectAdmin
@@ -30,7 +30,6 @@ from apps.subscriptions.states import ClockStatus
 
 # Coming events on a clock's page.
 MAX_COMING = 30
-MAX_MERCHANTS = 1000
 
 _TONES: Mapping[str, Tone] = {
     ClockStatus.READY: Tone.GOOD,
@@ -54,14 +53,9 @@ class _MomentField(forms.DateTimeField):
 class CreateForm(DialogForm):
     """Whose clock, and where it stands."""
 
-    merchant = forms.ChoiceField()
+    merchant = forms.ChoiceField(choices=list_merchant_choices)
     name = forms.CharField(max_length=300)
     stands_at = _MomentField("Stands at")
-
-    def __init__(self, data: Any = None, *, subject: Any = None) -> None:
-        super().__init__(data, subject=subject)
-        rows = Merchant.objects.order_by("name").values_list("id", "name")[:MAX_MERCHANTS]
-        self.fields["merchant"].choices = list(rows)  # type: ignore[attr-defined]
 
 
 class CreateDialog(Dialog):
