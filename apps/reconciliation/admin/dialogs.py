@@ -194,6 +194,7 @@ class _SeveralDialog(Dialog):
     permission = "reconciliation.change_discrepancy"
     form_class: ClassVar[type[DialogForm]] = SeveralForm
     takes_picks = True
+    action: ClassVar[str]
     done: ClassVar[str]
 
     def initial(self) -> Mapping[str, Any]:
@@ -212,8 +213,15 @@ class _SeveralDialog(Dialog):
         return Outcome(message=" ".join([f"{count} exceptions are {self.done}.", *refused]))
 
     def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
-        """Do it about one exception."""
-        raise NotImplementedError
+        """Do it about one exception; here, resolve it by `action`."""
+        resolve_exception(
+            scope=row.scope,
+            exception_id=row.id,
+            action=self.action,
+            reason=reason,
+            origin=origin,
+            now=now,
+        )
 
 
 class IgnoreSeveralDialog(_SeveralDialog):
@@ -222,18 +230,12 @@ class IgnoreSeveralDialog(_SeveralDialog):
     name = "ignore-several"
     label = "Ignore several…"
     submit = "Ignore them"
+    action = "ignore"
     done = "ignored"
 
     def explanation(self) -> str:
         """Say that they stay."""
         return "The differences stay in the books, and these exceptions are not opened again."
-
-    def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
-        """Leave the difference as it is."""
-        resolve_exception(
-            scope=row.scope, exception_id=row.id, action="ignore", reason=reason, origin=origin,
-            now=now,
-        )  # fmt: skip
 
 
 class CorrectSeveralDialog(_SeveralDialog):
@@ -242,6 +244,7 @@ class CorrectSeveralDialog(_SeveralDialog):
     name = "correct-several"
     label = "Correct several…"
     submit = "Book the corrections"
+    action = "correct"
     done = "corrected, or wait for a second person"
     needs_fresh_factor = True
 
@@ -252,13 +255,6 @@ class CorrectSeveralDialog(_SeveralDialog):
             "Each is corrected as its own page shows it. What differs by more than"
             f" {limit} waits for a second person."
         )
-
-    def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
-        """Book the difference where it belongs."""
-        resolve_exception(
-            scope=row.scope, exception_id=row.id, action="correct", reason=reason, origin=origin,
-            now=now,
-        )  # fmt: skip
 
 
 class AssignSeveralDialog(_SeveralDialog):
