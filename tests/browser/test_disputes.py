@@ -14,33 +14,19 @@ from django.utils import timezone
 from playwright.sync_api import APIResponse, Browser, Page, expect
 from pypdf import PdfReader
 
-from apps.backoffice.services import setup_roles
 from apps.disputes.content import MAX_BYTES
 from apps.disputes.models import Dispute, DisputePolicy, Submission
 from apps.disputes.services.record import record_dispute
 from apps.disputes.services.standings import count_standings
 from apps.gateways.base import DisputeState
-from tests.backoffice.house import House, furnish
+from tests.backoffice.house import House
 from tests.browser.axe import assert_accessible
 from tests.browser.staff import log_in, picture, visit
 from tests.disputes.stories import PERSON, paid
 from tests.disputes.test_files import pdf
-from tests.fake_gateway import FakeGateway, use_gateways
+from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def gateway(settings: Any) -> Iterator[FakeGateway]:
-    fake = FakeGateway()
-    with use_gateways(settings, fake):
-        yield fake
-
-
-@pytest.fixture
-def house(gateway: FakeGateway) -> House:
-    setup_roles()
-    return furnish(gateway)
 
 
 @pytest.fixture

@@ -38,6 +38,16 @@ def news_of(result: PaymentResult) -> GatewayEvent:
     )
 
 
+def confirm(intent: PaymentIntent) -> None:
+    confirm_intent(
+        scope=SCOPE,
+        intent_id=intent.id,
+        confirmation=Confirmation(payment_method="pm_card_visa"),
+        origin=TESTER,
+        now=timezone.now(),
+    )
+
+
 def outcome(intent: PaymentIntent) -> tuple[str, int, int, int]:
     stored = PaymentIntent.objects.get(pk=intent.id)
     attempt = attempt_of(stored)
@@ -60,13 +70,7 @@ def test_ac_076_news_before_our_own_answer_is_recorded_once(gateway: FakeGateway
         return result
 
     gateway.create_payment = charge_and_tell  # type: ignore[method-assign]
-    confirm_intent(
-        scope=SCOPE,
-        intent_id=intent.id,
-        confirmation=Confirmation(payment_method="pm_card_visa"),
-        origin=TESTER,
-        now=timezone.now(),
-    )
+    confirm(intent)
 
     assert outcome(intent) == ("succeeded", intent.amount, 1, 1)
     assert gateway.count("create") == 1
@@ -79,13 +83,7 @@ def test_ac_076_two_who_hear_of_the_charge_at_the_same_moment_book_it_once(
 ) -> None:
     gateway.script.append(pending)
     intent = created_intent()
-    confirm_intent(
-        scope=SCOPE,
-        intent_id=intent.id,
-        confirmation=Confirmation(payment_method="pm_card_visa"),
-        origin=TESTER,
-        now=timezone.now(),
-    )
+    confirm(intent)
     attempt = attempt_of(PaymentIntent.objects.get(pk=intent.id))
     gateway.move(
         attempt.gateway_reference, state=PaymentState.CAPTURED, amount_captured=intent.amount

@@ -9,17 +9,6 @@ from tests.live.running import RunningWeb
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-@pytest.fixture
-def client(web: RunningWeb, secret_key: str) -> stripe.StripeClient:
-    stripe.enable_telemetry = False
-    return stripe.StripeClient(
-        secret_key,
-        base_addresses={"api": web.url, "files": web.url},
-        http_client=stripe.RequestsClient(timeout=20),
-        max_network_retries=0,
-    )
-
-
 def open_session(client: stripe.StripeClient) -> stripe.checkout.Session:
     return client.v1.checkout.sessions.create(
         {

@@ -7,21 +7,9 @@ import stripe
 
 from simulator.testing import RunningSimulator
 from tests.disputes.test_files import pdf
-from tests.live.running import RunningWeb
 from tests.sdk.disputes import hear_of_dispute, hear_of_fraud
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-
-
-@pytest.fixture
-def client(web: RunningWeb, secret_key: str) -> stripe.StripeClient:
-    stripe.enable_telemetry = False
-    return stripe.StripeClient(
-        secret_key,
-        base_addresses={"api": web.url, "files": web.url},
-        http_client=stripe.RequestsClient(timeout=20),
-        max_network_retries=0,
-    )
 
 
 def test_evidence_is_uploaded_drafted_and_submitted(

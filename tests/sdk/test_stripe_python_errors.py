@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.api.models import ApiKeyKind, Merchant
 from apps.api.services import create_api_key
 from tests.live.running import RunningWeb
-from tests.sdk.conftest import WRITES_PER_SECOND
+from tests.sdk.conftest import WRITES_PER_SECOND, client_of
 from tests.sdk.node_sdk import run_node
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -26,16 +26,6 @@ def restricted_key(merchant: Merchant) -> str:
         scopes=["customers:read"],
     )
     return secret
-
-
-def client_of(web: RunningWeb, key: str) -> stripe.StripeClient:
-    stripe.enable_telemetry = False
-    return stripe.StripeClient(
-        key,
-        base_addresses={"api": web.url},
-        http_client=stripe.RequestsClient(timeout=20),
-        max_network_retries=0,
-    )
 
 
 def flood(client: stripe.StripeClient) -> None:

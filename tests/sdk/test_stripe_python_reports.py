@@ -15,17 +15,6 @@ OCTOBER = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp())
 NOVEMBER = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
 
 
-@pytest.fixture
-def client(web: RunningWeb, secret_key: str) -> stripe.StripeClient:
-    stripe.enable_telemetry = False
-    return stripe.StripeClient(
-        secret_key,
-        base_addresses={"api": web.url, "files": web.url},
-        http_client=stripe.RequestsClient(timeout=20),
-        max_network_retries=0,
-    )
-
-
 def test_a_report_is_chosen_run_listed_and_read(
     client: stripe.StripeClient, web: RunningWeb, secret_key: str
 ) -> None:

@@ -10,20 +10,8 @@ from apps.api.models import Merchant
 from apps.common.origin import Scope
 from apps.payouts.models import Seller
 from tests.factories.payouts import seller_of
-from tests.live.running import RunningWeb
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-
-
-@pytest.fixture
-def client(web: RunningWeb, secret_key: str) -> stripe.StripeClient:
-    stripe.enable_telemetry = False
-    return stripe.StripeClient(
-        secret_key,
-        base_addresses={"api": web.url, "files": web.url},
-        http_client=stripe.RequestsClient(timeout=20),
-        max_network_retries=0,
-    )
 
 
 @pytest.fixture
