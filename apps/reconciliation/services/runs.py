@@ -137,10 +137,12 @@ def _bounds(first: date, last: date, zone: str) -> Params:
 def _book_late_fees(scope: Scope, gateway: str, *, now: datetime) -> int:
     """Book the fees which only the report tells, each beside the fact that it was kept of."""
     told = _fetch(matching.LATE_FEES, {})
-    of_disputes = [row for row in told if row[0].startswith("dpf_")]
-    for funds_id, fee, _ in of_disputes:
-        book_late_fee(funds_id=funds_id, fee=int(fee), now=now)
-    rows = [row for row in told if row not in of_disputes]
+    rows = []
+    for row in told:
+        if row[0].startswith("dpf_"):
+            book_late_fee(funds_id=row[0], fee=int(row[1]), now=now)
+        else:
+            rows.append(row)
     for start in range(0, len(rows), BATCH):
         post_entries(
             [
