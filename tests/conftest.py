@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from psycopg import sql
 
 from apps.api.models import Merchant
 from apps.api.services import create_api_key, create_merchant
@@ -63,14 +64,33 @@ class ApiClient:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Set the test database up; before it is dropped, end what a killed process left in it."""
+def django_db_setup(
+    django_db_setup: None,
+    django_db_keepdb: bool,
+    django_db_blocker: Any,
+) -> Iterator[None]:
+    """Set the test database up; before it is dropped, close it to whoever is in it still.
+
+    A browser's open connection to the live server or a process that a test killed may hold a
+    session, or begin another one, after the last test.
+    """
     yield
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+    if django_db_keepdb:
+        return
+    with django_db_blocker.unblock():
+        database = connection.settings_dict["NAME"]
+        connection.close()
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(
+                sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(
+                    sql.Identifier(database)
+                )
+            )
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE datname = %s AND backend_type = 'client backend'",
+                [database],
+            )
 
 
 @pytest.fixture(autouse=True)
