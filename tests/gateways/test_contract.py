@@ -9,7 +9,7 @@ import io
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -230,6 +230,7 @@ def test_money_is_held_then_captured(gateway: Gateway, rig: Rig, sim: RunningSim
     assert held.fee is None
     assert held.authorization_expires_at is not None
     assert held.authorization_expires_at > timezone.now()
+    assert held.authorization_expires_at <= timezone.now() + timedelta(days=7)
 
     taken = gateway.capture_payment(held.reference, amount=1050, currency="EUR", key="cap_1")
 

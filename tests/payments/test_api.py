@@ -10,7 +10,8 @@ from apps.api.models import IdempotencyKey
 from apps.gateways.base import DeclineClass
 from apps.gateways.errors import GatewayNotSent, GatewayUnknown
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
-from apps.payments.services.sweeps import sweep_attempts
+from apps.payments.services.attempts import resolve_attempt
+from apps.payments.services.sweeps import expire_intents, sweep_attempts
 from tests.factories.payments import confirmed_intent
 from tests.fake_gateway import FakeGateway, challenge, decline
 
@@ -57,14 +58,21 @@ def test_ac_001_replay_is_the_same_to_the_byte_and_charges_nothing(
 
 
 def test_ac_002_key_reused_for_another_request_is_refused(api: Any, gateway: FakeGateway) -> None:
-    api.post("/v1/payment_intents", PAY, key="order-7")
+    first = api.post("/v1/payment_intents", PAY, key="order-7")
+
+    calls = list(gateway.calls)
+    rows = PaymentIntent.objects.count()
 
     other = api.post("/v1/payment_intents", {**PAY, "amount": 5000}, key="order-7")
+    elsewhere = api.post("/v1/refunds", {"payment_intent": first.json()["id"]}, key="order-7")
 
-    assert other.status_code == 400
-    assert other.json()["error"]["type"] == "idempotency_error"
-    assert other.json()["error"]["code"] == "idempotency_key_reused"
-    assert len(gateway.captures) == 1
+    for answer in (other, elsewhere):
+        assert answer.status_code == 400
+        assert answer.json()["error"]["type"] == "idempotency_error"
+        assert answer.json()["error"]["code"] == "idempotency_key_reused"
+    assert api.post("/v1/payment_intents", PAY, key="order-7").content == first.content
+    assert gateway.calls == calls
+    assert (PaymentIntent.objects.count(), Refund.objects.count()) == (rows, 0)
 
 
 def test_ac_005_refused_request_leaves_the_key_free(api: Any, gateway: FakeGateway) -> None:
@@ -126,7 +134,7 @@ def test_prefer_respond_async_is_answered_at_once(api: Any, gateway: FakeGateway
     assert gateway.calls == []
 
 
-def test_manual_capture_and_refund_over_the_api(api: Any, gateway: FakeGateway) -> None:
+def test_ac_048_manual_capture_and_refund_over_the_api(api: Any, gateway: FakeGateway) -> None:
     held = api.post("/v1/payment_intents", {**PAY, "capture_method": "manual"}).json()
     assert held["status"] == "requires_capture"
 
@@ -240,6 +248,45 @@ def test_next_action_tells_where_the_payer_has_to_go(api: Any, gateway: FakeGate
         "url": "https://bank.example/3ds",
         "return_url": "https://shop.example/back",
     }
+
+
+def test_ac_096_abandoned_3ds_wants_another_method_and_then_expires(
+    api: Any, gateway: FakeGateway
+) -> None:
+    gateway.script = [challenge()]
+    path = f"/v1/payment_intents/{api.post('/v1/payment_intents', PAY).json()['id']}"
+    attempt = PaymentAttempt.objects.get()
+    gone = decline("authentication_required")(gateway.payments[attempt.gateway_reference])
+    gateway.payments[attempt.gateway_reference] = gone
+
+    resolve_attempt(attempt_id=attempt.id, now=timezone.now())
+    left = api.get(path).json()
+    stripes = api.get(path, Stripe_Version="2026-10-28.endive").json()
+
+    assert (left["status"], left["amount_received"]) == ("failed", 0)
+    assert left["last_payment_error"]["retryable"] is True
+    assert stripes["status"] == "requires_payment_method"
+    expire_intents(now=timezone.now() + timedelta(hours=25))
+    late = api.post(f"{path}/confirm", {"payment_method": "pm_card_visa"})
+    assert api.get(path).json()["status"] == "expired"
+    assert (late.status_code, gateway.count("create")) == (409, 1)
+    assert gateway.captures == []
+
+
+def test_ac_096_a_payer_who_never_comes_back_from_3ds_pays_nothing(
+    api: Any, gateway: FakeGateway
+) -> None:
+    gateway.script = [challenge()]
+    made = api.post("/v1/payment_intents", PAY).json()
+
+    for hours in (25, 26):
+        expire_intents(now=timezone.now() + timedelta(hours=hours))
+        sweep_attempts(now=timezone.now() + timedelta(hours=hours))
+
+    left = api.get(f"/v1/payment_intents/{made['id']}").json()
+    assert (left["status"], left["amount_received"]) == ("expired", 0)
+    assert PaymentAttempt.objects.get().status == "voided"
+    assert gateway.count("void") == 1
 
 
 def test_customers_methods_and_expansion(api: Any, gateway: FakeGateway) -> None:

@@ -1,6 +1,7 @@
 """Intents: what may happen to them, and that nothing happens on a refusal."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 from apps.gateways.base import DeclineClass, PaymentState
 from apps.gateways.errors import GatewayNotSent, GatewayRejected, GatewayUnknown
 from apps.ledger.models import JournalEntry
+from apps.ledger.selectors import balance_of
 from apps.outbox.history import find_differences
 from apps.outbox.models import Event
 from apps.payments.errors import (
@@ -245,34 +247,72 @@ def test_rejected_request_is_terminal(gateway: FakeGateway) -> None:
     assert error_of(intent)["retryable"] is False
 
 
-def test_ac_016_other_amount_needs_a_person(gateway: FakeGateway) -> None:
-    gateway.script = [charge_amount(999)]
+@pytest.mark.parametrize(
+    ("amount", "currency"), [(999, "EUR"), (1001, "EUR"), (1000, "USD"), (1000, "JPY")]
+)
+def test_ac_016_other_money_than_asked_for_needs_a_person(
+    gateway: FakeGateway, amount: int, currency: str
+) -> None:
+    gateway.script = [charge_amount(amount, currency)]
 
     intent = confirmed_intent(amount=1000)
 
     assert reload(intent).status == "conflicted"
     assert entries(intent) == ["captured_in_conflict"]
-    assert not Event.objects.filter(type="payment_intent.succeeded").exists()
+    # Nobody ships anything for it, and nobody charges again either.
+    assert history(intent) == ["created", "processing", "conflicted"]
+    with pytest.raises(IntentNotConfirmable):
+        confirm(intent)
+    assert gateway.count("create") == 1
     assert list(find_differences()) == []
 
 
-def test_ac_015_late_success_of_an_expired_intent_goes_back(gateway: FakeGateway) -> None:
+def expire(_intent: PaymentIntent, now: datetime) -> None:
+    assert expire_intents(now=now) == 1
+
+
+def cancel(intent: PaymentIntent, now: datetime) -> None:
+    cancel_intent(scope=SCOPE, intent_id=intent.id, reason="abandoned", origin=TESTER, now=now)
+
+
+@pytest.mark.parametrize(("end", "ended_as"), [(expire, "expired"), (cancel, "canceled")])
+def test_ac_015_late_success_of_an_intent_that_ended_goes_back_and_is_told(
+    gateway: FakeGateway,
+    caplog: pytest.LogCaptureFixture,
+    end: Callable[[PaymentIntent, datetime], None],
+    ended_as: str,
+) -> None:
     gateway.script = [challenge()]
     intent = confirmed_intent()
     reference = attempt_of(intent).gateway_reference
     later = timezone.now() + timedelta(hours=25)
-    assert expire_intents(now=later) == 1
-    assert reload(intent).status == "expired"
+    end(intent, later)
+    assert reload(intent).status == ended_as
     gateway.move(reference, state=PaymentState.CAPTURED, amount_captured=1000)
 
-    attempt = attempt_of(intent)
-    sync_attempt(attempt_id=attempt.id, reference=reference, origin=TESTER, now=later)
-    sweep_refunds(now=later)
+    for _ in range(2):
+        attempt = attempt_of(intent)
+        sync_attempt(attempt_id=attempt.id, reference=reference, origin=TESTER, now=later)
+        sweep_refunds(now=later)
 
-    assert reload(intent).status == "expired"
+    assert reload(intent).status == ended_as
     assert entries(intent) == ["captured", "refunded"]
+    assert history(intent)[-1] == "compensation_started"
+    assert "succeeded" not in history(intent)
+    assert f"late success of {attempt_of(intent).id}" in caplog.text
     refund = intent.refunds.get()
     assert (refund.compensates, refund.amount, refund.status) == (True, 1000, "succeeded")
+    # What was sold is nothing again; the gateway kept its fee.
+    sums = {
+        code: balance_of(scope=SCOPE, code=code, currency="EUR", owner=owner).posted
+        for code, owner in [
+            ("sales", ""), ("refunds", ""), ("gateway_clearing", "stripe_main"),
+            ("gateway_fees", "stripe_main"),
+        ]
+    }  # fmt: skip
+    assert sums["sales"] == sums["refunds"]
+    assert sums["gateway_clearing"] == -30
+    assert sums["gateway_fees"] == 30
     assert list(find_differences()) == []
 
 
@@ -331,12 +371,18 @@ def test_ac_048_canceled_hold_is_voided_and_cannot_be_captured(gateway: FakeGate
 def test_ac_048_authorisation_that_runs_out_is_released(gateway: FakeGateway) -> None:
     intent = held_intent()
 
+    sweep_attempts(now=timezone.now() + timedelta(days=6, hours=23))
+    assert (reload(intent).status, reload(intent).amount_capturable) == ("requires_capture", 1000)
+    assert gateway.count("void") == 0
     for days in (8, 9):
         sweep_attempts(now=timezone.now() + timedelta(days=days))
 
     intent = reload(intent)
     assert (intent.status, intent.cancellation_reason) == ("canceled", "expired")
     assert entries(intent) == ["authorised", "voided"]
+    with pytest.raises(IntentNotCapturable):
+        capture_intent(scope=SCOPE, intent_id=intent.id, origin=TESTER, now=timezone.now())
+    assert gateway.captures == []
 
 
 def test_unreachable_gateway_leaves_the_hold_as_it_was(gateway: FakeGateway) -> None:

@@ -1,5 +1,6 @@
 """Unpaid invoices: retries on days 1, 3, 5 and 7, once each, and what comes after."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,8 @@ from apps.customers.services import update_customer
 from apps.gateways.base import DeclineClass
 from apps.outbox.models import Event
 from apps.outbox.relay import drain as relay
+from apps.payments.errors import CardDeclined
+from apps.payments.models import PaymentIntent
 from apps.payments.services.intents import Confirmation, confirm_intent
 from apps.subscriptions.handlers import on_customer_updated
 from apps.subscriptions.models import (
@@ -30,6 +33,12 @@ from apps.subscriptions.services.collection import (
     settle_news,
 )
 from apps.subscriptions.services.dunning import has_access_to
+from apps.subscriptions.services.invoices import (
+    finalize_invoice,
+    mark_uncollectible,
+    pay_invoice,
+    void_invoice,
+)
 from apps.subscriptions.tasks import run_billing, run_dunning
 from tests.factories.payments import SCOPE, TESTER
 from tests.factories.subscriptions import (
@@ -290,6 +299,79 @@ def test_ac_035_an_invoice_that_is_paid_meanwhile_is_not_charged(gateway: FakeGa
     assert gateway.count("create") == calls
 
 
+@pytest.mark.parametrize(
+    ("end", "status"), [(void_invoice, "void"), (mark_uncollectible, "uncollectible")]
+)
+def test_ac_035_a_queued_retry_of_an_invoice_that_was_taken_back_charges_nothing(
+    gateway: FakeGateway, end: Callable[..., Invoice], status: str
+) -> None:
+    invoice = unpaid_renewal(gateway)
+    retry_at = day("2025-02-01T10:00")
+    run_dunning(now=retry_at)
+    assert reload(invoice).collect_at is not None
+    calls = gateway.count("create")
+
+    end(scope=SCOPE, invoice_id=invoice.id, origin=TESTER, now=retry_at)
+    charge(invoice, retry_at)
+    for days in range(1, 8):
+        tick(invoice, RENEWAL + timedelta(days=days))
+
+    assert gateway.count("create") == calls
+    assert reload(invoice).status == status
+    assert tries(invoice) == ["01-31 10:00 failed"]
+
+
+def unpaid_for_three_months(gateway: FakeGateway) -> list[Invoice]:
+    """Return the open invoices of an unpaid subscription, the oldest first."""
+    policy = create_row(
+        DunningPolicy(name="Short", retry_days=[1], final_action="unpaid"),
+        scope=SCOPE,
+        origin=TESTER,
+        now=RENEWAL,
+    )
+    first = unpaid_renewal(gateway, NO_FUNDS, NO_FUNDS, dunning_policy_id=policy.id)
+    tick(first, day("2025-02-01T10:00"))
+    assert status_of(first) == "unpaid"
+    for month in ("2025-02-28T10:00", "2025-03-31T10:00"):
+        run_billing(now=day(month))
+    later = invoices_of(Subscription.objects.get(pk=first.subscription_id))[2:]
+    # Nobody is charged while unpaid: these wait as drafts.
+    assert [(row.status, row.collect_at) for row in later] == [("draft", None)] * 2
+    for row in later:
+        finalize_invoice(scope=SCOPE, invoice_id=row.id, origin=TESTER, now=row.period_start)
+    return [reload(row) for row in (first, *later)]
+
+
+def test_ac_036_the_payment_that_ends_being_unpaid_pays_the_oldest_first(
+    gateway: FakeGateway,
+) -> None:
+    owed = unpaid_for_three_months(gateway)
+    charged_before = len(gateway.captures)
+
+    pay_invoice(scope=SCOPE, invoice_id=owed[2].id, origin=TESTER, now=day("2025-04-02"))
+
+    rows = InvoicePayment.objects.filter(status="paid", invoice__in=owed).order_by("pk")
+    assert [row.invoice_id for row in rows] == [row.id for row in owed]
+    assert len(gateway.captures) == charged_before + 3
+    assert [reload(row).status for row in owed] == ["paid"] * 3
+    assert status_of(owed[0]) == "active"
+
+
+def test_ac_036_what_is_newer_is_not_charged_when_the_oldest_is_refused(
+    gateway: FakeGateway,
+) -> None:
+    owed = unpaid_for_three_months(gateway)
+    calls = gateway.count("create")
+    gateway.script = [NO_FUNDS]
+
+    with pytest.raises(CardDeclined):
+        pay_invoice(scope=SCOPE, invoice_id=owed[2].id, origin=TESTER, now=day("2025-04-02"))
+
+    assert gateway.count("create") == calls + 1
+    assert [reload(row).status for row in owed] == ["open"] * 3
+    assert status_of(owed[0]) == "unpaid"
+
+
 def test_ac_036_past_due_is_served_for_the_grace(gateway: FakeGateway) -> None:
     invoice = unpaid_renewal(gateway)
     subscription = Subscription.objects.get(pk=invoice.subscription_id)
@@ -300,13 +382,23 @@ def test_ac_036_past_due_is_served_for_the_grace(gateway: FakeGateway) -> None:
 
 
 def test_ac_095_a_bank_that_wants_its_customer_is_no_hard_decline(gateway: FakeGateway) -> None:
-    invoice = unpaid_renewal(gateway, challenge())
+    invoice = unpaid_renewal(gateway, challenge(), NO_FUNDS)
 
     assert history(invoice.id)[2:] == [
         "invoice.payment_action_required",
         "dunning.attempt_scheduled",
     ]
+    intent = InvoicePayment.objects.get(invoice=invoice).intent_id
+    assert PaymentIntent.objects.get(pk=intent).status == "requires_action"
     assert reload(invoice).needs_new_method is False
+    drain(now=RENEWAL)
+    [message] = mail.outbox
+    assert message.to == ["ada@example.com"]
+    assert message.subject == "Please confirm your payment of €10.00"
+    assert f"/invoices/{invoice.access_token}" in message.body
+    # A hard decline would let the slot pass without a try.
+    tick(invoice, day("2025-02-01T10:00"))
+    assert tries(invoice) == ["01-31 10:00 requires_action", "02-01 10:00 failed"]
 
 
 def test_a_worker_that_died_after_the_charge_is_taken_over_without_a_second_one(

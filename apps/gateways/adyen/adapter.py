@@ -27,6 +27,7 @@ from apps.gateways.adyen.disputes import (
 from apps.gateways.adyen.facts import (
     Unreadable,
     capture_mode,
+    initiator,
     read_answer,
     read_cancel_answer,
     read_details_answer,
@@ -454,7 +455,7 @@ def _payment_params(request: PaymentRequest) -> dict[str, Any]:
         "reference": request.attempt_id,
         # What the proof of "charged once" is read by.
         "merchantOrderReference": request.intent_id,
-        "metadata": {"capture": capture_mode(request)},
+        "metadata": {"capture": capture_mode(request), "initiator": initiator(request)},
         "shopperInteraction": "ContAuth" if request.off_session else "Ecommerce",
         "channel": "Web",
         **_method_params(request),

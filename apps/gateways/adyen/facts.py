@@ -15,12 +15,16 @@ CANCEL_RECEIVED = f"{ANSWER}cancel"
 
 # Our own words, which Adyen sends back with each notification of the payment.
 CAPTURE_MODE = "metadata.capture"
+INITIATOR = "metadata.initiator"
 INTENT = "merchantOrderReference"
+
+BY_MERCHANT = "merchant"
 
 # What is read out of `additionalData` later; the rest is not kept.
 _DETAILS = frozenset(
     {
         CAPTURE_MODE,
+        INITIATOR,
         INTENT,
         "alias",
         "avsResult",
@@ -39,6 +43,8 @@ _DETAILS = frozenset(
         "paymentMethod",
         "rapidDisputeResolution",
         "refusalReasonRaw",
+        "rfiReasonCode",
+        "rfiSchemeCode",
         "merchantAdviceCode",
         "threeDAuthenticated",
         "threeDOffered",
@@ -67,6 +73,7 @@ def read_answer(answer: Object, request: PaymentRequest, *, now: datetime) -> Fa
         **_details_of(answer),
         INTENT: request.intent_id,
         CAPTURE_MODE: capture_mode(request),
+        INITIATOR: initiator(request),
         "action_url": text_of(action, "url") if isinstance(action, Mapping) else "",
     }
     return Fact(
@@ -173,6 +180,11 @@ def read_item(item: Object, *, occurred_at: datetime) -> Fact:
 def capture_mode(request: PaymentRequest) -> str:
     """Return our word for when the money is taken."""
     return "immediate" if request.capture else "manual"
+
+
+def initiator(request: PaymentRequest) -> str:
+    """Return our word for who starts the payment: the schemes hold money for less time for us."""
+    return BY_MERCHANT if request.off_session else "payer"
 
 
 def text_of(thing: Object, name: str) -> str:
