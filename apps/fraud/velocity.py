@@ -55,7 +55,8 @@ DUPLICATE_SECONDS: Final = 60
 _ONCE_SECONDS: Final = 86_400
 _VELOCITY_SECONDS: Final = 8 * SECONDS_PER_DAY
 _PROFILE_SECONDS: Final = (KEEP_DAYS + 1) * SECONDS_PER_DAY
-# Cards remembered per IP address or customer; a number at this limit means "at least".
+# Cards remembered per IP address or customer, and like attempts; a number at this limit means "at
+# least".
 MAX_DISTINCT: Final = 256
 
 
@@ -148,9 +149,12 @@ if is_new then
     local outlier = is_outlier(answer[1])
     remember(KEYS[3], outlier)
     remember(KEYS[4], outlier)
-    if redis.call('INCR', KEYS[2]) == 1 then redis.call('EXPIRE', KEYS[2], ARGV[7]) end
+    redis.call('ZADD', KEYS[2], at, KEYS[1])
+    redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. at - ARGV[7])
+    redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -tonumber(ARGV[8]) - 1)
+    redis.call('EXPIRE', KEYS[2], ARGV[7] + 1)
 end
-answer[3] = redis.call('GET', KEYS[2]) or '0'
+answer[3] = redis.call('ZCOUNT', KEYS[2], at - ARGV[7], '+inf')
 
 for i = 5, 6 do
     if is_new then
@@ -206,7 +210,7 @@ def count_attempt(sighting: Sighting) -> Counts:
         return _count_in_sql(sighting)
     card, seller, alike, ip_1h, ip_24h, customer_1h, customer_24h, *hashes = answer
     velocity = {
-        "like_attempts_1m": int(alike),
+        "like_attempts_1m": alike,
         "ip_cards_1h": ip_1h,
         "ip_cards_24h": ip_24h,
         "customer_cards_1h": customer_1h,
@@ -301,7 +305,7 @@ def _keys(sighting: Sighting) -> list[str]:
     scope, of = f"{{{sighting.scope}}}", sighting.entities
     return [
         f"{scope}:once:{sighting.once}",
-        f"{scope}:like:{sighting.like}",
+        f"{scope}:alike:{sighting.like}",
         f"{scope}:p:card:{sighting.currency}:{of['card']}",
         f"{scope}:p:seller:{sighting.currency}:{sighting.seller}",
         f"{scope}:cards:ip:{of.get('ip', '')}",
@@ -342,7 +346,9 @@ def _count_in_sql(sighting: Sighting) -> Counts:
     buckets = [*_buckets(sighting.at, "n"), *_buckets(sighting.at, "s")]
     job = {
         "guard": f"{sighting.scope}:{sighting.once}"[:200],
-        "like": f"{sighting.scope}:{sighting.like}:{sighting.at // DUPLICATE_SECONDS}",
+        "like": f"{sighting.scope}:{sighting.like}",
+        "like_since": sighting.at - DUPLICATE_SECONDS,
+        "at": sighting.at,
         "amount": sighting.amount,
         "expires_at": sighting.at + _VELOCITY_SECONDS,
         "keys": {

@@ -44,9 +44,13 @@ def test_ac_017_the_same_customer_amount_and_card_within_a_minute_is_suspected(
     first = assess_attempt(subject(scope, **like), now=NOON)
     second = assess_attempt(subject(scope, **like), now=NOON)
     meant = assess_attempt(subject(scope, **like, is_duplicate_wanted=True), now=NOON)
-    other = assess_attempt(subject(scope, **like, amount=5001), now=NOON)
+    others = [
+        assess_attempt(subject(scope, **{**like, **change}), now=NOON)
+        for change in ({"amount": 5001}, {"card": "fp_other"}, {"customer": "cus_2"})
+    ]
 
-    assert [a.action for a in (first, second, meant, other)] == ["allow", "block", "allow", "allow"]
+    assert [a.action for a in (first, second, meant)] == ["allow", "block", "allow"]
+    assert [a.action for a in others] == ["allow"] * 3
     assert "duplicate_suspect" in second.decision.matched_rules
     assert meant.decision.facts["allow_duplicate"] is True
 

@@ -85,6 +85,51 @@ def test_a_retry_of_one_request_counts_once(scope: Scope) -> None:
     assert counts["like_attempts_1m"] == 1
 
 
+def times_alike(scope: Scope, *seconds: int) -> list[int]:
+    return [seen(scope, at=AT + second).velocity["like_attempts_1m"] for second in seconds]
+
+
+# The clock's minute begins 53 seconds after AT: it is none of the window's business.
+LIKE_ATTEMPTS = [
+    ((0, 60), [1, 2]),
+    ((0, 61), [1, 1]),
+    ((0, 50, 61, 121, 182), [1, 2, 2, 2, 1]),
+    ((52, 54), [1, 2]),
+]
+
+
+@pytest.mark.parametrize(("seconds", "counts"), LIKE_ATTEMPTS)
+def test_ac_017_like_attempts_are_counted_over_the_sixty_seconds_before_each(
+    scope: Scope, seconds: tuple[int, ...], counts: list[int]
+) -> None:
+    assert times_alike(scope, *seconds) == counts
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("seconds", "counts"), LIKE_ATTEMPTS)
+def test_ac_017_like_attempts_are_counted_the_same_without_redis(
+    scope: Scope, without_redis: None, seconds: tuple[int, ...], counts: list[int]
+) -> None:
+    assert times_alike(scope, *seconds) == counts
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("has_redis", [True, False])
+def test_ac_017_of_like_payments_at_one_moment_one_passes(
+    scope: Scope, has_redis: bool, request: pytest.FixtureRequest
+) -> None:
+    if not has_redis:
+        request.getfixturevalue("without_redis")
+    live_rule(scope, "block", "is_duplicate")
+    alike = [subject(scope, customer="cus_1") for _ in range(5)]
+
+    with ThreadPoolExecutor(max_workers=5) as pool:
+        actions = sorted(pool.map(assess, alike))
+
+    assert actions == ["allow", *["block"] * 4]
+
+
 def test_merchants_and_modes_are_counted_apart(scope: Scope) -> None:
     seen(scope)
 
