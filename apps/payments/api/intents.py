@@ -82,7 +82,7 @@ class _Shared(RequestSchema):
     application_fee_amount = AmountField(required=False, allow_null=True, min_value=0)
     transfer_data = TransferData(required=False)
     transfer_group = TextField(required=False, allow_null=True, max_length=255)
-    payment_method_types = ListField(TextField(max_length=40), required=False)
+    payment_method_types = ListField(EnumField(["card", "sepa_debit"]), required=False)
 
 
 class CreateIntent(_Shared):
@@ -95,7 +95,6 @@ class CreateIntent(_Shared):
     off_session = BooleanField(required=False)
     return_url = TextField(required=False, max_length=2048)
     expires_at = TimestampField(required=False)
-    error_on_requires_action = BooleanField(required=False)
     allow_duplicate = BooleanField(required=False, default=False)
 
 
@@ -233,6 +232,13 @@ class IntentView(ApiView):
         """Whether the request itself runs the attempt (`Prefer: respond-async` says no)."""
         return "respond-async" not in self.request.META.get("HTTP_PREFER", "")
 
+    def merged(self, intent_id: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the intent's metadata with what the request changes of it, if it does."""
+        if "metadata" not in params:
+            return {}
+        current = get_intent(self.scope, intent_id).metadata
+        return {"metadata": merge_metadata(current, params["metadata"])}
+
     def check_secret(self, intent_id: str, client_secret: str | None) -> None:
         """Let a publishable key act only on the intent whose client secret it shows."""
         if self.caller.is_publishable or client_secret is not None:
@@ -295,14 +301,10 @@ class IntentDetail(IntentView):
 
     def post(self, _request: HttpRequest, intent_id: str) -> Json:
         params = self.load()
-        changes = _columns(params)
-        if "metadata" in params:
-            current = get_intent(self.scope, intent_id).metadata
-            changes["metadata"] = merge_metadata(current, params["metadata"])
         intent = update_intent(
             scope=self.scope,
             intent_id=intent_id,
-            changes=changes,
+            changes={**_columns(params), **self.merged(intent_id, params)},
             origin=self.origin,
             now=timezone.now(),
             reply=self.reply(render_intent),
@@ -354,6 +356,7 @@ class IntentCapture(IntentView):
             scope=self.scope,
             intent_id=intent_id,
             amount=params.get("amount_to_capture"),
+            changes=self.merged(intent_id, params),
             origin=self.origin,
             now=now,
             reply=self.reply(_answer_capture),
@@ -478,7 +481,7 @@ _COLUMNS = {
 _NOT_COLUMNS = frozenset(
     {
         "confirm", "confirmation_method", "automatic_payment_methods", "payment_method_types",
-        "client_secret", "use_stripe_sdk", "error_on_requires_action", "allow_duplicate",
+        "client_secret", "use_stripe_sdk", "allow_duplicate",
     }
 )  # fmt: skip
 

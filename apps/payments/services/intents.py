@@ -86,12 +86,16 @@ def create_intent(
     check_charge_amount(fields["amount"], fields["currency"])
     if fields.get("customer_id"):
         get_customer(scope, fields["customer_id"])
+    draft = _draft_of(fields.get("payment_method_id", ""), scope=scope, now=now)
+    if draft is not None:
+        fields = {**fields, "payment_method_id": draft.id}
     intent = _new_intent(scope, fields, now=now)
     _check_split(scope, intent, fields)
     step = Step(intent, origin=origin, now=now, is_new=True)
+    _store_draft(step, draft)
     step.event("payment_intent.created", **_facts(intent))
     if confirmation is None:
-        if intent.payment_method_id:
+        if intent.payment_method_id and draft is None:
             get_chargeable_method(scope, intent.payment_method_id)
         step.write(reply=reply)
         return intent
@@ -136,6 +140,9 @@ def update_intent(
     :raises IntentNotUpdatable: it is being charged or is over
     :raises AmountInvalid: the new amount cannot be charged
     """
+    draft = _draft_of(changes.get("payment_method_id", ""), scope=scope, now=now)
+    if draft is not None:
+        changes = {**changes, "payment_method_id": draft.id}
     for _ in range(MAX_TRIES):
         intent = get_intent(scope, intent_id)
         frozen = sorted(set(changes) - {"metadata", "description"})
@@ -146,8 +153,10 @@ def update_intent(
         check_charge_amount(
             changes.get("amount", intent.amount), changes.get("currency", intent.currency)
         )
-        _check_references(scope, changes)
+        if draft is None:
+            _check_references(scope, changes)
         step = Step(intent, origin=origin, now=now)
+        _store_draft(step, draft)
         step.event("payment_intent.updated", **changes)
         _check_split(scope, intent, changes)
         if step.write(reply=reply):
@@ -286,8 +295,7 @@ def _start_attempt(
         due_at=step.now + LEASE if confirmation.inline else step.now,
         created_at=step.now,
     )
-    if method.draft is not None:
-        step.put_method(method.draft)
+    _store_draft(step, method)
     step.put(attempt)
     step.event(
         "payment_intent.processing",
@@ -317,18 +325,30 @@ def _method_to_charge(
     wanted = confirmation.payment_method or intent.payment_method_id
     if not wanted:
         raise PaymentMethodRequired(intent=intent.id, param="payment_method")
-    if is_gateway_token(wanted):
-        # A test token, or one the payer's browser just got from the gateway.
-        gateways = choose_takers(
-            wanted, type="card", takers=settings.TOKENISER_GATEWAYS, preferred=gateway_names()[0]
-        )
-        return draft_method(scope, token=wanted, gateways=gateways, type="card", now=now)
+    draft = _draft_of(wanted, scope=scope, now=now)
+    if draft is not None:
+        return draft
     method = get_chargeable_method(scope, wanted)
     if method.customer_id and intent.customer_id and method.customer_id != intent.customer_id:
         raise MethodOfOtherCustomer(
             payment_method=method.id, customer=intent.customer_id, param="payment_method"
         )
     return method
+
+
+def _draft_of(wanted: str, *, scope: Scope, now: datetime) -> ChargeableMethod | None:
+    """Return a method to be stored for a test token, or one the payer's browser just got."""
+    if not is_gateway_token(wanted):
+        return None
+    gateways = choose_takers(
+        wanted, type="card", takers=settings.TOKENISER_GATEWAYS, preferred=gateway_names()[0]
+    )
+    return draft_method(scope, token=wanted, gateways=gateways, type="card", now=now)
+
+
+def _store_draft(step: Step, method: ChargeableMethod | None) -> None:
+    if method is not None and method.draft is not None:
+        step.put_method(method.draft)
 
 
 def _recovery_point(attempt: PaymentAttempt, confirmation: Confirmation) -> str:
@@ -358,12 +378,15 @@ def capture_intent(
     scope: Scope,
     intent_id: str,
     amount: int | None = None,
+    changes: Mapping[str, Any] | None = None,
     origin: Origin,
     now: datetime,
     reply: Reply | None = None,
 ) -> PaymentIntent:
     """
     Take the held money, or `amount` minor units of it; the rest is released (AC-48).
+
+    `changes` are columns of the intent that are set along with it.
 
     :raises IntentNotCapturable: nothing is held
     :raises PaymentInProgress: a void of it is under way
@@ -382,6 +405,8 @@ def capture_intent(
         attempt = get_attempt(intent.latest_attempt_id)
         step = Step(intent, origin=origin, now=now)
         _start_operation(step, attempt, Operation.CAPTURE, amount=wanted)
+        if changes:
+            step.event("payment_intent.updated", **changes)
         step.event("payment_intent.capture_requested", attempt=attempt.id, amount=wanted)
         if step.write(reply=reply, recovery_point=attempt.id):
             intent = run_operation(attempt_id=attempt.id, origin=origin, now=now, reply=reply)

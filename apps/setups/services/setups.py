@@ -25,9 +25,8 @@ from apps.setups.selectors import get_setup
 from apps.setups.services.events import Moment
 from apps.setups.states import SetupStatus, Usage
 from apps.vault.errors import MethodOfOtherCustomer
-from apps.vault.policies import is_gateway_token
 from apps.vault.selectors import ChargeableMethod, get_chargeable_method
-from apps.vault.services import attach_method, create_method
+from apps.vault.services import attach_method, keep_token
 
 logger = logging.getLogger(__name__)
 
@@ -74,17 +73,7 @@ def create_setup(
 
 def _keep_method(scope: Scope, wanted: str, customer_id: str, *, now: datetime) -> ChargeableMethod:
     """Return the stored method, keeping a one-time token at the gateways that take it."""
-    method_id = wanted
-    if is_gateway_token(wanted):
-        method_id = create_method(
-            scope=scope,
-            type="card",
-            token=wanted,
-            billing_details={},
-            metadata={},
-            key=new_id("pm"),
-            now=now,
-        ).id
+    method_id = keep_token(scope=scope, wanted=wanted, key=new_id("pm"), now=now)
     method = get_chargeable_method(scope, method_id)
     if method.customer_id and method.customer_id != customer_id:
         raise MethodOfOtherCustomer(

@@ -32,6 +32,7 @@ from apps.vault.services import (
     create_debit_method,
     create_method,
     detach_method,
+    keep_token,
     update_method,
 )
 from apps.vault.services.mandates import get_mandate
@@ -223,12 +224,14 @@ class MethodAttach(MethodView):
 
     def post(self, _request: HttpRequest, method_id: str) -> Json:
         params = self.load()
+        now = timezone.now()
         method = attach_method(
             scope=self.scope,
-            method_id=method_id,
+            # `pm_card_visa` and its like are ready-made: each use is a method of its own.
+            method_id=keep_token(scope=self.scope, wanted=method_id, key=new_id("pm"), now=now),
             customer_id=params["customer"],
             origin=self.origin,
-            now=timezone.now(),
+            now=now,
         )
         return render_method(method)
 

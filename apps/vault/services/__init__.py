@@ -8,6 +8,7 @@ from apps.vault.services.methods import (
     describe_method,
     detach_method,
     draft_method,
+    keep_token,
     save_method,
     update_method,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "describe_method",
     "detach_method",
     "draft_method",
+    "keep_token",
     "save_method",
     "update_method",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from apps.common.errors import ResourceMissing
 from apps.common.ids import new_id
 from apps.common.origin import Origin, Scope
 from apps.common.rows import get_row
@@ -249,22 +250,39 @@ def save_method(
 
     It happens before the charge, because a gateway takes nothing into its keeping that was charged
     once; a card that is then declined stays with the customer. A one-time token becomes a method
-    first. Doing it again changes nothing: the token itself is the key at the gateways.
+    first. Doing it again changes nothing: customer and token are the key at the gateways.
 
     :raises TokenRefused: the gateway does not know the token
     :raises MethodAlreadyAttached: the method belongs to another customer
     :raises GatewaysAway: no gateway could be reached
     """
-    method_id = wanted
-    if is_gateway_token(wanted):
-        key = f"save:{digest_of(wanted)}"
+    key = f"save:{customer_id}:{digest_of(wanted)}"
+    method_id = keep_token(scope=scope, wanted=wanted, key=key, now=now)
+    attach_method(scope=scope, method_id=method_id, customer_id=customer_id, origin=origin, now=now)
+    return method_id
+
+
+def keep_token(*, scope: Scope, wanted: str, key: str, now: datetime) -> str:
+    """
+    Return the id of the method that `wanted` names; a gateway's token becomes a method first.
+
+    `key` makes the exchange idempotent at the gateways.
+
+    :raises ResourceMissing: the gateway does not know the token
+    :raises GatewaysAway: none could be reached; nothing was stored
+    """
+    if not is_gateway_token(wanted):
+        return wanted
+    try:
         method = create_method(
             scope=scope, type="card", token=wanted, billing_details={}, metadata={}, key=key,
             now=now,
         )  # fmt: skip
-        method_id = str(method.id)
-    attach_method(scope=scope, method_id=method_id, customer_id=customer_id, origin=origin, now=now)
-    return method_id
+    except TokenRefused as refusal:
+        raise ResourceMissing(
+            resource="payment_method", id=wanted, param="payment_method"
+        ) from refusal
+    return str(method.id)
 
 
 def detach_method(*, scope: Scope, method_id: str, origin: Origin, now: datetime) -> PaymentMethod:
@@ -352,7 +370,7 @@ def _attach_at(gateway: Gateway, token: GatewayToken, customer: Customer) -> Sto
     try:
         if token.is_one_time:
             _make_lasting(gateway, token)
-        return gateway.attach_method(
+        stored = gateway.attach_method(
             token.token,
             customer_reference=reference,
             key=f"{token.payment_method_id}_attach_{customer.id}",
@@ -361,6 +379,9 @@ def _attach_at(gateway: Gateway, token: GatewayToken, customer: Customer) -> Sto
         raise TokenRefused(reason=str(refusal), param="payment_method") from refusal
     except GatewayError as error:
         raise GatewaysAway from error
+    # A ready-made method such as `pm_card_visa` becomes one of its own only now.
+    _replace_token(token, stored)
+    return stored
 
 
 def _make_lasting(gateway: Gateway, token: GatewayToken) -> None:
@@ -371,6 +392,12 @@ def _make_lasting(gateway: Gateway, token: GatewayToken) -> None:
         billing_details=token.payment_method.billing_details,
         key=f"{token.payment_method_id}_store",
     )
+    _replace_token(token, stored)
+
+
+def _replace_token(token: GatewayToken, stored: StoredMethod) -> None:
+    if stored.token == token.token:
+        return
     token.token, token.digest = stored.token, digest_of(stored.token)
     token.save(update_fields=["token", "digest"])
     release_connection()
