@@ -14,6 +14,7 @@ HANDLERS: Mapping[str, Sequence[str]] = {
     "payment_intent.payment_failed": ["apps.fraud.handlers.on_payment_failed"],
     "radar.early_fraud_warning.created": ["apps.disputes.handlers.on_fraud_warning_created"],
     "refund.created": ["apps.fraud.handlers.on_refund_created"],
+    "setup_intent.setup_failed": ["apps.fraud.handlers.on_setup_failed"],
     "review.closed": ["apps.payments.handlers.on_review_closed"],
     "customer.updated": ["apps.subscriptions.handlers.on_customer_updated"],
     "customer.subscription.trial_will_end": ["apps.subscriptions.handlers.on_trial_will_end"],

@@ -22,7 +22,7 @@ _SQL: Final = """
 WITH hits AS MATERIALIZED (
     SELECT id, intent_id, amount, currency, action, created_at FROM fraud_decision
      WHERE merchant_id = %s AND livemode = %s AND created_at >= %s AND created_at < %s
-       AND {condition}
+       AND currency <> '' AND {condition}
 ), judged AS (
     SELECT hits.*, coalesce(word.is_fraud, false) AS is_fraud, hits.created_at < %s AS is_mature
       FROM hits LEFT JOIN (
@@ -48,6 +48,7 @@ SELECT count(*), count(*) FILTER (WHERE EXISTS (
            SELECT FROM fraud_label WHERE intent_id = d.intent_id AND is_fraud))
   FROM fraud_decision d
  WHERE merchant_id = %s AND livemode = %s AND created_at >= %s AND created_at < %s
+   AND currency <> ''
 """
 
 

@@ -2,9 +2,12 @@
 
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from apps.backoffice.models import Approval
 from apps.common.origin import Origin, Scope
 from apps.fraud.models import Decision
+from apps.fraud.policies import BLOCK_CODE
 from apps.fraud.services.assessments import scope_key
 from apps.fraud.services.labels import record_label
 from apps.fraud.services.rules import publish_rule
@@ -25,10 +28,21 @@ def on_rule_approved(approval: Approval, *, origin: Origin, now: datetime) -> No
 def on_payment_failed(event: Event, *, now: datetime) -> None:
     """Count a bank's no against card, address and the rest; blocks of our own do not count."""
     del now
+    _count_decline(event, Decision.objects.filter(attempt_id=event.data.get("attempt", "")))
+
+
+def on_setup_failed(event: Event, *, now: datetime) -> None:
+    """Count a bank's no to a card that was to be saved, like one to a payment."""
+    del now
+    tries = Decision.objects.filter(intent_id=event.object_id, created_at__lte=event.created_at)
+    _count_decline(event, tries.order_by("-id"))
+
+
+def _count_decline(event: Event, decisions: QuerySet[Decision]) -> None:
     error = event.data.get("error") or {}
-    if error.get("type") != "card_error" or error.get("code") == "fraud_block":
+    if error.get("type") != "card_error" or error.get("code") == BLOCK_CODE:
         return
-    decision = Decision.objects.filter(attempt_id=event.data.get("attempt", "")).first()
+    decision = decisions.first()
     if decision is not None:
         count_decline(
             scope=scope_key(Scope(decision.merchant_id, decision.livemode)),

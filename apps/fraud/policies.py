@@ -29,6 +29,9 @@ PRESETS: Final[Mapping[str, tuple[Action, str]]] = {
     ),
 }
 
+# The code of a payment or setup that risk blocked; merchants see it, payers only a refusal.
+BLOCK_CODE: Final = "fraud_block"
+
 # A duplicate is flagged in every decision; merchants who want more write `is_duplicate` in a rule.
 DUPLICATE_FLAG: Final = "duplicate_suspect"
 

@@ -58,6 +58,7 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = {
         Attribute("seller", str, "Id of the seller the money is for", ""),
         Attribute("is_live", bool, "Live or test mode", absent=False),
         Attribute("is_off_session", bool, "The payer is not there", absent=False),
+        Attribute("is_setup", bool, "A card is saved and nothing charged", absent=False),
         Attribute("is_duplicate", bool, "A like attempt within the last minute", absent=False),
         Attribute("card_fingerprint", str, "The card, if the gateway has told it before", ""),
         Attribute("card_brand", str, "visa, mastercard, ...", ""),

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from apps.fraud.models import Decision
+from apps.fraud.models.decisions import NO_MONEY
 
 # As many of the newest decisions are looked through, over at most as long; that bounds the page.
 _LOOK_THROUGH: Final = 2_000
@@ -23,6 +24,7 @@ def linked_decisions(decision: Decision) -> list[tuple[Decision, list[str]]]:
             created_at__gte=decision.created_at - _LOOK_BACK,
         )
         .exclude(intent_id=decision.intent_id)
+        .exclude(currency=NO_MONEY)
         .order_by("-created_at")
         .only("intent_id", "amount", "currency", "action", "score", "entities", "created_at")
     )

@@ -65,8 +65,8 @@ class Sighting:
     """
     An attempt as it is counted: `entities` are keyed digests, empty where nothing is known.
 
-    `amount` is hundredths of the currency's major unit; `like` is equal for attempts that look
-    the same.
+    `amount` is hundredths of the currency's major unit; of nothing, when a card is only saved:
+    that is no purchase, so no profile knows of it. `like` is equal for attempts that look the same.
     """
 
     scope: str
@@ -145,7 +145,7 @@ local function remember(key, outlier)
 end
 
 local answer = {read(KEYS[3]), read(KEYS[4])}
-if is_new then
+if is_new and amount > 0 then
     local outlier = is_outlier(answer[1])
     remember(KEYS[3], outlier)
     remember(KEYS[4], outlier)

@@ -7,8 +7,8 @@ from typing import Final
 from django.db import connection
 
 from apps.common.ids import first_id
+from apps.fraud.policies import BLOCK_CODE
 from apps.gateways.records import GatewayRecord
-from apps.payments.services.screening import BLOCK_CODE
 from apps.payments.states import AttemptStatus, ErrorClass
 
 WINDOW: Final = timedelta(hours=24)

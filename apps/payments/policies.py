@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from apps.fraud.policies import BLOCK_CODE
 from apps.gateways.base import Decline, DeclineClass, PaymentResult
 from apps.payments.states import RETRYABLE_CLASSES, ErrorClass, IntentStatus, OrderStatus
 
@@ -119,7 +120,7 @@ def describe_block() -> dict[str, Any]:
     """
     return {
         "type": "card_error",
-        "code": "fraud_block",
+        "code": BLOCK_CODE,
         "decline_code": "fraudulent",
         "advice_code": "do_not_try_again",
         "network_decline_code": None,

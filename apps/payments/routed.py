@@ -7,9 +7,9 @@ from typing import Any
 from django.db import connection
 
 from apps.common.origin import Scope
+from apps.fraud.policies import BLOCK_CODE
 from apps.gateways.replay import PastPayment
 from apps.gateways.routing import Payment
-from apps.payments.services.screening import BLOCK_CODE
 from apps.payments.states import AttemptStatus, CaptureMethod
 
 # What was known of a card when its payment began: a card that was new then told its brand later.

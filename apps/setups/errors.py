@@ -22,7 +22,7 @@ class SetupMethodRequired(DomainError):
 
 
 class SetupDeclined(DomainError):
-    """The bank does not let the card be saved; the error object carries the setup intent."""
+    """The bank or risk does not let the card be saved; the error carries the setup intent."""
 
     code: ClassVar[str] = "card_declined"
     type: ClassVar[str] = "card_error"
@@ -35,3 +35,4 @@ class SetupDeclined(DomainError):
             setup_intent=setup,
             retryable=False,
         )
+        self.code = error["code"]  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """What was decided about an attempt, on what grounds, and what later turned out to be true."""
 
 from functools import partial
+from typing import Final
 
 from django.db import models
 from django.db.models import Q
@@ -8,10 +9,15 @@ from django.db.models import Q
 from apps.common.ids import new_id
 from apps.fraud.states import Action, LabelSource, Level
 
+# The currency of a decision about a card that was only saved.
+NO_MONEY: Final = ""
+
 
 class Decision(models.Model):
     """
     One assessment of one attempt, kept as it was made; the table is append-only.
+
+    Of a card that is saved, `intent_id` is the setup intent and `currency` is `NO_MONEY`.
 
     `facts` is what the rules were given and `features` what the model was given, so that rules and
     models can be tried on history without computing it again. Neither holds an e-mail or IP address

@@ -53,8 +53,9 @@ class Subject:
     What is known of an attempt when it is judged; texts are empty where nothing is known.
 
     `amount` is minor units of upper-case `currency`. `card` names the instrument across payments:
-    the gateway's fingerprint if it ever told one. `is_duplicate_wanted` is the caller's word that a
-    like payment is meant. `once` names the request: a retry of it is counted no second time.
+    the gateway's fingerprint if it ever told one. `is_setup`: the card is only saved, so there is
+    no money and no currency. `is_duplicate_wanted` is the caller's word that a like payment is
+    meant. `once` names the request: a retry of it is counted no second time.
     """
 
     scope: Scope
@@ -74,6 +75,7 @@ class Subject:
     device: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     is_off_session: bool = False
+    is_setup: bool = False
     is_retry: bool = False
     is_duplicate_wanted: bool = False
     once: str = ""
@@ -130,6 +132,9 @@ def assess_attempt(subject: Subject, *, now: datetime) -> Assessment:
         # Nobody is there to be asked; the bank may still demand it.
         action = Action.ALLOW if verdict.action == Action.THREE_D_SECURE else verdict.action
         verdict = Verdict(action=action, asks_three_d_secure=False, matched=verdict.matched)
+    if subject.is_setup and verdict.action != Action.BLOCK:
+        # There is no money to hold for a review, and the bank is asked about its payer anyway.
+        verdict = replace(verdict, action=Action.ALLOW)
     duration = time.perf_counter() - started
     decision = _record(subject, grounds, loaded, model, rules, verdict, now=now, duration=duration)
     _measure(verdict, grounds, duration)
@@ -157,7 +162,7 @@ def _gather(
         grounds.missing.append("velocity")
     elif time.perf_counter() - started > BUDGET_SECONDS:
         grounds.missing.append("budget")
-    else:
+    elif not subject.is_setup:
         grounds.features = describe_purchase(
             amount=amount, at=at, card=counts.card, seller=counts.seller
         )
@@ -170,7 +175,7 @@ def _gather(
 
 def _judge_sca(subject: Subject, grounds: _Grounds) -> ScaNeed:
     """Return what the law says; without exact counts nobody is exempt for paying little."""
-    if subject.method_type != "card":
+    if subject.method_type != "card" or subject.is_setup:
         return ScaNeed.OUT_OF_SCOPE
     amount = hundredths(subject.amount, subject.currency)
     unknown = LOW_VALUE_SUM + 1
@@ -199,6 +204,7 @@ def _facts(subject: Subject) -> dict[str, Any]:
         "seller": subject.seller,
         "is_live": subject.scope.livemode,
         "is_off_session": subject.is_off_session,
+        "is_setup": subject.is_setup,
         "is_duplicate": False,
         **{f"card_{name}": value for name, value in subject.card_details.items()},
         "ip": subject.ip,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from apps.common.origin import Scope
+from apps.fraud.policies import BLOCK_CODE
 from apps.fraud.services.assessments import Subject, assess_attempt
 from apps.fraud.states import Action
 from apps.payments.models import PaymentAttempt, PaymentIntent
@@ -14,8 +15,6 @@ from apps.vault.selectors import ChargeableMethod
 
 # The gateway is to ask for 3DS whenever the card can do it.
 ANY_THREE_D_SECURE = "any"
-
-BLOCK_CODE = "fraud_block"
 
 
 def screen_attempt(

@@ -15,6 +15,7 @@ from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.returns import return_address
 from apps.common.transactions import release_connection
 from apps.customers.selectors import get_customer
+from apps.fraud.states import Action
 from apps.gateways.base import Decline, Gateway, SetupRequest, SetupResult, SetupState
 from apps.gateways.errors import GatewayError, GatewayNotSent, GatewayRejected
 from apps.gateways.registry import get_gateway
@@ -23,6 +24,7 @@ from apps.setups.models import SetupIntent
 from apps.setups.policies import LEASE, next_look
 from apps.setups.selectors import get_setup
 from apps.setups.services.events import Moment
+from apps.setups.services.screening import assess_setup, describe_block, keep_assessment
 from apps.setups.states import SetupStatus, Usage
 from apps.vault.errors import MethodOfOtherCustomer
 from apps.vault.selectors import ChargeableMethod, get_chargeable_method
@@ -95,7 +97,8 @@ def confirm_setup(
     Have the bank agree that the method is charged later, and tie it to the customer.
 
     Returns the setup as it stands: a bank that wants to see the payer leaves it `requires_action`,
-    a lost answer `processing`, a refusal `requires_payment_method` with `last_setup_error`.
+    a lost answer `processing`, a refusal of the bank or of risk `requires_payment_method` with
+    `last_setup_error`.
 
     :raises SetupNotConfirmable: it has succeeded, is canceled, or being confirmed
     :raises SetupMethodRequired: no payment method was given, now or before
@@ -110,15 +113,23 @@ def confirm_setup(
     confirmed = {"payment_method_id": method.id}
     if return_url:
         confirmed["return_url"] = return_url
+    assessment = assess_setup(setup, method, origin=origin, now=now)
+    moment = Moment(origin=origin, now=now)
     with transaction.atomic():
         # The lock makes two confirmations at once take turns, and the second one find the first.
         setup = SetupIntent.objects.lock(setup_id)
         _check_confirmable(setup)
         setup.due_at, setup.checks = now + LEASE, 0
-        Moment(origin=origin, now=now).happen(
+        moment.happen(
             setup, "setup_intent.processing", gateway=next(iter(method.tokens)), **confirmed
         )
+        keep_assessment(assessment, setup)
+        if assessment.action == Action.BLOCK:
+            setup.due_at = None
+            moment.happen(setup, "setup_intent.setup_failed", error=describe_block())
         setup.save()
+    if setup.status != S.PROCESSING:
+        return setup
     return _ask(setup, _confirmation(setup, method), origin=origin, now=now)
 
 
