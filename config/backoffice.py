@@ -388,6 +388,23 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "act": ("admin:backoffice_staffaction_change", "backoffice.view_staffaction"),
 }
 
+# What lies in other apps and belongs to an object, on its page: model -> paths of
+# `(obj) -> Iterable[Related]`, in the order in which they stand.
+RELATED: Mapping[str, Sequence[str]] = {
+    "payments.paymentintent": (
+        "apps.disputes.admin.related.disputes_of",
+        "apps.disputes.admin.related.warnings_of",
+        "apps.payments.admin.related.reviews_of",
+        "apps.payments.admin.related.order_of",
+        "apps.subscriptions.admin.related.invoice_of",
+    ),
+    "customers.customer": (
+        "apps.payments.admin.related.payments_of",
+        "apps.subscriptions.admin.related.subscriptions_of",
+        "apps.vault.admin.methods_of",
+    ),
+}
+
 
 # What the search box looks through for an address, and for anything else.
 _PALETTE_OF_ADDRESSES: Sequence[str] = ("payments.paymentintent", "customers.customer")

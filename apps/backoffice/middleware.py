@@ -14,6 +14,7 @@ from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
+from apps.backoffice.kit.reader import reading
 from apps.backoffice.services.sessions import keep_session
 
 # Where the browser's session names its StaffSession.
@@ -45,17 +46,22 @@ class PolicyPerPrefix(CSPMiddleware):
         return parts
 
 
-class ReaderLanguage:
-    """Show the back-office in the language that the reader's browser asks for, if we have it."""
+class Reader:
+    """
+    Make the back-office's pages for who reads them.
+
+    They are in the language that the browser asks for, if we have it, and link only to what the
+    person may open.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer in that language; programs and the payers' pages are left alone."""
+        """Answer so; programs and the payers' pages are left alone."""
         if not request.path_info.startswith(reverse("admin:index")):
             return self._get_response(request)
-        with translation.override(_language_of(request)):
+        with translation.override(_language_of(request)), reading(request):
             response = self._get_response(request)
         response.headers["Content-Language"] = _language_of(request)
         patch_vary_headers(response, ["Accept-Language"])

@@ -1,6 +1,7 @@
 """Prefixed public identifiers: the prefix says what the id points at, the rest sorts by time."""
 
 import os
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 ID_LENGTH = 26
+_SHAPE = re.compile(rf"[a-z]+_[{_ALPHABET}]{{{ID_LENGTH}}}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,6 +31,11 @@ def id_at(prefix: str, moment: datetime) -> str:
 def first_id(prefix: str, moment: datetime) -> str:
     """Return the id before which everything made before `moment` sorts: a bound for ranges."""
     return _encode(prefix, _milliseconds(moment), 0)
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text has the form of our ids, whatever it points at."""
+    return _SHAPE.fullmatch(text) is not None
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -22,6 +22,7 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Text
+from apps.backoffice.kit.related import related_table
 from apps.customers.models import Customer
 
 
@@ -82,12 +83,15 @@ class CustomerAdmin(ObjectAdmin):
             heading=about[0][1],
             chips=(self.mode(obj), *([chip("Deleted", Tone.BAD)] if obj.deleted_at else [])),
             subtitle=identifier(obj.id),
-            main=(Facts("Customer", [*about, ("Description", obj.description or NOTHING)]),),
+            main=(
+                Facts("Customer", [*about, ("Description", obj.description or NOTHING)]),
+                related_table(obj),
+            ),
             side=(
                 Facts(
                     "Details",
                     [
-                        ("Payments", link(payments, "Show their payments")),
+                        ("Payments", link(payments, "Show all their payments")),
                         ("Default method", identifier(obj.default_payment_method_id)),
                         ("Created", moment(obj.created_at)),
                         *(

@@ -25,18 +25,12 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.common.origin import Origin
+from apps.fraud.display import score_chip
 from apps.fraud.models import Check, Decision, Review, Rule
 from apps.fraud.selectors import linked_decisions
 from apps.fraud.services.reviews import approve_review, block_card, decline_review
 from apps.fraud.services.rules import request_publication, retire_rule
-from apps.fraud.states import Level, ReviewStatus, RuleStatus
-
-_TONES = {Level.HIGHEST: Tone.BAD, Level.ELEVATED: Tone.WARNING}
-
-
-def _score_chip(score: int | None, level: str) -> SafeString:
-    text = NOTHING if score is None else str(score)
-    return chip(text, _TONES.get(Level(level), Tone.NEUTRAL))
+from apps.fraud.states import ReviewStatus, RuleStatus
 
 
 class _ReviewDialog(Dialog):
@@ -179,7 +173,7 @@ class ReviewAdmin(ObjectAdmin):
         decision = Decision.objects.get(pk=obj.decision_id)
         return Page(
             heading=money(obj.amount, obj.currency),
-            chips=(words(str(obj.status)), _score_chip(decision.score, decision.level)),
+            chips=(words(str(obj.status)), score_chip(decision.score, decision.level)),
             subtitle=identifier(obj.id),
             main=(
                 _reasons(decision),

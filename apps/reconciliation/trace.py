@@ -50,7 +50,6 @@ def _reported(line: StatementLine) -> Step:
         note=f"{words(line.kind)}, line {line.number}",
         when=line.day.isoformat(),
         amount=money(line.net, line.currency),
-        permission="reconciliation.view_statementfile",
     )
 
 
@@ -62,7 +61,6 @@ def _paid_out(settlement: Settlement) -> Step:
         note=words(settlement.status),
         when=settlement.paid_on.isoformat(),
         amount=money(settlement.amount, settlement.currency),
-        permission="reconciliation.view_settlement",
     )
 
 
@@ -74,5 +72,4 @@ def _received(line: BankLine) -> Step:
         note=f"{line.bank}, line {line.number}",
         when=line.booked_on.isoformat(),
         amount=money(line.amount, line.currency),
-        permission="reconciliation.view_statementfile",
     )

@@ -1,6 +1,7 @@
 """Payment methods in the back-office: what a payer recognises, never a token."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import Q
@@ -21,7 +22,11 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Text
+from apps.backoffice.kit.related import Related
 from apps.vault.models import PaymentMethod
+
+# What a page shows of a customer's methods; the list shows the rest.
+LATEST: Final = 10
 
 
 @admin.register(PaymentMethod)
@@ -103,3 +108,14 @@ def method_label(method: PaymentMethod) -> str:
 
 def _state_chip(method: PaymentMethod) -> SafeString:
     return chip("Detached") if method.detached_at else chip("Usable", Tone.GOOD)
+
+
+def methods_of(customer: Any) -> Iterator[Related]:
+    """Return what a customer may pay with."""
+    for method in PaymentMethod.objects.filter(customer_id=customer.pk).order_by("-pk")[:LATEST]:
+        yield Related(
+            kind="payment_method",
+            id=method.pk,
+            status=_state_chip(method),
+            about=method_label(method),
+        )

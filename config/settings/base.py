@@ -78,7 +78,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "apps.backoffice.middleware.StaffSessions",
-    "apps.backoffice.middleware.ReaderLanguage",
+    "apps.backoffice.middleware.Reader",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "apps.backoffice.middleware.PolicyPerPrefix",
@@ -446,6 +446,9 @@ BACKOFFICE_PAGES = "config.backoffice.PAGES"
 BACKOFFICE_EMPTY_LISTS = "config.empty_lists.EMPTY_LISTS"
 # `(entry ids) -> steps`: where the money of a payment's journal entries went on from the books.
 BACKOFFICE_MONEY_TRACE = "apps.reconciliation.trace.trace_settlement"
+BACKOFFICE_RELATED = "config.backoffice.RELATED"
+# `(intent ids) -> {intent id: chip}`: what stands beside the status of a payment.
+BACKOFFICE_PAYMENT_MARKS = "apps.disputes.admin.related.mark_disputed"
 BACKOFFICE_PALETTE = "config.backoffice.palette"
 BACKOFFICE_MERCHANTS = "apps.api.selectors.merchant_ids"
 UNFOLD = {

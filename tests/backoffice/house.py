@@ -2,11 +2,13 @@
 
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Max
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.api.models import ApiKey, LoggedRequest
@@ -45,6 +47,7 @@ from apps.subscriptions.services.clocks import create_clock
 from apps.subscriptions.states import CollectionMethod
 from apps.webhooks.models import Delivery, DeliveryAttempt, InboundEvent, WebhookEndpoint
 from apps.webhooks.states import DeliveryStatus, EndpointStatus, InboundStatus
+from tests.backoffice.matrix import screens
 from tests.factories.backoffice import staff
 from tests.factories.fraud import draft_rule
 from tests.factories.payments import SCOPE, TESTER, confirmed_intent, held_intent, stored_method
@@ -150,6 +153,17 @@ def furnish(gateway: FakeGateway) -> House:
         invoice=Invoice.objects.get(subscription_id=subscription.id),
         clock=clock,
     )
+
+
+def pages(house: House) -> Iterator[str]:
+    """Return the address of each list, and of the page of one of its rows."""
+    rows = {each._meta.model_name: each for each in vars(house).values()}
+    for screen in screens():
+        name = f"admin:{screen.opts.app_label}_{screen.opts.model_name}"
+        yield reverse(f"{name}_changelist")
+        row = rows.get(screen.opts.model_name) or screen.model._base_manager.last()
+        if row is not None:
+            yield reverse(f"{name}_change", args=[row.pk])
 
 
 def subscribe_customer(customer: Customer, *, now: datetime) -> tuple[Subscription, TestClock]:

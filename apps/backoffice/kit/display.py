@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from apps.backoffice.kit.reader import may_open, page_of
 from apps.common.money import exponent, to_major
 
 NOTHING: Final = "\u2013"
@@ -74,14 +75,16 @@ def chip(text: str, tone: Tone = Tone.NEUTRAL) -> SafeString:
 
 
 def identifier(id_: str) -> SafeString | str:
-    """Return an id that can be copied with a click."""
+    """Return an id that can be copied with a click; one of ours leads to its page."""
     if not id_:
         return NOTHING
+    url, shown = page_of(id_), format_html("<code>{}</code>", id_)
     return format_html(
-        '<span class="bo-id"><code>{0}</code>'
+        '<span class="bo-id">{1}'
         '<button type="button" class="bo-copy material-symbols-outlined" data-copy="{0}"'
         ' aria-label="Copy {0}">content_copy</button></span>',
         id_,
+        link(url, shown) if url else shown,
     )
 
 
@@ -95,7 +98,9 @@ def copyable(text: str) -> SafeString:
 
 
 def link(url: str, text: str) -> SafeString:
-    """Return a link to another page of the back-office."""
+    """Return a link to another page of the back-office, or its text to who may not open that."""
+    if not may_open(url):
+        return format_html("{}", text)
     return format_html('<a class="bo-link" href="{}">{}</a>', url, text)
 
 

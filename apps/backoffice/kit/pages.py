@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dashboard import Chart, Rows, Stacks
@@ -39,19 +38,18 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One step of a way through several screens; without the right to look on, its link is text."""
+    """One step of a way through several screens."""
 
     stage: str
     what: Text
-    permission: str
     note: str = ""
     when: Text = ""
     amount: str = ""
 
-    def cells(self, user: Any) -> tuple[Text, ...]:
-        """Return the step as a row of a table, for this reader."""
-        what = self.what if user.has_perm(self.permission) else strip_tags(self.what)
-        return (stacked(self.stage, self.note), what, self.when, self.amount)
+    @property
+    def cells(self) -> tuple[Text, ...]:
+        """Return the step as a row of a table."""
+        return (stacked(self.stage, self.note), self.what, self.when, self.amount)
 
 
 @dataclass(frozen=True, slots=True)

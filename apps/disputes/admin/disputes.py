@@ -211,9 +211,10 @@ class DisputeAdmin(ObjectAdmin):
         response["X-Content-Type-Options"] = "nosniff"
         return response
 
-    def page(self, _request: HttpRequest, obj: Any) -> Page:
+    def page(self, request: HttpRequest, obj: Any) -> Page:
         """Return the claim, what answers it, and what is at stake."""
         case = find_case(obj)
+        may_read = request.user.has_perm(_SEE_EVIDENCE)
         return Page(
             heading=money(obj.amount, obj.currency),
             chips=(
@@ -223,7 +224,13 @@ class DisputeAdmin(ObjectAdmin):
             ),
             subtitle=identifier(obj.id),
             main=(_claim(obj), _checklist(obj, case), _timeline(obj)),
-            side=(_deadline(obj, case), _packet(obj), _money(obj), _outcomes(obj), _details(obj)),
+            side=(
+                _deadline(obj, case),
+                *([_packet(obj)] if may_read else []),
+                _money(obj),
+                _outcomes(obj),
+                _details(obj),
+            ),
         )
 
 

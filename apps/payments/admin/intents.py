@@ -1,12 +1,15 @@
 """The list of payments, and the page of one."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.columns import Column
@@ -16,6 +19,7 @@ from apps.backoffice.kit.display import (
     chip,
     identifier,
     link,
+    masked,
     moment,
     money,
     stacked,
@@ -24,7 +28,11 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
+from apps.backoffice.kit.related import related_table
 from apps.common.money import to_major
+from apps.customers.models import Customer
+from apps.fraud.display import score_chip
+from apps.fraud.models import Decision
 from apps.outbox.selectors import show_event
 from apps.payments.admin.bulk import BulkRefundDialog
 from apps.payments.admin.dialogs import CancelDialog, CaptureDialog, RefundDialog
@@ -41,7 +49,6 @@ class PaymentIntentAdmin(ObjectAdmin):
     """Payments: found by any id that belongs to them, shown with all that happened."""
 
     search_help_text = "Id, e-mail, order, gateway reference, or last four digits and amount"
-    list_display = ("who", "money", "state", "method", "gateway", "mode", "at")
     list_filter = ("status", "capture_method", "livemode", created_filter("pi"))
     tabs = (
         ("All", ""),
@@ -72,16 +79,36 @@ class PaymentIntentAdmin(ObjectAdmin):
     # --- the list -----------------------------------------------------------------------------
 
     def prepare(self, rows: list[Any]) -> None:
-        """Load the attempt that each payment shows."""
-        attempts = PaymentAttempt.objects.in_bulk([row.latest_attempt_id for row in rows])
+        """Load what each payment shows of its attempt, its payer, risk and other apps."""
+        attempt_ids = [row.latest_attempt_id for row in rows]
+        attempts = PaymentAttempt.objects.in_bulk(attempt_ids)
+        decisions = Decision.objects.in_bulk(attempt_ids, field_name="attempt_id")
+        payers = Customer.objects.only("email").in_bulk(
+            [row.customer_id for row in rows if row.customer_id]
+        )
+        marks: Mapping[str, SafeString] = import_string(settings.BACKOFFICE_PAYMENT_MARKS)(
+            [row.pk for row in rows]
+        )
         for row in rows:
             row.shown_attempt = attempts.get(row.latest_attempt_id)
+            row.shown_decision = decisions.get(row.latest_attempt_id)
+            row.shown_payer = payers.get(row.customer_id)
+            row.shown_mark = marks.get(row.pk, "")
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the columns for this reader."""
+        may_see = request.user.has_perm("backoffice.view_pii")
+        return ("who" if may_see else "who_masked", "money", "state", "method", "risk", "at")
 
     @admin.display(description="Payment")
-    def who(self, payment: PaymentIntent) -> SafeString:
+    def who(self, payment: Any) -> SafeString:
         """Return the id and whose it is."""
-        about = payment.customer_id or payment.description[:40] or "Guest"
-        return stacked(format_html("<code>{}</code>", payment.id), about)
+        return stacked(format_html("<code>{}</code>", payment.id), _payer(payment, str))
+
+    @admin.display(description="Payment")
+    def who_masked(self, payment: Any) -> SafeString:
+        """Return the id, and by whom it is to those who know them."""
+        return stacked(format_html("<code>{}</code>", payment.id), _payer(payment, masked))
 
     @admin.display(description="Amount")
     def money(self, payment: PaymentIntent) -> SafeString:
@@ -91,29 +118,28 @@ class PaymentIntentAdmin(ObjectAdmin):
         )
 
     @admin.display(description="Status")
-    def state(self, payment: PaymentIntent) -> SafeString:
-        """Return the status, and whether money went back."""
-        return format_html("{} {}", intent_chip(payment.status), refunded_chip(payment))
+    def state(self, payment: Any) -> SafeString:
+        """Return the status, whether money went back, and whether it was disputed."""
+        return format_html(
+            "{} {} {}", intent_chip(payment.status), refunded_chip(payment), payment.shown_mark
+        )
 
     @admin.display(description="Method")
-    def method(self, payment: Any) -> str:
-        """Return brand and last four digits."""
-        return method_in_words(payment.shown_attempt)
+    def method(self, payment: Any) -> SafeString:
+        """Return brand, last four digits, and the gateway of the latest attempt."""
+        attempt = payment.shown_attempt
+        return stacked(method_in_words(attempt), attempt.gateway if attempt else "")
 
-    @admin.display(description="Gateway")
-    def gateway(self, payment: Any) -> str:
-        """Return the gateway of the latest attempt."""
-        return payment.shown_attempt.gateway if payment.shown_attempt else NOTHING
-
-    @admin.display(description="Mode")
-    def mode(self, payment: PaymentIntent) -> SafeString:
-        """Return whether the money is real."""
-        return mode_chip(livemode=payment.livemode)
+    @admin.display(description="Risk")
+    def risk(self, payment: Any) -> Text:
+        """Return the score, of which 100 is the worst."""
+        decision = payment.shown_decision
+        return score_chip(decision.score, decision.level) if decision else NOTHING
 
     @admin.display(description="Created")
-    def at(self, payment: PaymentIntent) -> Text:
-        """Return when it was made."""
-        return moment(payment.created_at)
+    def at(self, payment: PaymentIntent) -> SafeString:
+        """Return when it was made, and whether the money is real."""
+        return stacked(moment(payment.created_at), words("live" if payment.livemode else "test"))
 
     def look_up(self, term: str) -> Q | None:
         """Search by whatever staff are told on the phone or find on a statement."""
@@ -130,18 +156,20 @@ class PaymentIntentAdmin(ObjectAdmin):
         records = read_records(obj)
         return Page(
             heading=money(obj.amount, obj.currency),
-            chips=(intent_chip(obj.status), refunded_chip(obj), mode_chip(livemode=obj.livemode)),
+            chips=(
+                intent_chip(obj.status),
+                refunded_chip(obj),
+                import_string(settings.BACKOFFICE_PAYMENT_MARKS)([obj.pk]).get(obj.pk, ""),
+                mode_chip(livemode=obj.livemode),
+            ),
             subtitle=format_html("{} {}", identifier(obj.id), _subtitle(records)),
             main=(
-                payment_timeline(
-                    obj,
-                    records.events,
-                    may_see_requests=request.user.has_perm("api.view_loggedrequest"),
-                ),
+                payment_timeline(obj, records.events),
                 _attempts(records),
                 _refunds(records),
+                related_table(obj),
                 _ledger(records),
-                money_trace(records, user=request.user),
+                money_trace(records),
                 _webhooks(records),
                 Raw(
                     "Raw events",
@@ -177,6 +205,13 @@ def mode_chip(*, livemode: bool) -> SafeString:
 def payment_link(intent_id: str) -> SafeString:
     """Return a link to a payment's page."""
     return link(reverse("admin:payments_paymentintent_change", args=[intent_id]), intent_id)
+
+
+def _payer(payment: Any, shown: Callable[[str], str]) -> str:
+    """Return the payer's address as `shown` shows it, else what the payment says of itself."""
+    payer = payment.shown_payer
+    email = (payer.email if payer else "") or payment.receipt_email
+    return shown(email) or payment.customer_id or payment.description[:40] or "Guest"
 
 
 def _subtitle(records: PaymentRecords) -> SafeString:

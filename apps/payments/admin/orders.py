@@ -13,8 +13,6 @@ from apps.api.models import Merchant
 from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.display import (
     NOTHING,
-    Tone,
-    chip,
     identifier,
     link,
     moment,
@@ -28,26 +26,14 @@ from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timel
 from apps.common.money import to_major
 from apps.outbox.models import Event
 from apps.payments.admin.intents import mode_chip, payment_link
+from apps.payments.admin.statuses import order_chip
 from apps.payments.admin.timeline import actor_in_words
 from apps.payments.models import Checkout, PaymentOrder
-from apps.payments.states import OrderStatus
 from apps.payouts.models import Transfer
 from apps.payouts.selectors import find_share
 
 # More orders than a checkout may have, and more events than an order has.
 LIMIT = 200
-
-_TONES = {
-    OrderStatus.NOT_STARTED: Tone.NEUTRAL,
-    OrderStatus.EXECUTING: Tone.BUSY,
-    OrderStatus.SUCCESS: Tone.GOOD,
-    OrderStatus.FAILED: Tone.BAD,
-}
-
-
-def order_chip(status: str) -> SafeString:
-    """Return an order's status."""
-    return chip(words(status.lower()), _TONES[OrderStatus(status)])
 
 
 @admin.register(PaymentOrder)

@@ -4,7 +4,7 @@ from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import Tone, chip, words
 from apps.payments.models import PaymentIntent
-from apps.payments.states import AttemptStatus, IntentStatus, RefundStatus
+from apps.payments.states import AttemptStatus, IntentStatus, OrderStatus, RefundStatus
 
 _INTENTS = {
     IntentStatus.CREATED: Tone.NEUTRAL,
@@ -37,6 +37,13 @@ _REFUNDS = {
     RefundStatus.CANCELED: Tone.NEUTRAL,
 }
 
+_ORDERS = {
+    OrderStatus.NOT_STARTED: Tone.NEUTRAL,
+    OrderStatus.EXECUTING: Tone.BUSY,
+    OrderStatus.SUCCESS: Tone.GOOD,
+    OrderStatus.FAILED: Tone.BAD,
+}
+
 
 def intent_chip(status: str) -> SafeString:
     return chip(words(status), _INTENTS[IntentStatus(status)])
@@ -48,6 +55,10 @@ def attempt_chip(status: str) -> SafeString:
 
 def refund_chip(status: str) -> SafeString:
     return chip(words(status), _REFUNDS[RefundStatus(status)])
+
+
+def order_chip(status: str) -> SafeString:
+    return chip(words(status.lower()), _ORDERS[OrderStatus(status)])
 
 
 def refunded_chip(intent: PaymentIntent) -> SafeString | str:

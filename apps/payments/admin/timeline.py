@@ -75,9 +75,7 @@ _SENTENCES: dict[str, tuple[Tone, Sentence]] = {
 }
 
 
-def payment_timeline(
-    intent: PaymentIntent, events: Sequence[Event], *, may_see_requests: bool
-) -> Timeline:
+def payment_timeline(intent: PaymentIntent, events: Sequence[Event]) -> Timeline:
     """Return what happened to the payment, newest first; a gap in its history is an alarm."""
     own = sorted(
         (event for event in events if event.object_id == intent.id),
@@ -86,10 +84,7 @@ def payment_timeline(
     is_whole = [event.sequence for event in own] == list(range(1, intent.version + 1))
     return Timeline(
         title="Timeline",
-        happenings=[
-            _tell(event, intent.currency, may_see_requests=may_see_requests)
-            for event in reversed(own)
-        ],
+        happenings=[_tell(event, intent.currency) for event in reversed(own)],
         warning="" if is_whole else "History incomplete: events are missing. Tell an operator.",
     )
 
@@ -104,7 +99,7 @@ def actor_in_words(actor: str) -> str:
     )
 
 
-def _tell(event: Event, currency: str, *, may_see_requests: bool) -> Happening:
+def _tell(event: Event, currency: str) -> Happening:
     name = event.type.partition(".")[2]
     tone, sentence = _SENTENCES.get(name, (Tone.NEUTRAL, lambda _, __: words(name)))
     return Happening(
@@ -113,7 +108,7 @@ def _tell(event: Event, currency: str, *, may_see_requests: bool) -> Happening:
         actor=actor_in_words(event.actor),
         tone=tone,
         note=event.data.get("refund", "") or event.data.get("attempt", ""),
-        request=_request_link(event) if may_see_requests else event.request_id,
+        request=_request_link(event),
     )
 
 

@@ -1,0 +1,146 @@
+"""Where pages lead: to what belongs together, and only to what their reader may open."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import resolve, reverse
+from django.utils.html import strip_tags
+
+from apps.backoffice.kit.display import identifier, link
+from apps.disputes.models import Dispute, FraudReport
+from apps.payments.models import PaymentOrder
+from config.roles import ROLES
+from tests.backoffice.house import House, furnish, pages
+from tests.fake_gateway import FakeGateway
+
+pytestmark = pytest.mark.django_db
+
+EnterAs = Callable[[str], Client]
+OK, MOVED = 200, 302
+_CONTENT = re.compile(r'<(?:article|table id="result_list").*', re.DOTALL)
+_HREF = re.compile(r'href="(/admin/[^"?#]+)')
+
+
+@pytest.fixture
+def house(db: None, gateway: FakeGateway) -> House:
+    return furnish(gateway)
+
+
+def rows_of(client: Client, url: str, title: str) -> list[list[str]]:
+    page = client.get(url).context["page"]
+    (panel,) = [panel for panel in page.main if getattr(panel, "title", "") == title]
+    return [[strip_tags(str(cell)).partition("content_copy")[0] for cell in r] for r in panel.rows]
+
+
+def payment_url(pk: str) -> str:
+    return reverse("admin:payments_paymentintent_change", args=[pk])
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_no_page_has_a_link_that_its_reader_may_not_follow(
+    house: House, enter_as: EnterAs, role: str
+) -> None:
+    client = enter_as(role)
+    offered: dict[str, str] = {}
+
+    for url in pages(house):
+        answer = client.get(url)
+        found = _CONTENT.search(answer.content.decode())
+        if answer.status_code == OK and found:
+            # One of each kind of page is enough.
+            offered |= {resolve(each).view_name: each for each in _HREF.findall(found[0])}
+
+    refused = [url for url in offered.values() if client.get(url).status_code not in {OK, MOVED}]
+    assert refused == []
+
+
+def test_a_review_leads_to_its_payment(house: House, enter_as: EnterAs) -> None:
+    shown = enter_as("risk").get(reverse("admin:fraud_review_change", args=[house.review.pk]))
+
+    assert f'href="{payment_url(house.review.intent_id)}"' in shown.content.decode()
+
+
+def test_an_id_leads_to_its_page_and_a_gateway_s_look_alike_nowhere(house: House) -> None:
+    ours, theirs = identifier(house.paid.pk), identifier("pi_3MtwBwLkdIwHu7ix28a3tqPa")
+
+    assert f'href="{payment_url(house.paid.pk)}"' in ours
+    assert "href" not in theirs
+    assert 'data-copy="pi_3MtwBwLkdIwHu7ix28a3tqPa"' in theirs
+
+
+def test_a_link_outside_of_any_request_is_a_link() -> None:
+    assert link("/admin/ledger/account/", "<Books>") == (
+        '<a class="bo-link" href="/admin/ledger/account/">&lt;Books&gt;</a>'
+    )
+
+
+def test_a_payment_shows_its_dispute_the_banks_warning_and_its_review(
+    house: House, superuser_client: Client
+) -> None:
+    disputed = house.dispute
+    FraudReport.objects.create(
+        merchant_id=disputed.merchant_id,
+        livemode=disputed.livemode,
+        attempt_id=disputed.attempt_id,
+        intent_id=disputed.intent_id,
+        gateway="stripe_main",
+        gateway_reference="issfr_1",
+        kind="made_with_stolen_card",
+        is_actionable=True,
+        created_at=disputed.opened_at,
+    )
+    report = FraudReport.objects.get()
+
+    about_dispute = rows_of(superuser_client, payment_url(disputed.intent_id), "Belongs together")
+    about_review = rows_of(superuser_client, payment_url(house.paid.pk), "Belongs together")
+
+    assert about_dispute == [
+        ["Dispute", disputed.pk, "Needs response", "49.00\u00a0EUR"],
+        ["Early fraud warning", report.pk, "Made with stolen card", ""],
+    ]
+    assert about_review == [["Review", house.review.pk, "Open", ""]]
+
+
+def test_an_order_stands_beside_its_payment(house: House, superuser_client: Client) -> None:
+    order = PaymentOrder.objects.get()
+
+    rows = rows_of(superuser_client, payment_url(order.intent_id), "Belongs together")
+
+    assert rows == [["Payment order", order.pk, "Not started", ""]]
+
+
+def test_a_customer_shows_what_they_paid_and_pay_with(
+    house: House, superuser_client: Client
+) -> None:
+    url = reverse("admin:customers_customer_change", args=[house.customer.pk])
+
+    rows = rows_of(superuser_client, url, "Belongs together")
+
+    assert ["Payment", house.paid.pk, "Succeeded", "10.50\u00a0EUR"] in rows
+    assert ["Subscription", house.subscription.pk, "Active", "49.00\u00a0EUR"] in rows
+
+
+def test_the_list_says_which_payments_were_disputed_and_how_risky_they_were(
+    house: House, superuser_client: Client
+) -> None:
+    shown = superuser_client.get(reverse("admin:payments_paymentintent_changelist"))
+
+    marked = {row.pk for row in shown.context["cl"].result_list if row.shown_mark}
+    assert marked == set(Dispute.objects.values_list("intent_id", flat=True))
+    assert all(
+        row.shown_decision for row in shown.context["cl"].result_list if row.latest_attempt_id
+    )
+
+
+def test_the_payer_s_address_stands_in_the_list_for_those_who_may_see_people(
+    house: House, enter_as: EnterAs
+) -> None:
+    url = reverse("admin:payments_paymentintent_changelist")
+
+    assert "ada@payer.example" in enter_as("support_agent").get(url).content.decode()
+    masked = enter_as("ops").get(url).content.decode()
+    assert "a•••@payer.example" in masked
+    assert "ada@payer.example" not in masked
+    assert "bob@payer.example" not in masked
