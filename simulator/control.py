@@ -174,7 +174,13 @@ class Control:
         action = f"dispute_{options.pop('action', '')}"
         able = self._psps_able_to(action)
         if not able:
-            raise _bad_request("action is one of escalate, win, lose, close, prevent, appeal")
+            known = sorted(
+                each.removeprefix("dispute_")
+                for psp in self._state.psps.values()
+                for each in psp.actions
+                if each.startswith("dispute_")
+            )
+            raise _bad_request(f"action is one of {', '.join(dict.fromkeys(known))}")
         dispute = self._state.world.books.disputes.get(request.match_info["dispute"])
         if dispute is None:
             raise web.HTTPNotFound(text="no such dispute")

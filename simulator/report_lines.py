@@ -9,7 +9,7 @@ from simulator.books import Charge, Refund
 # Currencies without decimals that the simulator is used with.
 _WHOLE = frozenset({"jpy", "krw", "vnd", "clp"})
 
-# Money of the bank's second round about the same dispute.
+# Money that a later round about the same dispute takes; such a round gives none back.
 SECOND_DISPUTE = "second_dispute"
 
 

@@ -335,10 +335,10 @@ class DisputeEvidence:
     """
     What answers a dispute: texts by Stripe's names, and a PDF that holds all of it.
 
-    `reason` is the dispute's, which some gateways want to be told again.
+    `stage` is what it answers: some gateways take the answer to a later round in another form.
     """
 
-    reason: str
+    stage: DisputeStage
     texts: Mapping[str, str] = field(repr=False)
     packet: bytes = field(default=b"", repr=False)
 

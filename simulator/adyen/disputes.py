@@ -7,17 +7,16 @@ there is one; the bank decides when it is told to.
 
 import base64
 import binascii
-import csv
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from io import StringIO
 from typing import Any
 
 from simulator.adyen.account import PSP, Account, Cause, Item, brand_of
+from simulator.adyen.dispute_report import report_line, write_dispute_report
 from simulator.adyen.errors import AdyenError
 from simulator.adyen.fields import Fields, required, text
-from simulator.adyen.records import AdyenDispute, Payment
+from simulator.adyen.records import AdyenDispute, Payment, Round
 from simulator.instruments import Card, DisputeReason
 from simulator.report_lines import SECOND_DISPUTE
 
@@ -39,15 +38,19 @@ _OTHER_VISA, _OTHER_MASTERCARD = "12.5", "4853"
 # The one defence that suits every complaint here.
 _DEFENCE, _DOCUMENT = "SupplyDefenseMaterial", "DefenseMaterial"
 
-COLUMNS = (
-    "Psp Reference", "Merchant Reference", "Payment Method", "Record Date", "Dispute Currency",
-    "Dispute Amount", "Record Type", "Dispute PSP Reference", "Dispute Reason", "CB Reason Code",
-    "Dispute Status", "Dispute Deadline", "Rapid Dispute Resolution",
-)  # fmt: skip
-# What stands in the last columns.
-_REPORTED_DETAILS = (
-    "chargebackReasonCode", "disputeStatus", "defensePeriodEndsAt", "rapidDisputeResolution",
-)  # fmt: skip
+# An inquiry's and a chargeback's names for the scheme and its code.
+_INQUIRY_NAMES = ("rfiSchemeCode", "rfiReasonCode")
+_CHARGEBACK_NAMES = ("chargebackSchemeCode", "chargebackReasonCode")
+# Statuses of one that still waits for the merchant, or for the bank.
+_UNANSWERED = frozenset({"Undefended", "Unresponded"})
+_OPEN = _UNANSWERED | {"Pending", "Responded"}
+
+# What the bank, or the scheme, says in each round when the merchant wins it.
+_WON = {
+    Round.FIRST: "CHARGEBACK_REVERSED",
+    Round.PRE_ARBITRATION: "PREARBITRATION_ISSUER_WITHDRAWN",
+    Round.ARBITRATION: "SCHEME_ARBITRATION_WON",
+}
 
 
 class Disputes:
@@ -55,7 +58,7 @@ class Disputes:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._lines: list[tuple[str, tuple[str, ...]]] = []
+        self._lines: list[tuple[str, Mapping[str, str]]] = []
 
     def watch(self, payment: Payment) -> None:
         """Let the bank of a test card complain some time after the payment."""
@@ -104,7 +107,7 @@ class Disputes:
             created=int(self._account.world.clock.now()),
             reason=reason,
             network_code=_code(payment, reason),
-            status="Undefended",
+            status="Unresponded" if is_inquiry else "Undefended",
             is_inquiry=is_inquiry,
         )
         self._account.world.books.disputes[dispute.id] = dispute
@@ -118,7 +121,7 @@ class Disputes:
 
     def escalate(self, dispute: AdyenDispute) -> None:
         """Turn an inquiry into a chargeback."""
-        if dispute.is_inquiry and dispute.status in {"Undefended", "Responded"}:
+        if dispute.is_inquiry and dispute.status in _OPEN:
             dispute.is_inquiry = False
             dispute.status = "Undefended"
             dispute.submissions = 0
@@ -127,30 +130,32 @@ class Disputes:
             self._happen(dispute, "NOTIFICATION_OF_CHARGEBACK", "CHARGEBACK")
 
     def win(self, dispute: AdyenDispute) -> None:
-        """Decide for the merchant: the money comes back."""
-        if dispute.is_inquiry or dispute.status not in {"Undefended", "Pending"}:
+        """Decide for the merchant; of a later round no money comes back, since none had gone."""
+        if dispute.is_inquiry or dispute.status not in _OPEN:
             return
         dispute.status = "Won"
-        self._move(dispute, dispute.amount)
-        is_second = dispute.is_second_round
-        self._happen(dispute, "PREARBITRATION_WON" if is_second else "CHARGEBACK_REVERSED")
+        if dispute.round == Round.FIRST:
+            self._move(dispute, dispute.amount)
+        self._happen(dispute, _WON[dispute.round])
 
     def lose(self, dispute: AdyenDispute) -> None:
         """Decide for the payer, or let the time run out."""
-        if dispute.is_inquiry or dispute.status not in {"Undefended", "Pending"}:
+        if dispute.is_inquiry or dispute.status not in _OPEN:
             return
         is_defended = dispute.status == "Pending"
         dispute.status = "Lost" if is_defended else "Expired"
-        if dispute.is_second_round:
-            self._happen(dispute, "PREARBITRATION_LOST")
-        elif is_defended:
-            self._happen(dispute, "SECOND_CHARGEBACK")
-        else:
-            self._happen(dispute, "DISPUTE_DEFENSE_PERIOD_ENDED")
+        codes = [] if is_defended else ["DISPUTE_DEFENSE_PERIOD_ENDED"]
+        if dispute.round == Round.ARBITRATION:
+            codes.append("SCHEME_ARBITRATION_LOST")
+        if dispute.round > Round.FIRST:
+            self._move(dispute, -dispute.amount)
+        if is_defended or dispute.round > Round.FIRST:
+            codes.append("SECOND_CHARGEBACK")
+        self._happen(dispute, *codes)
 
     def close_inquiry(self, dispute: AdyenDispute) -> None:
         """End an inquiry that did not become a chargeback."""
-        if dispute.is_inquiry and dispute.status in {"Undefended", "Responded"}:
+        if dispute.is_inquiry and dispute.status in _OPEN:
             dispute.status = "Expired"
             self._happen(dispute, "DISPUTE_DEFENSE_PERIOD_ENDED")
 
@@ -160,7 +165,7 @@ class Disputes:
 
         An inquiry about a payment that was refunded just ends.
         """
-        if not dispute.is_inquiry or dispute.status not in {"Undefended", "Responded"}:
+        if not dispute.is_inquiry or dispute.status not in _OPEN:
             return
         if not dispute.charge.amount_refundable:
             self.close_inquiry(dispute)
@@ -179,13 +184,18 @@ class Disputes:
 
     def appeal(self, dispute: AdyenDispute) -> None:
         """Let the bank come back after the merchant has won: pre-arbitration."""
-        if dispute.status == "Won" and not dispute.is_second_round:
+        if dispute.status == "Won" and dispute.round == Round.FIRST:
             dispute.status = "Undefended"
-            dispute.is_second_round = True
+            dispute.round = Round.PRE_ARBITRATION
             dispute.submissions = 0
             self._wait(dispute)
-            self._move(dispute, -dispute.amount)
-            self._happen(dispute, "SECOND_CHARGEBACK")
+            self._happen(dispute, "PREARBITRATION_OPEN")
+
+    def arbitrate(self, dispute: AdyenDispute) -> None:
+        """Let the bank take a pre-arbitration that the merchant refused to the card scheme."""
+        if dispute.round == Round.PRE_ARBITRATION and dispute.status == "Pending":
+            dispute.round = Round.ARBITRATION
+            self._happen(dispute, "SCHEME_ARBITRATION")
 
     # --- the Disputes API ---------------------------------------------------------------------
 
@@ -231,28 +241,32 @@ class Disputes:
         dispute.documents.clear()
         dispute.submissions += 1
         dispute.status = "Responded" if dispute.is_inquiry else "Pending"
-        self._tell(dispute, "INFORMATION_SUPPLIED", cause)
+        is_first = dispute.round == Round.FIRST
+        self._tell(
+            dispute, "INFORMATION_SUPPLIED" if is_first else "PREARBITRATION_DECLINED", cause
+        )
         return {"disputeServiceResult": {"success": True}}
 
-    def accept(self, fields: Fields) -> dict[str, Any]:
+    def accept(self, fields: Fields, cause: Cause) -> dict[str, Any]:
         """
         Give the dispute up.
 
         :raises AdyenError: it is over
         """
         dispute = self._get(fields)
-        if dispute.is_inquiry or dispute.status not in {"Undefended", "Pending"}:
+        is_at_scheme = dispute.round == Round.ARBITRATION
+        if dispute.is_inquiry or is_at_scheme or dispute.status not in _OPEN:
             raise AdyenError("The dispute cannot be accepted.", code="904")
         dispute.status = "Accepted"
+        if dispute.round == Round.PRE_ARBITRATION:
+            self._move(dispute, -dispute.amount)
+            for code in ("PREARBITRATION_ACCEPTED", "SECOND_CHARGEBACK"):
+                self._tell(dispute, code, cause)
         return {"disputeServiceResult": {"success": True}}
 
     def report(self, day: str) -> bytes:
         """Return the dispute report of a day in UTC: each event and warning of that day, once."""
-        out = StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(line for on, line in self._lines if on == day)
-        return out.getvalue().encode()
+        return write_dispute_report(line for on, line in self._lines if on == day)
 
     def clear(self) -> None:
         """Forget the report."""
@@ -263,9 +277,7 @@ class Disputes:
         return [each for each in self._account.disputes.values() if each.payment is payment]
 
     def _is_disputed(self, payment: Payment) -> bool:
-        return any(
-            each.status in {"Undefended", "Pending", "Responded"} for each in self.of(payment)
-        )
+        return any(each.status in _OPEN for each in self.of(payment))
 
     def _get(self, fields: Fields) -> AdyenDispute:
         dispute = self._account.disputes.get(required(fields, "disputePspReference"))
@@ -275,7 +287,7 @@ class Disputes:
 
     def _get_open(self, fields: Fields) -> AdyenDispute:
         dispute = self._get(fields)
-        if dispute.status != "Undefended":
+        if dispute.status not in _UNANSWERED:
             raise AdyenError("The dispute is not defendable any more.", code="906")
         return dispute
 
@@ -285,7 +297,7 @@ class Disputes:
         due_by = dispute.due_by
 
         def expire() -> None:
-            if dispute.due_by == due_by and dispute.status == "Undefended":
+            if dispute.due_by == due_by and dispute.status in _UNANSWERED:
                 self.close_inquiry(dispute)
                 self.lose(dispute)
 
@@ -296,7 +308,7 @@ class Disputes:
         is_charged = amount < 0 and not dispute.is_settled_by_rule
         movement = self._account.world.books.move(
             psp=PSP,
-            kind=SECOND_DISPUTE if dispute.is_second_round else "dispute",
+            kind=SECOND_DISPUTE if dispute.round > Round.FIRST else "dispute",
             source=dispute.id,
             amount=amount,
             fee=FEE if is_charged else 0,
@@ -327,26 +339,14 @@ class Disputes:
         """Tell it in a notification now, and once more in the report of the day."""
         self._account.notify(cause, item)
         at = datetime.fromtimestamp(self._account.world.clock.now(), tz=UTC)
-        payment = item.payment
-        line = (
-            payment.psp_reference,
-            payment.reference,
-            brand_of(payment),
-            at.isoformat(),
-            payment.currency.upper(),
-            str(item.amount),
-            item.code,
-            item.psp_reference,
-            item.reason,
-            *(item.details.get(name, "") for name in _REPORTED_DETAILS),
-        )
-        self._lines.append((f"{at:%Y_%m_%d}", line))
+        self._lines.append((f"{at:%Y_%m_%d}", report_line(item, at)))
 
 
 def _details(dispute: AdyenDispute) -> Mapping[str, str]:
+    scheme, code = _INQUIRY_NAMES if dispute.is_inquiry else _CHARGEBACK_NAMES
     return {
-        "chargebackReasonCode": dispute.network_code,
-        "chargebackSchemeCode": brand_of(dispute.payment),
+        scheme: brand_of(dispute.payment),
+        code: dispute.network_code,
         "defensePeriodEndsAt": datetime.fromtimestamp(dispute.due_by, tz=UTC).isoformat(),
         "disputeStatus": dispute.status,
         "rapidDisputeResolution": "true" if dispute.is_settled_by_rule else "false",

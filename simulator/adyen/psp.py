@@ -262,7 +262,11 @@ class Adyen:
                 "defendDispute",
                 lambda work: self._disputes.defend(work.fields, work.cause),
             ),
-            _route("POST", "acceptDispute", lambda work: self._disputes.accept(work.fields)),
+            _route(
+                "POST",
+                "acceptDispute",
+                lambda work: self._disputes.accept(work.fields, work.cause),
+            ),
         ]
 
     def _list_moves(self) -> dict[str, Callable[[Payment, Mapping[str, str]], None]]:
@@ -299,6 +303,7 @@ class Adyen:
             "dispute_prevent": disputes.prevent,
             "dispute_report_lost": disputes.report_lost,
             "dispute_appeal": disputes.appeal,
+            "dispute_arbitrate": disputes.arbitrate,
         }
 
     def _open_dispute(self, payment: Payment, options: Mapping[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from simulator.adyen.refusals import Refusal
 from simulator.books import Charge, Dispute
@@ -68,12 +68,20 @@ class Payment:
         return tuple(filter(None, (self.order_reference, self.reference)))
 
 
+class Round(IntEnum):
+    """How often the bank has come back; in the last one the scheme decides."""
+
+    FIRST = 1
+    PRE_ARBITRATION = 2
+    ARBITRATION = 3
+
+
 @dataclass(kw_only=True, slots=True)
 class AdyenDispute(Dispute):
     """`status` is Adyen's own word; `is_inquiry` while the bank only asks."""
 
     payment: Payment
     is_inquiry: bool
-    is_second_round: bool = False
+    round: Round = Round.FIRST
     is_settled_by_rule: bool = False
     documents: list[bytes] = field(default_factory=list)

@@ -66,6 +66,7 @@ def _side(amount: int, line: ReportLine) -> str:
 
 def _type(line: ReportLine) -> str:
     if line.is_dispute:
-        name = "SecondChargeback" if line.kind == SECOND_DISPUTE else "Chargeback"
-        return name if line.gross < 0 else f"{name}Reversed"
+        if line.kind == SECOND_DISPUTE:
+            return "SecondChargeback"
+        return "Chargeback" if line.gross < 0 else "ChargebackReversed"
     return _TYPES.get(line.kind, "MiscCosts")

@@ -106,11 +106,20 @@ class Disputes:
             self._charge_back(dispute, "charge.dispute.updated")
 
     def appeal(self, dispute: StripeDispute) -> None:
-        """Let the bank come back after the merchant has won: pre-arbitration."""
-        if dispute.status == "won":
+        """
+        Let the bank reject the merchant's answer, or come back after it had given in.
+
+        Only then the money is taken once more; before, it was never given back.
+        """
+        was_won = dispute.status == "won"
+        if was_won or dispute.status == "under_review":
             dispute.status = "appeal_needs_response"
             dispute.submissions = 0
-            self._charge_back(dispute, "charge.dispute.updated")
+            if was_won:
+                self._charge_back(dispute, "charge.dispute.updated")
+            else:
+                self._happen(dispute, "charge.dispute.updated")
+                self._wait_for_answer(dispute)
 
     def win(self, dispute: StripeDispute, *, returns_fee: bool = False) -> None:
         """Decide for the merchant: the money comes back."""
@@ -190,10 +199,10 @@ class Disputes:
                 code="dispute_evidence_already_submitted",
             )
         evidence = params.part("evidence")
-        file_id = evidence.text("uncategorized_file")
-        if file_id:
-            dispute.packet_sha256 = find(self._account.files, file_id, "file").sha256
-        dispute.evidence.update({name: evidence.text(name) for name in evidence.values})
+        if dispute.status == "appeal_needs_response":
+            self._keep_appeal(dispute, evidence)
+        else:
+            self._keep_evidence(dispute, evidence)
         if params.boolean("submit"):
             dispute.status = _AFTER_ANSWER[dispute.status]
             dispute.submissions += 1
@@ -220,6 +229,24 @@ class Disputes:
             is_wanted = not charge_id or dispute.charge.id == charge_id
             if is_wanted and (not intent_id or dispute.charge.payment == intent_id):
                 yield dispute
+
+    def _keep_evidence(self, dispute: StripeDispute, evidence: Params) -> None:
+        if evidence.has("appeal"):
+            raise InvalidRequest("Only a dispute in its appeal takes this.", param="appeal")
+        self._keep_packet(dispute, evidence.text("uncategorized_file"))
+        dispute.evidence.update({name: evidence.text(name) for name in evidence.values})
+
+    def _keep_appeal(self, dispute: StripeDispute, evidence: Params) -> None:
+        """Keep why the merchant does not give in; nothing else is taken at that stage."""
+        evidence.check_known(frozenset({"appeal"}))
+        card = evidence.part("appeal").part("card")
+        dispute.evidence["reason_for_filing"] = card.required_text("reason_for_filing")
+        for file_id in card.texts("supporting_files"):
+            self._keep_packet(dispute, file_id)
+
+    def _keep_packet(self, dispute: StripeDispute, file_id: str) -> None:
+        if file_id:
+            dispute.packet_sha256 = find(self._account.files, file_id, "file").sha256
 
     def _decide_by_text(self, dispute: StripeDispute) -> None:
         """Decide at once when the evidence says how, as Stripe's test mode does."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from apps.disputes.errors import EvidenceAlreadySubmitted
+from apps.disputes.errors import DisputeClosed, EvidenceAlreadySubmitted
 from apps.disputes.models import Dispute, FraudReport, SchemeStanding, Submission
 from apps.disputes.selectors import suggest_evidence
 from apps.disputes.services.endings import accept_dispute
@@ -303,23 +303,77 @@ def test_ac_091_only_what_a_bank_decided_counts_for_the_win_rate(world: World) -
     assert outcome.fees == 2 * world.fee
 
 
+def come_back(world: World) -> Dispute:
+    """Let the bank come back to a chargeback that the merchant has won."""
+    answer(world.dispute())
+    world.advance("win")
+    return world.advance("appeal")
+
+
 def test_ac_092_a_bank_that_comes_back_opens_a_second_round(world: World) -> None:
     world.pay()
     before = balances()
-    answer(world.dispute())
-    first = world.advance("win")
 
-    again = world.advance("appeal")
+    again = come_back(world)
 
-    assert first.status == "won"
+    # Stripe takes the money at once, Adyen only when the round is lost.
+    taken, moves = {"stripe": (1000, 4), "adyen": (0, 2)}[world.rig.psp]
     assert (again.status, again.stage, again.round) == ("needs_response", "pre_arbitration", 2)
-    assert (again.amount_withdrawn, again.submitted_at) == (1000, None)
+    assert (again.amount_withdrawn, again.submitted_at) == (taken, None)
     assert again.due_at is not None
-    answer(again)
+    answered = answer(again)
     won = world.advance("win")
-    assert (won.status, won.amount_withdrawn, won.funds.count()) == ("won", 0, 4)
+    assert (answered.status, answered.stage) == ("under_review", "pre_arbitration")
+    assert (won.status, won.amount_withdrawn, won.funds.count()) == ("won", 0, moves)
     assert [each.round for each in Submission.objects.order_by("id")] == [1, 2]
     assert moved(before) == world.costs(rounds=2, gateway_clearing=0)
+
+
+def test_ac_092_a_second_round_that_is_lost_takes_the_money(world: World) -> None:
+    world.pay()
+    before = balances()
+    answer(come_back(world))
+
+    lost = world.advance("lose")
+
+    assert (lost.status, lost.amount_withdrawn, lost.amount_lost) == ("lost", 1000, 1000)
+    costs = world.costs(rounds=2, gateway_clearing=-1000, dispute_losses=1000)
+    assert moved(before) == costs
+
+
+def test_ac_092_a_second_round_may_be_given_up(world: World) -> None:
+    world.pay()
+    before = balances()
+    again = come_back(world)
+
+    accept_dispute(scope=SCOPE, dispute_id=again.id, origin=PERSON, now=timezone.now())
+    accepted = world.hear()
+
+    assert (accepted.status, accepted.amount_lost) == ("accepted", 1000)
+    costs = world.costs(rounds=2, gateway_clearing=-1000, dispute_losses=1000)
+    assert moved(before) == costs
+
+
+@pytest.mark.parametrize(("ruling", "end", "lost"), [("win", "won", 0), ("lose", "lost", 1000)])
+def test_ac_092_the_scheme_has_the_last_word(
+    world: World, ruling: str, end: str, lost: int
+) -> None:
+    world.pay()
+    before = balances()
+    answer(come_back(world))
+
+    at_scheme = world.advance("arbitrate")
+    with pytest.raises((DisputeClosed, EvidenceAlreadySubmitted)):
+        answer(at_scheme)
+    final = world.advance(ruling)
+
+    # For Stripe an appeal is one stage, however far it goes.
+    stage, round_ = {"stripe": ("pre_arbitration", 2), "adyen": ("arbitration", 3)}[world.rig.psp]
+    assert (at_scheme.status, at_scheme.stage, at_scheme.round) == ("under_review", stage, round_)
+    assert at_scheme.closed_at is None
+    assert (final.status, final.stage, final.amount_lost) == (end, stage, lost)
+    costs = world.costs(rounds=2, gateway_clearing=-lost, dispute_losses=lost)
+    assert moved(before) == costs
 
 
 def test_a_banks_warning_of_fraud_is_kept_once(world: World) -> None:

@@ -1,6 +1,7 @@
 """Disputes through Stripe's adapter, against the simulator."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -19,7 +20,7 @@ from simulator.testing import RunningSimulator
 
 INTENT = "pi_disputed"
 ADA = DisputeEvidence(
-    reason="fraudulent", texts={"customer_name": "Ada"}, packet=b"%PDF-1.7 all of it"
+    stage=DisputeStage.CHARGEBACK, texts={"customer_name": "Ada"}, packet=b"%PDF-1.7 all of it"
 )
 
 
@@ -104,7 +105,7 @@ def test_evidence_is_sent_once_per_key_and_refused_a_second_time(
     with pytest.raises(GatewayRejected):
         gateway.submit_evidence(
             reference,
-            evidence=DisputeEvidence(reason="fraudulent", texts={"customer_name": "Bob"}),
+            evidence=replace(ADA, texts={"customer_name": "Bob"}),
             key="k2",
         )
 
@@ -132,3 +133,41 @@ def test_disputes_of_which_no_webhook_told_are_found_in_the_list(
         reference
     ]
     assert list(gateway.list_disputes(since=now + timedelta(hours=1))) == []
+
+
+def test_a_bank_that_rejects_the_answer_is_answered_with_an_appeal(
+    simulator: RunningSimulator, gateway: StripeGateway
+) -> None:
+    pay(gateway)
+    reference = dispute(simulator)
+    gateway.submit_evidence(reference, evidence=ADA, key="k1")
+    simulator.control("POST", f"disputes/{reference}/advance", {"action": "appeal"})
+
+    rejected = gateway.retrieve_dispute(reference)
+    appeal = replace(ADA, stage=rejected.stage, packet=b"%PDF-1.7 the appeal")
+    sent = gateway.submit_evidence(reference, evidence=appeal, key="k2")
+
+    assert (rejected.state, rejected.stage) == (
+        DisputeState.NEEDS_RESPONSE,
+        DisputeStage.PRE_ARBITRATION,
+    )
+    # The money was never given back, so none is taken again.
+    assert [each.amount for each in rejected.movements] == [-1000]
+    assert (sent.state, sent.submissions) == (DisputeState.UNDER_REVIEW, 1)
+    (kept,) = simulator.control("GET", f"disputes?reference={INTENT}")["data"]
+    assert kept["evidence"]["reason_for_filing"].startswith("The payment was authorised")
+    assert kept["packet_sha256"] == sha256(appeal.packet).hexdigest()
+
+
+def test_an_appeal_takes_no_other_evidence(
+    simulator: RunningSimulator, gateway: StripeGateway
+) -> None:
+    pay(gateway)
+    reference = dispute(simulator)
+    for action in ("win", "appeal"):
+        simulator.control("POST", f"disputes/{reference}/advance", {"action": action})
+
+    with pytest.raises(GatewayRejected):
+        gateway.submit_evidence(reference, evidence=ADA, key="k1")
+
+    assert gateway.retrieve_dispute(reference).state == DisputeState.NEEDS_RESPONSE

@@ -25,6 +25,7 @@ from apps.disputes.services.packet import freeze_packet
 from apps.disputes.services.record import record_dispute
 from apps.disputes.states import ANSWERABLE
 from apps.gateways.base import DisputeEvidence
+from apps.gateways.base import DisputeStage as GatewayStage
 from apps.gateways.errors import GatewayError, GatewayRejected
 from apps.gateways.registry import get_gateway
 
@@ -158,7 +159,7 @@ def _as_sent(submission: Submission) -> DisputeEvidence:
     """Return the texts one by one, and the packet, which holds the files."""
     packet = submission.packet
     return DisputeEvidence(
-        reason=submission.dispute.reason,
+        stage=GatewayStage(submission.dispute.stage),
         texts={name: text for name, text in submission.evidence.items() if name not in FILE_FIELDS},
         packet=bytes(packet.content) if packet else b"",
     )

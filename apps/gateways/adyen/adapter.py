@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from apps.gateways.adyen.client import AdyenCalls
+from apps.gateways.adyen.dispute_report import read_report
 from apps.gateways.adyen.disputes import (
     ACCEPTED,
     DEFENDED,
@@ -22,7 +23,6 @@ from apps.gateways.adyen.disputes import (
     fold_dispute,
     fold_fraud_warning,
     read_defence,
-    read_report,
 )
 from apps.gateways.adyen.facts import (
     Unreadable,

@@ -1,13 +1,14 @@
 """The port's operations as calls to Stripe's API."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
 from apps.gateways.base import (
     DisputeEvidence,
     DisputeResult,
+    DisputeStage,
     FraudWarning,
     GatewayAccount,
     GatewayEvent,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     # For the checker alone: loading the SDK's parameter types takes memory and brings nothing.
     from stripe.params import (
         CustomerCreateParams,
+        DisputeUpdateParams,
+        DisputeUpdateParamsEvidence,
         PaymentIntentCaptureParams,
         PaymentIntentCreateParams,
         PaymentMethodCreateParams,
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
 
 _Read = TypeVar("_Read")
 
+# Why we do not give in, where the evidence has no text of its own about that.
+_REASON_FOR_FILING = "The payment was authorised and is valid; the attached evidence shows why."
 # With these an answer tells the fee and the card, and no second call is needed.
 _EXPANDED = ["latest_charge.balance_transaction", "payment_method"]
 # What a refund took from our account, where that is in another currency.
@@ -210,13 +215,15 @@ class StripeGateway:
         self, reference: str, *, evidence: DisputeEvidence, key: str
     ) -> DisputeResult:
         """Hand the evidence in, its packet as a file; Stripe takes no second submission."""
-        texts = dict(evidence.texts)
+        files: list[str] = []
         if evidence.packet:
             kept = self._calls.upload(
                 evidence.packet, purpose="dispute_evidence", key=f"{key}:file"
             )
-            texts["uncategorized_file"] = _read(lambda answer: read_id(answer, "file"), kept)
-        params = {"evidence": texts, "submit": True}
+            files.append(_read(lambda answer: read_id(answer, "file"), kept))
+        is_appeal = evidence.stage == DisputeStage.PRE_ARBITRATION
+        told = _appeal_of(evidence, files) if is_appeal else _evidence_of(evidence, files)
+        params: DisputeUpdateParams = {"evidence": told, "submit": True}
         return _read(read_dispute, self._post(_path("disputes", reference), params, key=key))
 
     def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:
@@ -342,6 +349,19 @@ class StripeGateway:
         except CardRefused as refusal:
             decline = read_decline(refusal.error)
             raise GatewayRejected(f"the bank declined: {decline.code}", code=decline.code) from None
+
+
+def _evidence_of(evidence: DisputeEvidence, files: Sequence[str]) -> "DisputeUpdateParamsEvidence":
+    told = cast("DisputeUpdateParamsEvidence", dict(evidence.texts))
+    if files:
+        told["uncategorized_file"] = files[0]
+    return told
+
+
+def _appeal_of(evidence: DisputeEvidence, files: Sequence[str]) -> "DisputeUpdateParamsEvidence":
+    """Return the answer to a bank that came back: Stripe takes no other evidence then."""
+    reason = evidence.texts.get("uncategorized_text", "") or _REASON_FOR_FILING
+    return {"appeal": {"card": {"reason_for_filing": reason, "supporting_files": list(files)}}}
 
 
 def _payment_params(request: PaymentRequest) -> Mapping[str, Any]:

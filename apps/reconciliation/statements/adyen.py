@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from operator import itemgetter, sub
 from typing import Final
 
+from apps.gateways.adyen.zones import zone_named
 from apps.reconciliation.statements.columns import (
     Column,
     Columns,
@@ -53,7 +54,6 @@ _KINDS: Final = {
     "Chargeback": LineKind.DISPUTE,
     "SecondChargeback": LineKind.DISPUTE,
     "ChargebackReversed": LineKind.DISPUTE_REVERSAL,
-    "SecondChargebackReversed": LineKind.DISPUTE_REVERSAL,
     "MerchantPayout": LineKind.PAYOUT,
     "Fee": LineKind.FEE,
     "InvoiceDeduction": LineKind.FEE,
@@ -65,20 +65,6 @@ _MOVEMENTS: Final = {
     "Chargeback": "chargeback",
     "SecondChargeback": "second_chargeback",
     "ChargebackReversed": "chargeback_reversed",
-    "SecondChargebackReversed": "prearbitration_won",
-}
-# Adyen abbreviates; an abbreviation that changes in summer stands for the place.
-_ZONES: Final = {
-    "UTC": "UTC",
-    "GMT": "Europe/London",
-    "BST": "Europe/London",
-    "CET": "Europe/Amsterdam",
-    "CEST": "Europe/Amsterdam",
-    "EST": "America/New_York",
-    "EDT": "America/New_York",
-    "PST": "America/Los_Angeles",
-    "PDT": "America/Los_Angeles",
-    "SGT": "Asia/Singapore",
 }
 
 
@@ -197,7 +183,7 @@ def _signed(debit: str, credit: str, currency: str) -> int:
 
 
 def _zone(abbreviation: str) -> str:
-    zone = _ZONES.get(abbreviation.strip().upper())
+    zone = zone_named(abbreviation)
     if zone is None:
         raise BadValue(f"{abbreviation[:10]!r} is no time zone we know")
     return zone
