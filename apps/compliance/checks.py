@@ -9,14 +9,15 @@ from apps.compliance.policies import RULES
 
 
 def check_retention(**_options: Any) -> list[Error]:
-    """Refuse a name that no rule has: its rows would silently be kept as long as before."""
-    known = {rule.name for rule in RULES}
+    """Refuse a name that no rule has, and a time in which PostgreSQL lets nobody delete."""
+    least = {rule.name: rule.least for rule in RULES}
     return [
         Error(
             f"RETENTION_DAYS names {name}={days}; there is no such rule, or it cannot be.",
-            hint=f"The rules are {', '.join(sorted(known))}; days are 0 or more.",
+            hint="The rules and their least days are "
+            + ", ".join(f"{rule} {fewest}" for rule, fewest in sorted(least.items())),
             id="compliance.E001",
         )
         for name, days in settings.RETENTION_DAYS.items()
-        if name not in known or days < 0
+        if name not in least or days < least[name]
     ]

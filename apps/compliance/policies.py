@@ -14,13 +14,18 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetentionRule:
-    """Rows of `table` go `days` after the time in `column`, if `condition` (SQL) holds for them."""
+    """
+    Rows of `table` go `days` after the time in `column`, if `condition` (SQL) holds for them.
+
+    PostgreSQL itself refuses to delete rows younger than `least` days.
+    """
 
     name: str
     table: str
     column: str
     days: int
     condition: str = "TRUE"
+    least: int = 0
 
 
 # In this order: what refers to a row goes before it.
@@ -48,6 +53,19 @@ RULES: Final = (
     # Counted against the card schemes' caps, whose longest window is a month.
     RetentionRule(
         name="collection_tries", table="subscriptions_collectiontry", column="tried_at", days=60
+    ),
+    # What risk was told of payers: as long as a payment can be disputed, and a margin.
+    RetentionRule(
+        name="risk_decisions",
+        table="fraud_decision",
+        column="created_at",
+        days=396,
+        least=396,
+        condition="NOT EXISTS (SELECT FROM fraud_review review"
+        " WHERE review.attempt_id = fraud_decision.attempt_id AND review.status = 'open')",
+    ),
+    RetentionRule(
+        name="risk_checks", table="fraud_check", column="created_at", days=396, least=396
     ),
     # A form that is older cannot be sent again.
     RetentionRule(

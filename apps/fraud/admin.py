@@ -27,6 +27,7 @@ from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.common.origin import Origin
 from apps.fraud.display import score_chip
 from apps.fraud.models import Check, Decision, Review, Rule
+from apps.fraud.policies import level_of
 from apps.fraud.selectors import linked_decisions
 from apps.fraud.services.reviews import approve_review, block_card, decline_review
 from apps.fraud.services.rules import request_publication, retire_rule
@@ -170,29 +171,18 @@ class ReviewAdmin(ObjectAdmin):
 
     def page(self, _request: HttpRequest, obj: Review) -> Page:
         """Show why the payment is here, and what else its payer did."""
-        decision = Decision.objects.get(pk=obj.decision_id)
+        # A decision is deleted after thirteen months, its review is not.
+        decision = Decision.objects.filter(pk=obj.decision_id).first()
+        level = decision.level if decision else level_of(obj.score)
         return Page(
             heading=money(obj.amount, obj.currency),
+<<<<<<< Updated upstream
             chips=(words(str(obj.status)), score_chip(decision.score, decision.level)),
+=======
+            chips=(words(str(obj.status)), _score_chip(obj.score, level)),
+>>>>>>> Stashed changes
             subtitle=identifier(obj.id),
-            main=(
-                _reasons(decision),
-                Table(
-                    "Linked payments",
-                    ("Payment", "Amount", "Said", "Score", "Shares"),
-                    [
-                        (
-                            identifier(other.intent_id),
-                            money(other.amount, other.currency),
-                            words(other.action),
-                            NOTHING if other.score is None else str(other.score),
-                            ", ".join(shared),
-                        )
-                        for other, shared in linked_decisions(decision)
-                    ],
-                    empty="Nothing else by this card, customer, address or device.",
-                ),
-            ),
+            main=(_reasons(decision), _linked(decision)),
             side=(
                 Facts(
                     "Details",
@@ -206,7 +196,12 @@ class ReviewAdmin(ObjectAdmin):
                     ],
                 ),
                 _bank_said(obj.attempt_id),
-                Raw("What was known", [("Facts", decision.facts), ("Features", decision.features)]),
+                Raw(
+                    "What was known",
+                    [("Facts", decision.facts), ("Features", decision.features)]
+                    if decision
+                    else [],
+                ),
             ),
         )
 
@@ -228,11 +223,31 @@ def _bank_said(attempt_id: str) -> Facts:
     )
 
 
-def _reasons(decision: Decision) -> Table:
-    rows: list[tuple[Text, Text]] = [("Rule or list", rule) for rule in decision.matched_rules]
-    rows += [("Score", f"{reason} (+{weight:.2f})") for reason, weight in decision.reasons]
-    rows += [("Missing", words(part)) for part in decision.degraded]
+def _reasons(decision: Decision | None) -> Table:
+    rows: list[tuple[Text, Text]] = []
+    if decision is not None:
+        rows += [("Rule or list", rule) for rule in decision.matched_rules]
+        rows += [("Score", f"{reason} (+{weight:.2f})") for reason, weight in decision.reasons]
+        rows += [("Missing", words(part)) for part in decision.degraded]
     return Table("Why", ("From", "Reason"), rows, empty="No rule and no score spoke up.")
+
+
+def _linked(decision: Decision | None) -> Table:
+    return Table(
+        "Linked payments",
+        ("Payment", "Amount", "Said", "Score", "Shares"),
+        [
+            (
+                identifier(other.intent_id),
+                money(other.amount, other.currency),
+                words(other.action),
+                NOTHING if other.score is None else str(other.score),
+                ", ".join(shared),
+            )
+            for other, shared in (linked_decisions(decision) if decision else [])
+        ],
+        empty="Nothing else by this card, customer, address or device.",
+    )
 
 
 class PublishDialog(Dialog):

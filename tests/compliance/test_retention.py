@@ -87,8 +87,15 @@ def test_a_setting_keeps_rows_longer(settings: Any) -> None:
     assert count_due(now=NOW)["gateway_webhooks"] == 0
 
 
-@pytest.mark.parametrize("days", [{"gateway_webhook": 30}, {"gateway_webhooks": -1}])
-def test_a_setting_that_names_no_rule_is_refused(settings: Any, days: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "days",
+    [
+        {"gateway_webhook": 30},
+        {"gateway_webhooks": -1},
+        {"risk_decisions": 395},
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(settings: Any, days: dict[str, int]) -> None:
     settings.RETENTION_DAYS = days
 
     assert [error.id for error in check_retention()] == ["compliance.E001"]
