@@ -176,11 +176,7 @@ class ReviewAdmin(ObjectAdmin):
         level = decision.level if decision else level_of(obj.score)
         return Page(
             heading=money(obj.amount, obj.currency),
-<<<<<<< Updated upstream
-            chips=(words(str(obj.status)), score_chip(decision.score, decision.level)),
-=======
-            chips=(words(str(obj.status)), _score_chip(obj.score, level)),
->>>>>>> Stashed changes
+            chips=(words(str(obj.status)), score_chip(obj.score, level)),
             subtitle=identifier(obj.id),
             main=(_reasons(decision), _linked(decision)),
             side=(
