@@ -88,6 +88,14 @@ CATALOG: Mapping[str, Sequence[str]] = {
         "reconciliation.exception_resolved",
     ),
     "apps.reconciliation.api.shapes.RECONCILIATION_RUN": ("reconciliation.run_completed",),
+    "apps.setups.api.shapes.SETUP_INTENT": (
+        "setup_intent.canceled",
+        "setup_intent.created",
+        "setup_intent.processing",
+        "setup_intent.requires_action",
+        "setup_intent.setup_failed",
+        "setup_intent.succeeded",
+    ),
     "apps.subscriptions.api.shapes.COUPON": ("coupon.created", "coupon.deleted", "coupon.updated"),
     "apps.subscriptions.api.shapes.CREDIT_NOTE": ("credit_note.created", "credit_note.voided"),
     "apps.subscriptions.api.shapes.DUNNING_POLICY": (

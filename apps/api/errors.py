@@ -174,7 +174,11 @@ def error_body(error: DomainError, *, request_id: str) -> dict[str, Any]:
 
 
 def is_retryable(error: DomainError) -> bool:
-    """Return whether the same request may succeed later; a refusal can say so itself."""
+    """
+    Return whether another try may succeed; a refusal can say so itself.
+
+    After a decline that is a new request, such as another confirm: the answer to this one is kept.
+    """
     stated = error.context.get("retryable")
     return bool(stated) if stated is not None else error.status in _RETRYABLE_STATUSES
 
@@ -188,7 +192,7 @@ def error_headers(error: DomainError) -> dict[str, str]:
         headers["Allow"] = str(error.context.get("allowed", ""))
     if error.status == HTTPStatus.CONFLICT:
         headers["Stripe-Should-Retry"] = "true" if is_retryable(error) else "false"
-    if is_retryable(error):
+    if is_retryable(error) and error.status != HTTPStatus.PAYMENT_REQUIRED:
         headers["Retry-After"] = str(error.context.get("retry_after", RETRY_AFTER_SECONDS))
         headers["Stripe-Should-Retry"] = "true"
     return headers

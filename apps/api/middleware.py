@@ -9,13 +9,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
-from apps.api.errors import TlsRequired, error_response
+from apps.api.errors import RateLimited, TlsRequired, error_response
+from apps.api.throttling import take_address_token
+from apps.common.addresses import client_address
 
+_API_PATH: Final = "/v1/"
 # What programs call. None of it knows sessions, forms or pages.
-PROGRAM_PATHS: Final = ("/v1/", "/webhooks/", "/healthz", "/readyz", "/metrics")
+PROGRAM_PATHS: Final = (_API_PATH, "/webhooks/", "/healthz", "/readyz", "/metrics")
 # Where credentials and money are: never without TLS once SECURE_SSL_REDIRECT is set. There is no
 # redirect, for the key would have been sent in clear by then, and again with each request.
-_SECRET_PATHS: Final = ("/v1/", "/webhooks/")
+_SECRET_PATHS: Final = (_API_PATH, "/webhooks/")
 # What browsers should make of an answer that is meant for programs: nothing at all.
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -72,10 +75,25 @@ def _answer(request: HttpRequest) -> HttpResponseBase:
         request.get_host()
         match = resolve(request.path_info)
     except (Resolver404, SuspiciousOperation) as error:
-        return error_response(error, request)
+        return _refuse(error, request)
     if "\x00" in request.path_info:
         # No id contains NUL, and PostgreSQL takes none.
-        return error_response(Http404(), request)
+        return _refuse(Http404(), request)
     request.resolver_match = match
     response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    return response
+
+
+def _refuse(error: Exception, request: HttpRequest) -> HttpResponse:
+    """Answer what no view takes. Nobody looked for a key, so it counts for its sender's address."""
+    if not request.path_info.startswith(_API_PATH):
+        return error_response(error, request)
+    try:
+        allowance = take_address_token(client_address(request))
+    except RateLimited as refusal:
+        error, allowance = refusal, refusal.context["allowance"]
+    response = error_response(error, request)
+    response["Api-Version"] = settings.API_VERSION
+    for name, value in allowance.headers().items():
+        response[name] = value
     return response

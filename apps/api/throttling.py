@@ -94,14 +94,14 @@ def take_token(key_id: str, *, write: bool, address: str = "") -> Allowance:
     return _take(buckets, kind="write" if write else "read")
 
 
-def take_address_token(address: str) -> None:
+def take_address_token(address: str) -> Allowance:
     """
     Count one request without a valid key, so that keys are not guessed at any speed.
 
     :raises RateLimited: the address has sent too many requests, with or without a key
     """
-    if address:
-        _take([_address_bucket(address)], kind="keyless")
+    bucket = _address_bucket(address)
+    return _take([bucket], kind="keyless") if address else Allowance(bucket.limit, bucket.limit, 0)
 
 
 def take_customer_token(customer_id: str, *, scope: Scope) -> None:

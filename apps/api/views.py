@@ -188,7 +188,7 @@ class ApiView(APIView):
         try:
             self.caller = authenticate(request)
         except AuthenticationFailed:
-            take_address_token(address)
+            self._allowance = take_address_token(address)
             raise
         self._allowance = take_token(self.caller.key_id, write=is_write, address=address)
         handler = self._handler(method)

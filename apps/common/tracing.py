@@ -3,7 +3,7 @@ Traces through request, gateway, outbox and worker, for a collector of OpenTelem
 
 All work for one request is one trace, whose id is computed of the request's id: whatever carries
 the request's id, such as every event, carries the trace, days later and in other processes too.
-Nothing is loaded and next to nothing is spent while TRACES_ENDPOINT is empty.
+Nothing is loaded and next to nothing is spent while OTEL_EXPORTER_OTLP_ENDPOINT is empty.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def span(name: str, *, request_id: str = "", **attributes: str) -> Iterator[None
 @cache
 def _tracer() -> "Tracer | None":
     """Return the tracer of this process, made when first asked for: after a fork, not before."""
-    if not settings.TRACES_ENDPOINT:
+    if not settings.OTEL_EXPORTER_OTLP_ENDPOINT:
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
         OTLPSpanExporter,
@@ -49,7 +49,9 @@ def _tracer() -> "Tracer | None":
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
     provider = TracerProvider(resource=Resource.create({"service.name": "payments"}))
-    exporter = OTLPSpanExporter(endpoint=settings.TRACES_ENDPOINT)
+    # As OpenTelemetry has it: the endpoint is the collector's, each signal has a path below.
+    base = settings.OTEL_EXPORTER_OTLP_ENDPOINT.rstrip("/")
+    exporter = OTLPSpanExporter(endpoint=f"{base}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider.get_tracer("payments")
 

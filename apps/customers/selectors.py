@@ -20,3 +20,13 @@ def get_customer(scope: Scope, customer_id: str) -> Customer:
     if customer is None:
         raise ResourceMissing(resource="customer", id=customer_id, param="customer")
     return customer
+
+
+def was_deleted(scope: Scope, customer_id: str) -> bool:
+    """Return whether there was such a customer of this account and mode, which was deleted."""
+    return Customer.objects.filter(
+        pk=customer_id,
+        merchant_id=scope.merchant_id,
+        livemode=scope.livemode,
+        deleted_at__isnull=False,
+    ).exists()

@@ -232,6 +232,7 @@ SPECTACULAR_SETTINGS = {
         "CaptureMethodEnum": ["automatic", "manual", "automatic_async"],
         "SessionCaptureMethodEnum": ["automatic", "manual"],
         "PaymentMethodTypeEnum": ["card", "sepa_debit"],
+        "CardTypeEnum": ["card"],
         "RiskActionEnum": ["allow", "request_three_d_secure", "review", "block"],
     },
 }
@@ -249,9 +250,9 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="billing@example.com"
 # LOG_FORMAT=json is for machines, text for people.
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(form=env.str("LOG_FORMAT", default="text"), level=LOG_LEVEL)
-# Traces go to this address of an OpenTelemetry collector, errors to Sentry; both need
+# Traces go to this OpenTelemetry collector, errors to Sentry; both need
 # requirements/observability.txt. Empty: neither is loaded.
-TRACES_ENDPOINT = env.str("TRACES_ENDPOINT", default="")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     report_errors(SENTRY_DSN, environment=env.str("SENTRY_ENVIRONMENT", default="production"))
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

@@ -142,6 +142,23 @@ def test_keys_are_not_guessed_faster_than_an_address_may_ask(client: Client, set
     assert statuses == [401, 401, 401, 429, 429]
 
 
+@pytest.mark.django_db
+def test_every_answer_tells_the_limit_even_without_a_key(client: Client, settings: Any) -> None:
+    settings.RATE_LIMIT_ADDRESS_PER_SECOND = 3
+    address = f"2001:db8::{uuid.uuid4().hex[:4]}"
+
+    answers = [
+        client.get(path, REMOTE_ADDR=address)
+        for path in ("/v1/customers", "/v1/nowhere", "/v1/nowhere", "/v1/nowhere")
+    ]
+
+    assert [answer.status_code for answer in answers] == [401, 404, 404, 429]
+    assert [answer["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+    assert {answer["RateLimit-Limit"] for answer in answers} == {"3"}
+    assert {answer["Api-Version"] for answer in answers} == {"2026-11-01"}
+    assert answers[3]["Retry-After"] == "1"
+
+
 def test_without_redis_everything_passes_and_nobody_waits(
     settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -44,12 +44,12 @@ def use_both_gateways(settings: Any, simulator: RunningSimulator, *, first: str)
     """
     second = "adyen" if first == "stripe" else "stripe"
     bases = {first: simulator.psp_url, second: simulator.url}
-    settings.GATEWAYS = {f"{kind}_main": _account(kind, base) for kind, base in bases.items()}
+    settings.GATEWAYS = {f"{kind}_main": account_of(kind, base) for kind, base in bases.items()}
     settings.TOKENISER_GATEWAYS = list(settings.GATEWAYS)
     registry.reset_gateways()
 
 
-def _account(kind: str, api_base: str) -> dict[str, Any]:
+def account_of(kind: str, api_base: str) -> dict[str, Any]:
     return {
         "kind": kind,
         "api_base": api_base,

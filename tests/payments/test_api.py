@@ -99,6 +99,21 @@ def test_ac_006_decline_is_stored_and_replayed(api: Any, gateway: FakeGateway) -
     assert gateway.count("create") == 1
 
 
+def test_a_decline_says_whether_another_confirm_may_pay(api: Any, gateway: FakeGateway) -> None:
+    gateway.script = [
+        decline("insufficient_funds"),
+        decline("stolen_card", error_class=DeclineClass.TERMINAL),
+    ]
+
+    soft, hard = api.post("/v1/payment_intents", PAY), api.post("/v1/payment_intents", PAY)
+
+    assert (soft.status_code, soft.json()["error"]["retryable"]) == (402, True)
+    assert (hard.status_code, hard.json()["error"]["retryable"]) == (402, False)
+    # The same request would only be answered the same again.
+    assert "Retry-After" not in soft
+    assert "Stripe-Should-Retry" not in soft
+
+
 def test_unreachable_gateway_is_502_and_the_same_key_tries_again(
     api: Any, gateway: FakeGateway
 ) -> None:
@@ -287,6 +302,27 @@ def test_ac_096_a_payer_who_never_comes_back_from_3ds_pays_nothing(
     assert (left["status"], left["amount_received"]) == ("expired", 0)
     assert PaymentAttempt.objects.get().status == "voided"
     assert gateway.count("void") == 1
+
+
+def test_of_a_deleted_customer_is_left_that_it_was_deleted(api: Any, gateway: FakeGateway) -> None:
+    customer = api.post("/v1/customers", {"email": "a@example.com"}).json()["id"]
+    api.delete(f"/v1/customers/{customer}")
+
+    left = api.get(f"/v1/customers/{customer}")
+
+    assert (left.status_code, left.json()) == (
+        200, {"id": customer, "object": "customer", "deleted": True},
+    )  # fmt: skip
+    assert api.post(f"/v1/customers/{customer}", {"name": "Ada"}).status_code == 404
+
+
+def test_capture_sets_the_metadata_it_is_given(api: Any, gateway: FakeGateway) -> None:
+    held = {**PAY, "capture_method": "manual", "metadata": {"order": "7"}}
+    intent = api.post("/v1/payment_intents", held).json()["id"]
+
+    taken = api.post(f"/v1/payment_intents/{intent}/capture", {"metadata": {"parcel": "9"}}).json()
+
+    assert (taken["status"], taken["metadata"]) == ("succeeded", {"order": "7", "parcel": "9"})
 
 
 def test_customers_methods_and_expansion(api: Any, gateway: FakeGateway) -> None:

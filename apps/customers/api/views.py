@@ -18,12 +18,12 @@ from apps.api.fields import (
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
-from apps.common.errors import InvalidParameter
+from apps.common.errors import InvalidParameter, ResourceMissing
 from apps.common.origin import Scope
 from apps.customers.api.shapes import CUSTOMER, CUSTOMER_SEARCH, CUSTOMERS, DELETED_CUSTOMER
 from apps.customers.models import Customer
 from apps.customers.objects import render_customer
-from apps.customers.selectors import get_customer
+from apps.customers.selectors import get_customer, was_deleted
 from apps.customers.services import create_customer, delete_customer, update_customer
 
 
@@ -162,8 +162,14 @@ class CustomerDetail(ApiView):
     answers = {"GET": CUSTOMER, "POST": CUSTOMER, "DELETE": DELETED_CUSTOMER}
 
     def get(self, _request: HttpRequest, customer_id: str) -> Json:
+        """Retrieve a customer; of a deleted one there is left that it was deleted."""
         self.load()
-        return render_customer(get_customer(self.scope, customer_id))
+        try:
+            return render_customer(get_customer(self.scope, customer_id))
+        except ResourceMissing:
+            if not was_deleted(self.scope, customer_id):
+                raise
+            return _deleted(customer_id)
 
     def post(self, _request: HttpRequest, customer_id: str) -> Json:
         current = get_customer(self.scope, customer_id)
@@ -181,7 +187,11 @@ class CustomerDetail(ApiView):
         delete_customer(
             scope=self.scope, customer_id=customer_id, origin=self.origin, now=timezone.now()
         )
-        return {"id": customer_id, "object": "customer", "deleted": True}
+        return _deleted(customer_id)
+
+
+def _deleted(customer_id: str) -> Json:
+    return {"id": customer_id, "object": "customer", "deleted": True}
 
 
 def load_customers(ids: set[str], scope: Scope) -> dict[str, dict[str, Any]]:
