@@ -30,6 +30,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from apps.common.shared_counters import FOLDER_VARIABLE
+
 # Several Prometheus servers, or an impatient one, ask the database no more often than this.
 KEEP_SECONDS: Final = 10
 
@@ -93,6 +95,27 @@ class ProcessCollector(Collector):
         return iter(())
 
 
+class SharedCollector(Collector):
+    """What all processes with the same folder counted, and by name what none of them did yet."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the sums, then the other metrics without a value."""
+        counted: dict[str, Metric] = {
+            metric.name: metric
+            for metric in MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]
+        }
+        yield from counted.values()
+        yield from (
+            metric
+            for metric in REGISTRY.collect()
+            if metric.name not in counted and not metric.samples
+        )
+
+    def describe(self) -> Iterator[Metric]:
+        """Say nothing beforehand: registering must not read the folder."""
+        return iter(())
+
+
 _sources_registry = CollectorRegistry()
 _sources_registry.register(sources)
 
@@ -119,8 +142,8 @@ def _load_counters() -> None:
 
 
 def _counters() -> CollectorRegistry:
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if FOLDER_VARIABLE not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types
+    registry.register(SharedCollector())
     return registry

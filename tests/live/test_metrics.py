@@ -10,9 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from config.celery import app
 from simulator.testing import RunningSimulator
+from tests.factories.payments import created_intent
 from tests.live.environment import platform_environment
 from tests.live.running import LOOPBACK, ROOT, START_SECONDS, RunningWeb, free_port
 from tests.observability.test_metrics import CONTRACT
@@ -47,6 +50,11 @@ def background(command: list[str], environment: dict[str, str], folder: Path) ->
 
 def names_at(url: str) -> set[str]:
     """Return every name that a process shows, as soon as it answers."""
+    return {family.name for family in families_at(url)}
+
+
+def families_at(url: str) -> list[Metric]:
+    """Return all that a process shows, as soon as it answers."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -55,7 +63,7 @@ def names_at(url: str) -> set[str]:
             assert time.monotonic() < deadline, "it did not come up"
             time.sleep(0.1)
         else:
-            return {family.name for family in text_string_to_metric_families(text)}
+            return list(text_string_to_metric_families(text))
 
 
 def families_of_the_contract() -> set[str]:
@@ -80,3 +88,31 @@ def test_each_background_process_shows_every_metric(
         shown = names_at(url)
 
     assert families_of_the_contract() - shown == set()
+
+
+def relayed_at(url: str) -> list[float]:
+    """Return each value that is shown of the events that were passed on."""
+    return [
+        sample.value
+        for family in families_at(url)
+        for sample in family.samples
+        if sample.name == "outbox_relayed_total"
+    ]
+
+
+def test_what_a_worker_s_child_counts_is_on_its_page_once(
+    simulator: RunningSimulator, tmp_path: Path
+) -> None:
+    created_intent()
+    environment = platform_environment(simulator, TMPDIR=str(tmp_path))
+
+    with background(BACKGROUND["worker"], environment, tmp_path) as url:
+        assert relayed_at(url) == [0.0]
+        app.send_task("apps.common.tasks.run_sweep", ["apps.outbox.tasks.relay_events"])
+        deadline = time.monotonic() + START_SECONDS
+        while (shown := relayed_at(url)) == [0.0] and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    assert shown == [1.0]
+    # Nothing of it stays on the disk.
+    assert list(tmp_path.iterdir()) == []
