@@ -29,11 +29,6 @@ def _in_parts(line: ReportLine) -> list[ReportLine]:
     return [first, replace(line, id=f"{line.id}_2", gross=1, fee=0)]
 
 
-def _returned(line: ReportLine) -> list[ReportLine]:
-    back = replace(line, id=f"{line.id}_back", kind="payout_failure", gross=-line.gross)
-    return [line, back]
-
-
 ON_PAYMENTS: Mapping[str, ChangeLine] = {
     "missing_in_report": lambda _line: [],
     "amount_over": lambda line: [replace(line, gross=line.gross + 100)],
@@ -48,13 +43,10 @@ ON_PAYMENTS: Mapping[str, ChangeLine] = {
 # The report tells of money that never moved: nobody's, or of a payment that failed.
 STRANGER = "missing_in_ledger"
 NEVER_TAKEN = "status_mismatch"
-ON_PAYOUTS: Mapping[str, ChangeLine] = {
-    "payout_mismatch": as_it_is,
-    "payout_failed": _returned,
-    "bank_mismatch": as_it_is,
-    "bank_missing": as_it_is,
-}
-NEVER_ARRIVES: Final = frozenset({"bank_missing", "payout_failed"})
+# The bank sends the payout back, and the PSP pays it out once more with its next one.
+RETURNED: Final = "payout_failed"
+ON_PAYOUTS: Final = ("payout_mismatch", RETURNED, "bank_mismatch", "bank_missing")
+NEVER_ARRIVES: Final = frozenset({"bank_missing", RETURNED})
 # The bank alone, whatever the PSP.
 BANK_STRANGER = "bank_unexplained"
 PLANTS: Final = (*ON_PAYMENTS, STRANGER, NEVER_TAKEN, *ON_PAYOUTS, BANK_STRANGER)

@@ -7,7 +7,7 @@ bank, of all that was not paid out yet.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
 from simulator.adyen.reports import write_settlement_report
@@ -23,6 +23,7 @@ from simulator.plants import (
     ON_PAYOUTS,
     PAYOUT_SURPLUS,
     PLANTS,
+    RETURNED,
     STRANGER,
     ChangeLine,
     as_it_is,
@@ -41,7 +42,7 @@ class UnknownPlant(Exception):
 
 @dataclass(kw_only=True, slots=True)
 class ClosedPayout:
-    """A payout to the merchant's bank, with the movements in it."""
+    """A payout to the merchant's bank: the movements in it, and the payouts that it pays again."""
 
     id: str
     psp: str
@@ -49,6 +50,7 @@ class ClosedPayout:
     amount: int
     created: int
     movements: frozenset[str]
+    again: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -87,8 +89,6 @@ class Settlements:
         if kind == BANK_STRANGER:
             self.bank_strangers.append(int(self.clock.now()))
             return f"stranger_{len(self.bank_strangers)}"
-        if (psp, kind) == (ADYEN, "payout_failed"):
-            raise UnknownPlant("Adyen's report has no row for a payout that came back")
         victim = self._payout(psp) if kind in ON_PAYOUTS else self._movement(psp, reference)
         self.plants[victim] = kind
         return victim
@@ -101,7 +101,15 @@ class Settlements:
             for movement in self.books.movements.values()
             if (movement.psp, movement.currency) == (psp, currency) and movement.id not in done
         ]
+        returned = [
+            payout
+            for payout in self.payouts
+            if (payout.psp, payout.currency) == (psp, currency)
+            and self._is_returned(payout)
+            and not self._paid_again_in(payout)
+        ]
         amount = sum(movement.net for movement in waiting)
+        amount += sum(payout.amount for payout in returned)
         if amount <= 0:
             return None
         payout = ClosedPayout(
@@ -112,6 +120,7 @@ class Settlements:
             amount=amount,
             created=int(self.clock.now()),
             movements=frozenset(movement.id for movement in waiting),
+            again=frozenset(payout.id for payout in returned),
         )
         self.payouts.append(payout)
         if psp in self.listeners:
@@ -153,8 +162,9 @@ class Settlements:
                 yield stranger.created, stranger, as_it_is
         for payout in self.payouts:
             if payout.psp == psp:
-                plant = self.plants.get(payout.id, "")
-                yield payout.created, self._payout_line(payout), ON_PAYOUTS.get(plant, as_it_is)
+                yield payout.created, self._payout_line(payout), as_it_is
+                if self._is_returned(payout):
+                    yield payout.created, self._returned_line(payout), as_it_is
 
     def bank_statement(self, day: str) -> str:
         """Return the day's credits on the merchant's bank account as camt.053."""
@@ -208,9 +218,21 @@ class Settlements:
 
     def _payout_of(self, movement: Movement) -> str:
         ids = (each.id for each in self.payouts if movement.id in each.movements)
-        # A batch has its number while it is still open.
-        open_batch = str(self._batch(ADYEN)) if movement.psp == ADYEN else ""
-        return next(ids, open_batch)
+        return next(ids, self._open_batch(movement.psp))
+
+    def _is_returned(self, payout: ClosedPayout) -> bool:
+        return self.plants.get(payout.id) == RETURNED
+
+    def _paid_again_in(self, payout: ClosedPayout) -> str:
+        """Return the payout that pays a returned one again, "" while none does."""
+        ids = (
+            each.id for each in self.payouts if each.psp == payout.psp and payout.id in each.again
+        )
+        return next(ids, "")
+
+    def _open_batch(self, psp: str) -> str:
+        """Return what lines not paid out yet name: a batch has its number while it is open."""
+        return str(self._batch(psp)) if psp == ADYEN else ""
 
     def _batch(self, psp: str) -> int:
         return 1 + sum(payout.psp == psp for payout in self.payouts)
@@ -252,7 +274,7 @@ class Settlements:
             currency=charge.currency if charge else "eur",
             created=int(self.clock.now()),
             charge=charge,
-            payout=str(self._batch(psp)) if psp == ADYEN else "",
+            payout=self._open_batch(psp),
         )
 
     def _announced(self, payout: ClosedPayout) -> int:
@@ -276,6 +298,17 @@ class Settlements:
             currency=payout.currency,
             created=payout.created,
             payout=payout.id if payout.psp == ADYEN else "",
+        )
+
+    def _returned_line(self, payout: ClosedPayout) -> ReportLine:
+        """Return how the money of a payout comes back, into the next one."""
+        line = self._payout_line(payout)
+        return replace(
+            line,
+            id=f"{line.id}_back",
+            kind="payout_failure",
+            gross=-line.gross,
+            payout=self._paid_again_in(payout) or self._open_batch(payout.psp),
         )
 
 

@@ -377,12 +377,13 @@ SELECT count(*), count(*) FILTER (WHERE entry_id <> '' AND NOT is_duplicate
  WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
    AND day = %(day)s
 """
-# Of a settlement: what the lines that name it add up to.
+# Of a settlement: what the lines that name it add up to, returned payouts which it pays again among
+# them.
 SUM_PAYOUT = f"""
 SELECT count(*), coalesce(sum(net), 0) FROM reconciliation_statementline
  WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
    AND payout_reference = %(reference)s AND payout_reference <> '' AND NOT is_duplicate
-   AND kind NOT IN {_PAYOUT_KINDS}
+   AND kind <> '{LineKind.PAYOUT}'
 """  # noqa: S608
 # What the gateway held for us when it paid out; not below zero after the payout (AC-67).
 SUM_BALANCE = """
@@ -401,7 +402,7 @@ WITH line AS (
       FROM reconciliation_statementline
      WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
        AND payout_reference = %(reference)s AND payout_reference <> '' AND NOT is_duplicate
-       AND kind NOT IN {_PAYOUT_KINDS}
+       AND kind <> '{LineKind.PAYOUT}'
      GROUP BY 1),
 part AS (
     SELECT subject, subject AS entry_id FROM line

@@ -17,6 +17,7 @@ _TYPES = {
     "refund": "Refunded",
     "refund_failure": "RefundedReversed",
     "payout": "MerchantPayout",
+    "payout_failure": "BankInstructionReturned",
 }
 
 
@@ -34,7 +35,6 @@ def write_settlement_report(lines: Iterable[ReportLine], *, merchant_account: st
 
 def _row(line: ReportLine) -> dict[str, str]:
     currency = line.currency.upper()
-    is_payout = line.kind == "payout"
     row = {
         "Creation Date": line.moment,
         "TimeZone": "UTC",
@@ -48,7 +48,9 @@ def _row(line: ReportLine) -> dict[str, str]:
         "Batch Number": line.payout,
         "Modification Merchant Reference": line.refund.reference if line.refund else "",
     }
-    if not is_payout:
+    if line.kind == "payout_failure":
+        row["Modification Reference"] = f"Returned payout of batch {line.source}"
+    elif line.kind != "payout":
         row |= {
             "Psp Reference": line.charge.payment if line.charge else line.source,
             "Merchant Reference": line.charge.attempt if line.charge else "",

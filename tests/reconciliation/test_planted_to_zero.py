@@ -8,7 +8,6 @@ the limit. In the end the books say of the gateway and of the bank what these sa
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -23,48 +22,28 @@ from apps.api.models import Merchant
 from apps.backoffice.models import Approval
 from apps.backoffice.services import setup_roles
 from apps.ledger import chart
-from apps.ledger.models import Posting
 from apps.ledger.selectors import list_trial_balance
-from apps.reconciliation.models import (
-    BankLine,
-    Discrepancy,
-    ReconciliationRun,
-    StatementFile,
-    StatementLine,
-)
+from apps.reconciliation.models import BankLine, Discrepancy, StatementFile
 from apps.reconciliation.states import StatementFormat
 from simulator.testing import RunningSimulator
 from tests.backoffice.conftest import Enter, enter  # noqa: F401 - the fixture
 from tests.factories.backoffice import staff
 from tests.factories.payments import SCOPE
-from tests.reconciliation.at_gateways import GATEWAYS, Till, compare, take, today
+from tests.reconciliation.at_gateways import GATEWAYS, Till, take, today
+from tests.reconciliation.plants import (
+    BANK,
+    FOUND_AS,
+    KINDS,
+    NOT_BOOKED,
+    booked,
+    compare_all,
+    plant,
+    told_by_gateway,
+)
 
 pytestmark = pytest.mark.django_db
 
 K_OF_EACH = 2
-ON_PAYMENTS = (
-    "missing_in_report",
-    "amount_over",
-    "amount_under",
-    "fee_mismatch",
-    "currency_mismatch",
-    "date_cutoff",
-    "duplicate_line",
-    "split_mismatch",
-    "malformed_row",
-)
-ON_NOTHING = ("missing_in_ledger", "bank_unexplained")
-ON_PAYOUTS = ("payout_mismatch", "bank_mismatch", "bank_missing")
-# A row that cannot be read is refused; its payment is in no report then.
-FOUND_AS = {"malformed_row": "missing_in_report"}
-# What nothing has to be booked for; everything else is corrected.
-NOT_BOOKED = {
-    "duplicate_line": "ignore",
-    "date_cutoff": "match",
-    "payout_failed": "match",
-    "bank_missing": "ignore",
-}
-BANK = "main_bank"
 
 
 @pytest.fixture(autouse=True)
@@ -87,31 +66,10 @@ def finance(enter: Enter) -> tuple[Client, Client]:  # noqa: F811
 
 def plant_all(simulator: RunningSimulator, psp: str, till: Till) -> Counter[str]:
     """Plant k of every kind, and return as what they are to be found."""
-    on_payouts = (*ON_PAYOUTS, "payout_failed") if psp == "stripe" else ON_PAYOUTS
-    for kind in on_payouts * K_OF_EACH:
-        till.pay()
-        simulator.control("POST", "settlements/close", {"psp": psp, "currency": "eur"})
-        plant(simulator, psp, kind)
-    for kind in ON_PAYMENTS * K_OF_EACH:
-        plant(simulator, psp, kind, till.pay())
-    for _ in range(K_OF_EACH):
-        plant(simulator, psp, "status_mismatch", till.decline())
-        for kind in ON_NOTHING:
-            plant(simulator, psp, kind)
+    for kind in sorted(KINDS * K_OF_EACH, key=KINDS.index):
+        plant(simulator, psp, kind, till)
     till.pay()
-    planted = (*on_payouts, *ON_PAYMENTS, *ON_NOTHING, "status_mismatch")
-    return Counter(FOUND_AS.get(kind, kind) for kind in planted * K_OF_EACH)
-
-
-def plant(simulator: RunningSimulator, psp: str, kind: str, reference: str = "") -> None:
-    wish = {"psp": psp, "kind": kind, "reference": reference}
-    simulator.control("POST", "settlements/plant", wish)
-
-
-def compare_all(gateway: str, now: datetime) -> list[ReconciliationRun]:
-    """Compare the day, the one to which lines were shifted, and the one when the bank is late."""
-    days = (now.date() + timedelta(days=shift) for shift in (-3, 0, 5))
-    return [compare(gateway, day, now) for day in days]
+    return Counter(FOUND_AS.get(kind, kind) for kind in KINDS * K_OF_EACH)
 
 
 def send(client: Client, row: Any, dialog: str, **answers: str) -> str:
@@ -130,22 +88,6 @@ def fix(row: Discrepancy, lee: Client, kim: Client) -> None:
     waiting = Approval.objects.filter(subject_id=row.id, status="pending").first()
     if waiting:
         send(kim, waiting, "approve")
-
-
-def booked(code: str, owner: str) -> dict[str, int]:
-    """Return what the ledger says of an account, per currency."""
-    legs = Posting.objects.filter(account__code=code, account__owner=owner, layer="posted")
-    return {
-        currency: total
-        for currency, total in legs.values_list("currency").annotate(Sum("amount")).order_by()
-        if total
-    }
-
-
-def told_by_gateway(gateway: str) -> dict[str, int]:
-    """Return what the gateway's own lines add up to, per currency."""
-    lines = StatementLine.objects.filter(gateway=gateway, is_duplicate=False)
-    return dict(lines.values_list("currency").annotate(Sum("net")).order_by())
 
 
 @pytest.mark.parametrize("psp", ["stripe", "adyen"])

@@ -1,13 +1,15 @@
-"""A day without mistakes in both gateways' reports is paid out and received."""
+"""What is right in both gateways' reports is paid out and received, at the second try as well."""
 
 from typing import Any
 
 import pytest
 
+from apps.ledger import chart
 from apps.reconciliation.models import Discrepancy, Settlement
 from apps.reconciliation.states import StatementFormat
 from simulator.testing import RunningSimulator
 from tests.reconciliation.at_gateways import FEE, GATEWAYS, Till, compare, take, today
+from tests.reconciliation.plants import BANK, booked, plant
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +27,7 @@ def test_a_day_without_mistakes_is_paid_out_and_received(
     day = now.date()
     report = simulator.report(f"settlements/{psp}/{day}.csv")
     take(report, StatementFormat(psp), GATEWAYS[psp], now)
-    take(simulator.report(f"bank/{day}.xml"), StatementFormat.CAMT053, "main_bank", now)
+    take(simulator.report(f"bank/{day}.xml"), StatementFormat.CAMT053, BANK, now)
 
     run = compare(GATEWAYS[psp], day, now)
 
@@ -33,3 +35,25 @@ def test_a_day_without_mistakes_is_paid_out_and_received(
     assert not Discrepancy.objects.exists()
     settlement = Settlement.objects.get()
     assert (settlement.status, settlement.amount) == ("received", 3 * (1000 - FEE))
+
+
+@pytest.mark.parametrize("psp", ["stripe", "adyen"])
+def test_ac_068_a_payout_that_came_back_is_taken_back_and_paid_again_by_the_next_one(
+    simulator: RunningSimulator, psp: str, till_at: Any
+) -> None:
+    now, till, gateway = today(), till_at(psp), GATEWAYS[psp]
+    plant(simulator, psp, "payout_failed", till)
+    till.pay()
+    simulator.control("POST", "settlements/close", {"psp": psp, "currency": "eur"})
+    day = now.date()
+    take(simulator.report(f"settlements/{psp}/{day}.csv"), StatementFormat(psp), gateway, now)
+    take(simulator.report(f"bank/{day}.xml"), StatementFormat.CAMT053, BANK, now)
+
+    compare(gateway, day, now)
+
+    net = 1000 - FEE
+    payouts = Settlement.objects.order_by("amount").values_list("status", "amount", "lines_net")
+    assert list(payouts) == [("failed", net, net), ("received", 2 * net, 2 * net)]
+    assert [row.kind for row in Discrepancy.objects.all()] == ["payout_failed"]
+    assert booked(chart.GATEWAY_CLEARING, gateway) == {}
+    assert booked(chart.BANK, BANK) == {"EUR": 2 * net}

@@ -158,6 +158,30 @@ def test_adyens_debits_and_credits_become_signed_amounts() -> None:
     assert refused == RowRefused(5, "'MARS' is no time zone we know", refused[2])
 
 
+@pytest.mark.parametrize(
+    ("said", "kind", "returned"),
+    [
+        ("Returned payout of batch 6", "payout_failure", "6"),
+        ("BATCH#12, account closed", "payout_failure", "12"),
+        ("TX4711", "other", "TX4711"),
+    ],
+)
+def test_ac_068_adyens_returned_payout_is_of_the_batch_that_its_text_names(
+    said: str, kind: str, returned: str
+) -> None:
+    row = adyen_row(
+        "BankInstructionReturned",
+        **{"Gross Currency": "", "Net Credit (NC)": "86.80", "Modification Reference": said},
+    )
+
+    (line,) = rows_of(csv_of([row], ADYEN_COLUMNS).decode(), AdyenReport)
+
+    assert isinstance(line, ParsedLine)
+    # Its money is in the batch that was open when it came back.
+    assert (line.kind, line.object_reference, line.payout_reference) == (kind, returned, "7")
+    assert (line.gross, line.fee, line.net) == ("8680", "0", "8680")
+
+
 # What may stand in a row: good rows, and each thing that a block must be looked at closely for.
 STRIPE_SAMPLES = (
     GOOD,
@@ -190,6 +214,15 @@ ADYEN_SAMPLES = (
     adyen_row("Settled", credit="much"),
     adyen_row("Settled", credit="1.00", **{"Psp Reference": "x" * 60}),
     adyen_row("Settled", credit="100", **{"Gross Currency": "JPY", "Net Currency": "JPY"}),
+    adyen_row("BankInstructionReturned", **{"Gross Currency": "", "Net Credit (NC)": "86.80"}),
+    adyen_row(
+        "BankInstructionReturned",
+        **{
+            "Gross Currency": "",
+            "Net Credit (NC)": "86.80",
+            "Modification Reference": "Returned: batch 6",
+        },
+    ),
 )
 
 

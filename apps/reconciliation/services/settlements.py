@@ -55,9 +55,10 @@ def check_settlements(desk: Desk) -> list[Finding]:
     Source: AC-60, AC-63, AC-67, AC-68
     """
     _take_up(desk)
-    _take_back(desk)
     for settlement in _open_ones(desk, S.ANNOUNCED):
         _check_sums(desk, settlement)
+    # After that, so that one which left and came back in the same report has both in the books.
+    _take_back(desk)
     for settlement in _open_ones(desk, S.ANNOUNCED):
         _note_credit(settlement)
     for settlement in _open_ones(desk, S.IN_TRANSIT):

@@ -5,6 +5,7 @@ Amounts stand in debit and credit columns: gross in the payment's currency (GC),
 that of the settlement (NC). Source: docs.adyen.com/reporting/settlement-detail-report.
 """
 
+import re
 from collections.abc import Sequence
 from operator import itemgetter, sub
 from typing import Final
@@ -55,11 +56,17 @@ _KINDS: Final = {
     "SecondChargeback": LineKind.DISPUTE,
     "ChargebackReversed": LineKind.DISPUTE_REVERSAL,
     "MerchantPayout": LineKind.PAYOUT,
+    "BankInstructionReturned": LineKind.PAYOUT_FAILURE,
     "Fee": LineKind.FEE,
     "InvoiceDeduction": LineKind.FEE,
 }
 # Types whose own gross is empty: only the net columns are filled.
-_NET_ONLY: Final = frozenset({LineKind.PAYOUT, LineKind.FEE, LineKind.OTHER})
+_NET_ONLY: Final = frozenset(
+    {LineKind.PAYOUT, LineKind.PAYOUT_FAILURE, LineKind.FEE, LineKind.OTHER}
+)
+# A payout that came back falls into the batch which is open then; its text names the one it was of.
+_RETURNED: Final = "BankInstructionReturned"
+_NAMED_BATCH: Final = re.compile(r"\bbatch\W*([0-9]{1,12})\b", re.IGNORECASE)
 # How the adapter names the movements of a dispute; the books know its money by these.
 _MOVEMENTS: Final = {
     "Chargeback": "chargeback",
@@ -92,7 +99,7 @@ class AdyenReport:
         values = self._pick([*row, ""])
         payment, ours, created, zone, type_, modification, *amounts, batch, theirs = values
         gross_currency, gross_debit, gross_credit, net_currency, net_debit, net_credit = amounts
-        kind = _KINDS.get(type_, LineKind.OTHER)
+        kind = _kind(type_, modification)
         currency = currency_of(net_currency)
         net = _signed(net_debit, net_credit, currency)
         gross = net
@@ -122,6 +129,8 @@ class AdyenReport:
         """Read rows as columns, None when one of them needs a closer look."""
         values = self._pick([*columns, [""] * len(columns[0])])
         payments, ours, created, zones, types, modifications, *amounts, batches, theirs = values
+        if _RETURNED in types:
+            return None
         kinds = [_KINDS.get(type_, LineKind.OTHER) for type_ in types]
         own, net_columns = amounts[:3], amounts[3:]
         gross_columns = [_own_or_net(kinds, *both) for both in zip(own, net_columns, strict=True)]
@@ -146,6 +155,13 @@ class AdyenReport:
         ]  # fmt: skip
 
 
+def _kind(type_: str, modification: str) -> LineKind:
+    """Return what a row is about; money that came back from nowhere is for a person to look at."""
+    if type_ == _RETURNED and not _NAMED_BATCH.search(modification):
+        return LineKind.OTHER
+    return _KINDS.get(type_, LineKind.OTHER)
+
+
 def _name(
     type_: str, payment: str, ours: str, modification: str, theirs: str, batch: str
 ) -> tuple[str, str]:
@@ -155,6 +171,8 @@ def _name(
         return payment, ours
     if kind is LineKind.PAYOUT:
         return batch, ""
+    if kind is LineKind.PAYOUT_FAILURE and (named := _NAMED_BATCH.search(modification)):
+        return named[1], ""
     movement = _MOVEMENTS.get(type_)
     return modification, f"{modification}:{movement}" if movement else theirs
 
