@@ -55,8 +55,25 @@ class CardUnknown(DomainError):
     template: ClassVar[str] = "The card of {review} has no fingerprint, so it cannot be blocked."
 
 
+class ModelUnwatched(DomainError):
+    """It has to shadow for a while before its score acts."""
+
+    code: ClassVar[str] = "risk_model_unwatched"
+    template: ClassVar[str] = "{model} has not been watched as a shadow for {days} days."
+
+
+class ModelNotBetter(DomainError):
+    """On the same payments the model in use finds frauds better."""
+
+    code: ClassVar[str] = "risk_model_not_better"
+    template: ClassVar[str] = (
+        "{model} has an average precision of {average_precision} on {payments} payments with"
+        " {frauds} frauds, {other} has {other_average_precision}."
+    )
+
+
 class TooFewFrauds(DomainError):
-    """The history has too few known frauds to learn from."""
+    """The history has too few known frauds to learn from, or to compare models on."""
 
     code: ClassVar[str] = "too_few_frauds"
-    template: ClassVar[str] = "There are {frauds} known frauds; training takes {needed}."
+    template: ClassVar[str] = "There are {frauds} known frauds; it takes {needed}."

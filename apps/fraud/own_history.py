@@ -81,6 +81,7 @@ def train_on_history(plan: TrainingPlan) -> TrainingResult:
     trained = train(rows, labels, holdout=(test_rows, test_labels))
     margins = np.asarray(trained.booster.predict(test_rows, raw_score=True))
     metrics = {
+        "learned_until": plan.train_end.isoformat(),
         "trained_on": len(learned),
         "trained_frauds": frauds,
         "tested_on": len(tested),

@@ -22,7 +22,7 @@ from apps.fraud.models import RiskModel, Rule, ValueList, ValueListItem
 from apps.fraud.policies import PRESETS
 from apps.fraud.rules import ORDER, CompiledRule, compile_expression
 from apps.fraud.scoring.trees import ModelUnreadable, TreeModel
-from apps.fraud.states import Action, ModelStatus, RuleStatus
+from apps.fraud.states import Action, RuleStatus
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +60,15 @@ class LoadedRules:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """The model in use; only a champion's score acts."""
+    """
+    The model in use; only a champion's score acts.
+
+    `challenger` is the shadow model beside a champion: its score is recorded and nothing else.
+    """
 
     model: TreeModel
     is_champion: bool
+    challenger: TreeModel | None = None
 
 
 class _Memory:
@@ -73,8 +78,8 @@ class _Memory:
         self.rules: dict[Scope, LoadedRules] = {}
         self.looked_at: dict[Scope, float] = {}
         self.model: LoadedModel | None = None
-        # What is loaded: the model's row and status, (None, None) for the shipped one.
-        self.model_id: tuple[str | None, str | None] | None = None
+        # What is loaded: the rows of champion and shadow model, (None, None) for the shipped one.
+        self.model_ids: tuple[str | None, str | None] | None = None
 
 
 _memory = _Memory()
@@ -88,10 +93,8 @@ def forget_rules() -> None:
 _LOOK: Final = """
 SELECT
     (SELECT version FROM fraud_ruleset WHERE merchant_id = %s AND livemode = %s),
-    m.id, m.status
-FROM (SELECT 1) one
-LEFT JOIN fraud_riskmodel m ON m.status IN ('champion', 'shadow')
-ORDER BY m.status = 'champion' DESC NULLS LAST LIMIT 1
+    (SELECT id FROM fraud_riskmodel WHERE status = 'champion'),
+    (SELECT id FROM fraud_riskmodel WHERE status = 'shadow')
 """
 
 
@@ -104,22 +107,31 @@ def rules_in_force(scope: Scope) -> tuple[LoadedRules, LoadedModel | None]:
     _memory.looked_at[scope] = at
     with connection.cursor() as cursor:
         cursor.execute(_LOOK, [scope.merchant_id, scope.livemode])
-        version, model_id, status = cursor.fetchone()
+        version, *model_ids = cursor.fetchone()
     if known is None or known.version != (version or 0):
         known = _memory.rules[scope] = _load_rules(scope, version or 0)
-    found = (model_id, status)
-    if found != _memory.model_id:
-        _memory.model, _memory.model_id = _load_model(model_id), found
+    champion_id, shadow_id = model_ids
+    if (champion_id, shadow_id) != _memory.model_ids:
+        _memory.model = _load_models(champion_id, shadow_id)
+        _memory.model_ids = (champion_id, shadow_id)
     return known, _memory.model
 
 
-def _load_model(model_id: str | None) -> LoadedModel | None:
-    row = RiskModel.objects.filter(pk=model_id).first() if model_id else None
-    if row is None:
-        return LoadedModel(TreeModel(read_default_artifact()), is_champion=False)
+def _load_models(champion_id: str | None, shadow_id: str | None) -> LoadedModel | None:
+    """Return the champion with its challenger, or else what is only recorded."""
+    shadow = _read_model(shadow_id) if shadow_id else None
+    if champion_id:
+        champion = _read_model(champion_id)
+        return LoadedModel(champion, is_champion=True, challenger=shadow) if champion else None
+    if shadow_id:
+        return LoadedModel(shadow, is_champion=False) if shadow else None
+    return LoadedModel(TreeModel(read_default_artifact()), is_champion=False)
+
+
+def _read_model(model_id: str) -> TreeModel | None:
+    row = RiskModel.objects.get(pk=model_id)
     try:
-        model = TreeModel(row.read_artifact())
-        return LoadedModel(model, is_champion=row.status == ModelStatus.CHAMPION)
+        return TreeModel(row.read_artifact())
     except ModelUnreadable as error:
         logger.error("model %s cannot be used: %s", row.version, error)  # noqa: TRY400 - no trace
         return None

@@ -1,16 +1,16 @@
 """Training on the platform's own history, and the registry of models."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.common.fsm import IllegalTransition
 from apps.common.ids import new_id
 from apps.common.origin import Scope
 from apps.fraud.default_model import read_default_artifact
+from apps.fraud.errors import ModelNotBetter, ModelUnwatched, TooFewFrauds
 from apps.fraud.models import Decision, Label, RiskModel
 from apps.fraud.rulesets import forget_rules
 from apps.fraud.services.assessments import assess_attempt
@@ -80,7 +80,7 @@ def test_a_model_learns_from_own_history_and_becomes_a_candidate(
 def test_too_few_frauds_train_nothing(scope: Scope, capsys: pytest.CaptureFixture[str]) -> None:
     lived_history(scope)
 
-    with pytest.raises(CommandError, match="training takes 500"):
+    with pytest.raises(CommandError, match="it takes 500"):
         train(capsys, min_frauds=500)
 
     assert not RiskModel.objects.exists()
@@ -102,41 +102,155 @@ def registered(**changes: Any) -> RiskModel:
 def test_a_shadow_model_is_recorded_and_a_champion_acts(scope: Scope) -> None:
     # Every payment has the score 99 with this scale.
     model = registered(version="harsh", score_cuts=[-1000.0 + step for step in range(99)])
-    promote_model(version="harsh", to=ModelStatus.SHADOW)
+    promote_model(version="harsh", to=ModelStatus.SHADOW, now=NOON)
     forget_rules()
 
     shadowed = assess_attempt(subject(scope), now=NOON)
     assert (shadowed.action, shadowed.decision.score) == ("allow", 99)
     assert shadowed.decision.model_version == "harsh"
 
-    promote_model(version="harsh", to=ModelStatus.CHAMPION)
-    forget_rules()
+    crowned(model)
 
     acted = assess_attempt(subject(scope), now=NOON)
     assert (acted.action, acted.decision.level) == ("block", "highest")
-    model.refresh_from_db()
-    assert model.status == "champion"
 
 
-def test_a_new_champion_retires_the_old_one() -> None:
-    registered(version="old")
-    registered(version="new")
+def crowned(model: RiskModel) -> None:
+    """Let the model act as one does that acted before: without a comparison."""
+    RiskModel.objects.filter(pk=model.pk).update(status="retired", crowned_at=NOON)
+    promote_model(version=model.version, to=ModelStatus.CHAMPION, now=NOON)
+    forget_rules()
 
+
+def test_a_shadow_model_is_recorded_beside_the_champion(scope: Scope) -> None:
+    crowned(registered(version="calm", score_cuts=[1000.0 + step for step in range(99)]))
+    registered(version="harsh", score_cuts=[-1000.0 + step for step in range(99)])
+    promote_model(version="harsh", to=ModelStatus.SHADOW, now=NOON)
+    forget_rules()
+
+    decision = assess_attempt(subject(scope), now=NOON).decision
+
+    assert (decision.action, decision.model_version, decision.score) == ("allow", "calm", 0)
+    assert decision.shadow["model"] == {"version": "harsh", "score": 99}
+
+
+def test_going_back_to_the_champion_of_before_retires_the_new_one() -> None:
     for version in ("old", "new"):
-        promote_model(version=version, to=ModelStatus.SHADOW)
-        promote_model(version=version, to=ModelStatus.CHAMPION)
+        crowned(registered(version=version))
+
+    promote_model(version="old", to=ModelStatus.CHAMPION, now=NOON)
 
     statuses = dict(RiskModel.objects.values_list("version", "status"))
-    assert statuses == {"old": "retired", "new": "champion"}
+    assert statuses == {"old": "champion", "new": "retired"}
 
 
-def test_a_model_that_nobody_has_watched_cannot_act() -> None:
+@pytest.mark.parametrize("steps", [[], [ModelStatus.RETIRED], [ModelStatus.SHADOW]])
+def test_a_model_that_nobody_has_watched_for_a_week_cannot_act(steps: list[ModelStatus]) -> None:
     registered(version="new")
+    for status in steps:
+        promote_model(version="new", to=status, now=NOON)
+    before = RiskModel.objects.get().status
 
-    with pytest.raises(IllegalTransition):
-        promote_model(version="new", to=ModelStatus.CHAMPION)
+    with pytest.raises(ModelUnwatched):
+        promote_model(
+            version="new", to=ModelStatus.CHAMPION, now=NOON + timedelta(days=7, seconds=-1)
+        )
 
-    assert RiskModel.objects.get().status == "candidate"
+    assert RiskModel.objects.get().status == before
+
+
+# --- The comparison before a model acts -----------------------------------------------------------
+
+WATCHED = NOON + timedelta(days=7)
+
+
+def flat(version: str, *, learned_until: datetime) -> RiskModel:
+    """Return a model that knows nothing: all payments look the same to it."""
+    artifact = {
+        **read_default_artifact(), "version": version, "trees": [[[-1, 0, 0, 0, 0.0]]],
+    }  # fmt: skip
+    metrics = {"learned_until": learned_until.isoformat()}
+    return register_model(artifact=artifact, metrics=metrics, card="", now=NOON)
+
+
+def keen(version: str, *, learned_until: datetime) -> RiskModel:
+    """Return a model that knows what is fraud in the history of these tests."""
+    place = read_default_artifact()["features"].index("card_age_days")
+    tree = [[place, -0.5, 1, 2, 0.0], [-1, 0, 0, 0, 5.0], [-1, 0, 0, 0, -5.0]]
+    artifact = {**read_default_artifact(), "version": version, "trees": [tree]}
+    metrics = {"learned_until": learned_until.isoformat()}
+    return register_model(artifact=artifact, metrics=metrics, card="", now=NOON)
+
+
+def watched(model: RiskModel) -> None:
+    promote_model(version=model.version, to=ModelStatus.SHADOW, now=NOON)
+
+
+def status_of(model: RiskModel) -> str:
+    return str(RiskModel.objects.get(pk=model.pk).status)
+
+
+LONG_AGO = NOON - timedelta(weeks=WEEKS)
+
+
+def test_a_model_acts_when_it_finds_frauds_better_than_the_one_in_use(scope: Scope) -> None:
+    lived_history(scope, per_week=200)
+    old, new = flat("old", learned_until=LONG_AGO), keen("new", learned_until=LONG_AGO)
+    crowned(old)
+    watched(new)
+
+    promote_model(version="new", to=ModelStatus.CHAMPION, now=WATCHED)
+
+    assert (status_of(old), status_of(new)) == ("retired", "champion")
+    new.refresh_from_db()
+    compared = new.metrics["compared"]
+    assert compared["other"] == "old"
+    assert (compared["average_precision"], compared["chance_worse"]) == (1.0, 0.0)
+    assert compared["other_average_precision"] == pytest.approx(0.05, abs=0.001)
+    assert (compared["payments"], compared["frauds"]) == (800, 40)
+
+
+def test_a_model_that_finds_frauds_worse_does_not_act_and_the_figures_are_kept(
+    scope: Scope,
+) -> None:
+    lived_history(scope, per_week=200)
+    old, new = keen("old", learned_until=LONG_AGO), flat("new", learned_until=LONG_AGO)
+    crowned(old)
+    watched(new)
+
+    with pytest.raises(ModelNotBetter) as refusal:
+        promote_model(version="new", to=ModelStatus.CHAMPION, now=WATCHED)
+
+    assert refusal.value.context["other_average_precision"] == 1.0
+    assert (status_of(old), status_of(new)) == ("champion", "shadow")
+    new.refresh_from_db()
+    assert new.metrics["compared"]["chance_worse"] == 1.0
+
+
+def test_the_first_model_is_compared_with_the_shipped_one(scope: Scope) -> None:
+    lived_history(scope, per_week=200)
+    new = keen("new", learned_until=LONG_AGO)
+    watched(new)
+
+    promote_model(version="new", to=ModelStatus.CHAMPION, now=WATCHED)
+
+    new.refresh_from_db()
+    assert new.metrics["compared"]["other"].startswith("default-")
+
+
+@pytest.mark.parametrize("who", ["candidate", "champion"])
+def test_models_are_not_compared_on_what_one_of_them_learned_from(scope: Scope, who: str) -> None:
+    lived_history(scope, per_week=200)
+    lately = WATCHED - timedelta(days=61)
+    old = flat("old", learned_until=lately if who == "champion" else LONG_AGO)
+    new = keen("new", learned_until=lately if who == "candidate" else LONG_AGO)
+    crowned(old)
+    watched(new)
+
+    with pytest.raises(TooFewFrauds):
+        promote_model(version="new", to=ModelStatus.CHAMPION, now=WATCHED)
+
+    assert (status_of(old), status_of(new)) == ("champion", "shadow")
 
 
 def test_without_a_model_of_its_own_the_shipped_one_scores_but_never_acts(scope: Scope) -> None:

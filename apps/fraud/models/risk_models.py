@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,9 @@ class RiskModel(StatefulModel):
     """
     A trained model: its artifact is JSON, zipped, named by its digest; no code is in it.
 
-    Processes load the champion (which acts) or else the shadow model (which is only recorded).
+    Processes load the champion, which acts, and the shadow model, which is only recorded.
+    `shadowed_at` is since when it was last watched as a shadow; `crowned_at` when it last began to
+    act.
     """
 
     id = models.CharField(
@@ -32,6 +35,8 @@ class RiskModel(StatefulModel):
     metrics = models.JSONField(default=dict)
     card = models.TextField(blank=True)
     created_at = models.DateTimeField()
+    shadowed_at = models.DateTimeField(null=True)
+    crowned_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "fraud_riskmodel"
@@ -53,16 +58,19 @@ class RiskModel(StatefulModel):
         return content
 
     @transition(status, source=[S.CANDIDATE, S.CHAMPION, S.RETIRED], target=S.SHADOW)
-    def shadow(self) -> None:
+    def shadow(self, *, now: datetime) -> None:
         """Record the model's scores, without effect."""
+        self.shadowed_at = now
 
     @transition(status, source=[S.SHADOW, S.RETIRED], target=S.CHAMPION)
-    def crown(self) -> None:
+    def crown(self, *, now: datetime) -> None:
         """Let the model's score act: of one that was watched as a shadow, or acted before."""
+        self.crowned_at = now
 
     @transition(status, source=[S.CANDIDATE, S.SHADOW, S.CHAMPION], target=S.RETIRED)
-    def retire(self) -> None:
+    def retire(self, *, now: datetime) -> None:
         """Take the model out of use."""
+        del now
 
 
 class Drift(models.Model):

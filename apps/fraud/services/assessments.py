@@ -98,6 +98,7 @@ class _Grounds:
     facts: dict[str, Any]
     features: dict[str, float] = field(default_factory=dict)
     score: Score | None = None
+    challenger_score: int | None = None
     missing: list[str] = field(default_factory=list)
 
 
@@ -167,6 +168,8 @@ def _gather(
             amount=amount, at=at, card=counts.card, seller=counts.seller
         )
         grounds.score = model.model.score(grounds.features) if model else None
+        if model and model.challenger:
+            grounds.challenger_score = model.challenger.score(grounds.features).value
     score = grounds.score
     grounds.facts["risk_score"] = score.value if score else -1
     grounds.facts["risk_level"] = str(level_of(score.value if score else None))
@@ -316,7 +319,7 @@ def _record(
             *verdict.matched,
             *([DUPLICATE_FLAG] if facts.get("is_duplicate") else []),
         ],
-        shadow={"rules": rules.shadow, "failed": rules.failed},
+        shadow={"rules": rules.shadow, "failed": rules.failed, **_challenge(model, grounds)},
         reasons=[[reason.words, reason.weight] for reason in score.reasons] if score else [],
         facts=facts,
         features={name: round(value, 6) for name, value in grounds.features.items()},
@@ -329,6 +332,13 @@ def _record(
         currency=subject.currency,
         created_at=now,
     )
+
+
+def _challenge(model: LoadedModel | None, grounds: _Grounds) -> dict[str, Any]:
+    """Return what the model would have said that shadows the champion."""
+    if model is None or model.challenger is None or grounds.challenger_score is None:
+        return {}
+    return {"model": {"version": model.challenger.version, "score": grounds.challenger_score}}
 
 
 def _open_review(decision: Decision, *, now: datetime) -> Review:

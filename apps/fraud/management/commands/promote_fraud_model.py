@@ -1,8 +1,9 @@
-"""Let a trained model shadow, act, or retire."""
+"""Let a trained model shadow, act, or retire; to act first it has to stand a comparison."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from apps.common.errors import DomainError
 from apps.fraud.services.models import promote_model
@@ -18,7 +19,9 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            model = promote_model(version=options["version"], to=ModelStatus(options["to"]))
+            model = promote_model(
+                version=options["version"], to=ModelStatus(options["to"]), now=timezone.now()
+            )
         except DomainError as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"{model.version} is {model.status}")
