@@ -7,10 +7,10 @@ that rules cost a payment no statement.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.db.models import Q
@@ -21,7 +21,7 @@ from apps.fraud.errors import RuleInvalid
 from apps.fraud.models import RiskModel, Rule, ValueList, ValueListItem
 from apps.fraud.policies import PRESETS
 from apps.fraud.rules import ORDER, CompiledRule, compile_expression
-from apps.fraud.scoring.trees import ModelUnreadable, TreeModel
+from apps.fraud.scoring.trees import TreeModel
 from apps.fraud.states import Action, RuleStatus
 
 logger = logging.getLogger(__name__)
@@ -125,15 +125,21 @@ def _load_models(champion_id: str | None, shadow_id: str | None) -> LoadedModel 
         return LoadedModel(champion, is_champion=True, challenger=shadow) if champion else None
     if shadow_id:
         return LoadedModel(shadow, is_champion=False) if shadow else None
-    return LoadedModel(TreeModel(read_default_artifact()), is_champion=False)
+    shipped = _open_model("that is shipped", read_default_artifact)
+    return LoadedModel(shipped, is_champion=False) if shipped else None
 
 
 def _read_model(model_id: str) -> TreeModel | None:
     row = RiskModel.objects.get(pk=model_id)
+    return _open_model(row.version, row.read_artifact)
+
+
+def _open_model(name: str, read: Callable[[], Mapping[str, Any]]) -> TreeModel | None:
+    """Return the model; one that cannot be read is missed by every decision and fails none."""
     try:
-        return TreeModel(row.read_artifact())
-    except ModelUnreadable as error:
-        logger.error("model %s cannot be used: %s", row.version, error)  # noqa: TRY400 - no trace
+        return TreeModel(read())
+    except (OSError, ValueError) as error:
+        logger.error("model %s cannot be used: %s", name, error)  # noqa: TRY400 - no trace
         return None
 
 

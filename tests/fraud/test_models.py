@@ -112,6 +112,29 @@ def test_an_artifact_of_another_form_is_refused() -> None:
         TreeModel(artifact)
 
 
+TREE = [[0, 0.5, 1, 2, 0.0], [-1, 0, 0, 0, 1.0], [-1, 0, 0, 0, -1.0]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trees": [[[0, 0.5, 0, 2, 0.0], *TREE[1:]]]},
+        {"trees": [[[0, 0.5, 1, 3, 0.0], *TREE[1:]]]},
+        {"trees": [[[999, 0.5, 1, 2, 0.0], *TREE[1:]]]},
+        {"trees": [[]]},
+        {"trees": [[[0, 0.5]]]},
+        {"score_cuts": ["x"]},
+        {"calibration": None},
+    ],
+)
+def test_a_damaged_artifact_is_refused_before_a_payment_meets_it(change: dict[str, Any]) -> None:
+    sound = {**read_default_artifact(), "trees": [TREE]}
+    assert TreeModel(sound).margin(ordinary()) in {1.0, -1.0}
+
+    with pytest.raises(ModelUnreadable, match="damaged"):
+        TreeModel({**sound, **change})
+
+
 def test_a_score_means_the_same_share_of_payments_after_every_training() -> None:
     margins = [number / 1000 for number in range(100_000)]
 

@@ -1,7 +1,10 @@
 """Training on the platform's own history, and the registry of models."""
 
+import gzip
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from django.core.management import CommandError, call_command
 
 from apps.common.ids import new_id
 from apps.common.origin import Scope
+from apps.fraud import default_model
 from apps.fraud.default_model import read_default_artifact
 from apps.fraud.errors import ModelNotBetter, ModelUnwatched, TooFewFrauds
 from apps.fraud.models import Decision, Label, RiskModel
@@ -157,6 +161,66 @@ def test_a_model_that_nobody_has_watched_for_a_week_cannot_act(steps: list[Model
         )
 
     assert RiskModel.objects.get().status == before
+
+
+def damage_bytes(model: RiskModel) -> None:
+    RiskModel.objects.filter(pk=model.pk).update(artifact=bytes(model.artifact)[:-40])
+
+
+def damage_content(model: RiskModel) -> None:
+    other = gzip.compress(json.dumps({**model.read_artifact(), "score_cuts": []}).encode())
+    RiskModel.objects.filter(pk=model.pk).update(artifact=other)
+
+
+def empty(model: RiskModel) -> None:
+    RiskModel.objects.filter(pk=model.pk).update(artifact=b"")
+
+
+@pytest.mark.parametrize("damage", [damage_bytes, damage_content, empty])
+@pytest.mark.parametrize(("mode", "action"), [("open", "allow"), ("closed", "review")])
+def test_a_champion_that_cannot_be_read_fails_no_payment(
+    scope: Scope,
+    settings: Any,
+    damage: Callable[[RiskModel], None],
+    mode: str,
+    action: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.FRAUD_FAIL_MODE = mode
+    model = registered(version="harsh", score_cuts=[-1000.0 + step for step in range(99)])
+    crowned(model)
+    damage(model)
+    forget_rules()
+
+    assessment = assess_attempt(subject(scope), now=NOON)
+
+    assert (assessment.action, assessment.decision.score) == (action, None)
+    assert assessment.decision.degraded == ["model"]
+    assert "model harsh cannot be used" in caplog.text
+
+
+def test_a_shadow_that_cannot_be_read_leaves_the_champion_alone(scope: Scope) -> None:
+    crowned(registered(version="calm", score_cuts=[1000.0 + step for step in range(99)]))
+    challenger = registered(version="new")
+    promote_model(version="new", to=ModelStatus.SHADOW, now=NOON)
+    empty(challenger)
+    forget_rules()
+
+    decision = assess_attempt(subject(scope), now=NOON).decision
+
+    assert (decision.model_version, decision.degraded) == ("calm", [])
+    assert "model" not in decision.shadow
+
+
+def test_a_shipped_model_that_is_gone_fails_no_payment(
+    scope: Scope, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(default_model, "DEFAULT_MODEL", tmp_path / "nothing.json")
+    forget_rules()
+
+    assessment = assess_attempt(subject(scope), now=NOON)
+
+    assert (assessment.action, assessment.decision.degraded) == ("allow", ["model"])
 
 
 # --- The comparison before a model acts -----------------------------------------------------------

@@ -1,7 +1,9 @@
 """The registry of trained models."""
 
 import gzip
+import hashlib
 import json
+import zlib
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,6 +13,7 @@ from django.db.models import Q
 
 from apps.common.fsm import StatefulModel, StatusField, transition
 from apps.common.ids import new_id
+from apps.fraud.scoring.trees import ModelUnreadable
 from apps.fraud.states import ModelStatus
 
 S = ModelStatus
@@ -53,9 +56,19 @@ class RiskModel(StatefulModel):
         return self.version
 
     def read_artifact(self) -> dict[str, Any]:
-        """Return the artifact as training exported it."""
-        content: dict[str, Any] = json.loads(gzip.decompress(self.artifact))
-        return content
+        """
+        Return the artifact as training exported it.
+
+        :raises ModelUnreadable: what is stored is not what was registered
+        """
+        try:
+            content = gzip.decompress(self.artifact)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ModelUnreadable(f"the artifact cannot be unpacked: {error}") from error
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ModelUnreadable("the artifact is not the one that was registered")
+        artifact: dict[str, Any] = json.loads(content)
+        return artifact
 
     @transition(status, source=[S.CANDIDATE, S.CHAMPION, S.RETIRED], target=S.SHADOW)
     def shadow(self, *, now: datetime) -> None:

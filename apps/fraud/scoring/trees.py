@@ -46,16 +46,23 @@ class TreeModel:
     """A trained model, as its artifact describes it."""
 
     def __init__(self, artifact: Mapping[str, Any]) -> None:
+        """:raises ModelUnreadable: it is of another form, damaged, or wants unknown features"""
         names = artifact.get("features", [])
         missing = sorted(set(names) - set(NAMES))
         if artifact.get("format") != FORMAT or missing:
             raise ModelUnreadable(f"format {artifact.get('format')}, unknown features {missing}")
+        try:
+            self._read(artifact)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelUnreadable(f"the artifact is damaged: {error!r}") from error
+
+    def _read(self, artifact: Mapping[str, Any]) -> None:
         self.version = str(artifact["version"])
-        self.names: list[str] = list(names)
+        self.names: list[str] = list(artifact["features"])
         self._trees: list[list[Node]] = [
-            [_node(node) for node in tree] for tree in artifact["trees"]
+            _read_tree(tree, features=len(self.names)) for tree in artifact["trees"]
         ]
-        self._cuts: list[float] = artifact["score_cuts"]
+        self._cuts: list[float] = [float(cut) for cut in artifact["score_cuts"]]
         self._calibration: list[tuple[float, float]] = [
             (float(margin), float(probability)) for margin, probability in artifact["calibration"]
         ]
@@ -111,9 +118,17 @@ class TreeModel:
         return math.fsum(leaves), weights
 
 
-def _node(node: Sequence[Any]) -> Node:
-    feature, threshold, left, right, value = node
-    return int(feature), float(threshold), int(left), int(right), float(value)
+def _read_tree(rows: Sequence[Sequence[Any]], *, features: int) -> list[Node]:
+    """Return the nodes; each leads on to later ones only, so that every walk ends."""
+    nodes: list[Node] = []
+    for place, (feature, threshold, left, right, value) in enumerate(rows):
+        leads_on = place < min(left, right) and max(left, right) < len(rows)
+        if feature >= features or (feature >= 0 and not leads_on):
+            raise ValueError(f"node {place} leads nowhere")
+        nodes.append((int(feature), float(threshold), int(left), int(right), float(value)))
+    if not nodes:
+        raise ValueError("a tree has no node")
+    return nodes
 
 
 def score_cuts(margins: Sequence[float], *, review_share: float, block_share: float) -> list[float]:

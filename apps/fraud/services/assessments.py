@@ -164,6 +164,8 @@ def _gather(
     elif time.perf_counter() - started > BUDGET_SECONDS:
         grounds.missing.append("budget")
     elif not subject.is_setup:
+        if model is None:
+            grounds.missing.append("model")
         grounds.features = describe_purchase(
             amount=amount, at=at, card=counts.card, seller=counts.seller
         )
