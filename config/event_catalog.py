@@ -18,6 +18,7 @@ CATALOG: Mapping[str, Sequence[str]] = {
     "apps.customers.api.shapes.CUSTOMER": (
         "customer.created",
         "customer.deleted",
+        "customer.erased",
         "customer.updated",
     ),
     "apps.disputes.api.shapes.DISPUTE": (

@@ -52,6 +52,7 @@ SWEEPS: Sequence[Sweep] = (
     Sweep(run="apps.api.services.expire_idempotency_keys", every=60.0, continuous=True),
     Sweep(run="apps.api.partitions.keep_request_log", every=3600.0),
     Sweep(run="apps.compliance.services.keep_retention", every=3600.0, continuous=True),
+    Sweep(run="apps.compliance.services.finish_erasures", every=10.0, continuous=True),
 )
 
 LANES: Sequence[Lane] = (

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 from apps.api import openapi, operations
 from apps.checkout.api import sessions as checkout
 from apps.checkout.pages import payment_page, payment_status
+from apps.compliance.api import views as privacy
 from apps.customers.api import views as customers
 from apps.disputes.api import disputes, files, usage
 from apps.disputes.api import figures as dispute_figures
@@ -50,6 +51,8 @@ customer_urls: list[URLPattern | URLResolver] = [
     path("v1/customers", customers.CustomerList.as_view()),
     path("v1/customers/search", customers.CustomerSearch.as_view()),
     path("v1/customers/<str:customer_id>", customers.CustomerDetail.as_view()),
+    path("v1/customers/<str:customer_id>/erase", privacy.CustomerErase.as_view()),
+    path("v1/customers/<str:customer_id>/export", privacy.CustomerExport.as_view()),
     path("v1/customers/<str:customer_id>/payment_methods", methods.CustomerMethods.as_view()),
     path(
         "v1/customers/<str:customer_id>/payment_methods/<str:method_id>",

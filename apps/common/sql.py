@@ -27,6 +27,43 @@ def drop_append_only(table: str) -> str:
     return f"DROP TRIGGER {table}_append_only ON {table}"
 
 
+def allow_erasure(table: str, *emptied: str) -> tuple[str, ...]:
+    """
+    Return the SQL which lets an append-only table lose a person, and nothing else.
+
+    It changes what `append_only(table)` has set up; see `erasure_only` for the rest.
+    """
+    return (
+        drop_append_only(table),
+        f"CREATE TRIGGER {table}_append_only BEFORE DELETE OR TRUNCATE ON {table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+        erasure_only(table, *emptied),
+    )
+
+
+def erasure_only(table: str, *emptied: str) -> str:
+    """
+    Return the SQL which makes PostgreSQL refuse every UPDATE on `table` that is no erasure.
+
+    `emptied` names columns that may become empty beside those of `common_without_person`. The
+    migration which runs it depends on `("common", "0002_erasure")`.
+    """
+    columns = ", ".join(f"'{column}'" for column in emptied)
+    return (
+        f"CREATE TRIGGER {table}_erasure_only BEFORE UPDATE ON {table}"
+        f" FOR EACH ROW EXECUTE FUNCTION common_refuse_all_but_erasure({columns})"
+    )
+
+
+def disallow_erasure(table: str) -> tuple[str, ...]:
+    """Return the SQL which takes back `allow_erasure(table)`."""
+    return (
+        f"DROP TRIGGER {table}_erasure_only ON {table}",
+        drop_append_only(table),
+        append_only(table),
+    )
+
+
 def drop_like_indexes(*tables: str) -> str:
     """
     Return the SQL which drops the indexes that Django adds to text keys for LIKE.

@@ -1,6 +1,11 @@
-"""What was deleted because its time was over."""
+"""What was deleted because its time was over, and what was done for people who asked."""
+
+from functools import partial
 
 from django.db import models
+from django.db.models import Q
+
+from apps.common.ids import new_id
 
 
 class RetentionRun(models.Model):
@@ -19,3 +24,48 @@ class RetentionRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule} on {self.day}"
+
+
+class RequestKind(models.TextChoices):
+    EXPORT = "export"
+    ERASURE = "erasure"
+
+
+class DataRequest(models.Model):
+    """
+    What was done about one person's data: the register that the law wants, without the person.
+
+    `counts` says how many rows were given out or emptied, by section. An erasure is done at once,
+    and once more at `due_at`, for what was under way meanwhile; then it is finished.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "dsr"))
+    merchant_id = models.CharField(max_length=40)
+    livemode = models.BooleanField()
+    customer_id = models.CharField(max_length=40)
+    kind = models.CharField(max_length=20, choices=RequestKind.choices)
+    actor = models.CharField(max_length=300)
+    request_id = models.CharField(max_length=40, blank=True)
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    counts = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="customer_erased_once",
+                fields=["customer_id"],
+                condition=Q(kind=RequestKind.ERASURE),
+            ),
+        ]
+        indexes = [
+            models.Index(name="data_request_customer", fields=["customer_id"]),
+            models.Index(
+                name="data_request_due", fields=["due_at"], condition=Q(finished_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.customer_id}"

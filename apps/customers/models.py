@@ -38,6 +38,8 @@ class Customer(models.Model):
     currency = models.CharField(max_length=3, blank=True)
     created_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True)
+    # Since when nothing of the person is left; the row stays for the money that names it.
+    erased_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=0)
 
     objects = models.Manager.from_queryset(CustomerQuerySet)()

@@ -70,6 +70,18 @@ def delete_customer(*, scope: Scope, customer_id: str, origin: Origin, now: date
     return customer
 
 
+def forget_person(*, customer: Customer, origin: Origin, now: datetime) -> None:
+    """Empty a locked customer of the person and close it, in the caller's transaction."""
+    customer.email = customer.name = customer.phone = customer.description = ""
+    customer.address = customer.shipping = None
+    customer.metadata, customer.preferred_locales = {}, []
+    customer.deleted_at = customer.deleted_at or now
+    customer.erased_at = now
+    customer.version += 1
+    customer.save()
+    _publish(customer, "customer.erased", origin=origin, now=now)
+
+
 def _publish(
     customer: Customer,
     type_: str,

@@ -24,6 +24,8 @@ class PaymentMethod(models.Model):
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, null=True, related_name="payment_methods"
     )
+    # Whose it is or was: a method that was detached is still about the same person.
+    owner_id = models.CharField(max_length=40, db_default="")
     type = models.CharField(max_length=20)
     brand = models.CharField(max_length=20, blank=True)
     last4 = models.CharField(max_length=4, blank=True)
@@ -45,6 +47,9 @@ class PaymentMethod(models.Model):
             models.Index(name="payment_method_customer", fields=["customer", "id"]),
             models.Index(name="payment_method_list", fields=["merchant_id", "livemode", "id"]),
             models.Index(name="payment_method_fingerprint", fields=["merchant_id", "fingerprint"]),
+            models.Index(
+                name="payment_method_owner", fields=["owner_id"], condition=~Q(owner_id="")
+            ),
             # Cards whose end nobody was told of, by when it comes.
             models.Index(
                 name="payment_method_expiry_due",

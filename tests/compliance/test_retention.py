@@ -10,11 +10,10 @@ from django.apps import apps
 from django.core.management import call_command
 from django.utils import timezone
 
-from apps.compliance import services
 from apps.compliance.checks import check_retention
 from apps.compliance.models import RetentionRun
 from apps.compliance.policies import RULES
-from apps.compliance.services import count_due, keep_retention
+from apps.compliance.services import count_due, keep_retention, retention
 from apps.webhooks.models import InboundEvent
 from apps.webhooks.states import InboundStatus
 
@@ -71,7 +70,7 @@ def test_a_day_is_done_once() -> None:
 
 
 def test_many_rows_go_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "BATCH", 2)
+    monkeypatch.setattr(retention, "BATCH", 2)
     for _ in range(5):
         told(91)
 

@@ -5,14 +5,12 @@ import logging
 from typing import Any
 
 import pytest
-import redis
-from django.conf import settings
-from django.db import connection
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import RoutePattern, URLPattern
 
 from apps.api.views import ApiView
+from tests.canary import keys_with, tables_with
 
 pytestmark = pytest.mark.django_db
 
@@ -43,28 +41,6 @@ def _split(route: str) -> list[str]:
         inside, _, rest = tail.partition(">")
         parts += [before, f"<{inside}>"]
     return [*parts, rest]
-
-
-def tables_with(text: str) -> list[str]:
-    found = []
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            sql = f'SELECT 1 FROM "{table}" t WHERE t::text LIKE %s LIMIT 1'  # noqa: S608
-            cursor.execute(sql, [f"%{text}%"])
-            if cursor.fetchone():
-                found.append(table)
-    return found
-
-
-def keys_with(text: str) -> list[str]:
-    client = redis.Redis.from_url(settings.REDIS_URL)
-    found = []
-    for key in client.scan_iter(count=1000):
-        value = client.dump(key) or b""
-        if text.encode() in key or text.encode() in value:
-            found.append(key.decode())
-    client.close()
-    return found
 
 
 def test_raw_card_data_is_refused_everywhere_and_kept_nowhere(

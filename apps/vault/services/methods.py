@@ -235,7 +235,7 @@ def attach_method(
         locked = PaymentMethod.objects.select_for_update().get(pk=method_id)
         if locked.customer_id not in {None, customer_id} or locked.detached_at is not None:
             raise MethodAlreadyAttached(payment_method=method_id)
-        method.customer_id = customer_id
+        method.customer_id = method.owner_id = customer_id
         method.version = locked.version + 1
         method.save()
         publish_method(method, "payment_method.attached", origin=origin, now=now)

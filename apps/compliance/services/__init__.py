@@ -1,0 +1,13 @@
+"""What old rows and people's data come to."""
+
+from apps.compliance.services.erasure import erase_customer, finish_erasures
+from apps.compliance.services.export import export_customer
+from apps.compliance.services.retention import count_due, keep_retention
+
+__all__ = [
+    "count_due",
+    "erase_customer",
+    "export_customer",
+    "finish_erasures",
+    "keep_retention",
+]
