@@ -12,7 +12,7 @@ _DROP_KEPT = "DROP TRIGGER fraud_decision_kept ON fraud_decision"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("fraud", "0006_retention"), ("common", "0002_erasure")]
+    dependencies = [("fraud", "0007_watched_models"), ("common", "0002_erasure")]
 
     operations = [
         migrations.RunSQL(
