@@ -1,5 +1,6 @@
 """Every business fact is booked as its recipe says; numbers as in docs/ledger.md."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ import pytest
 from apps.ledger import recipes
 from apps.ledger.drafts import EntryDraft, Leg
 from apps.ledger.errors import EntryIncomplete, EntryUnbalanced
-from apps.ledger.policies import Rate, convert
+from apps.ledger.policies import Exchange, Rate, convert
 from apps.ledger.recipes import Share
 from apps.ledger.states import Layer
 from tests.ledger.books import GATEWAY, NOW, SCOPE, SELLER, draft, fact, layer_sums
@@ -151,17 +152,28 @@ def test_ac_045_a_foreign_payment_and_its_refund_leave_the_loss_of_the_rate() ->
     assert refund.metadata["rate_source"] == "ecb"
 
 
-def test_an_exchange_closes_the_position_and_shows_the_gain() -> None:
-    rate = Rate(base="EUR", quote="USD", value=Decimal("1.25"), source="gateway", as_of=NOW)
-    received = convert(1000, rate, now=NOW)
+def layers_of_both(*drafts: EntryDraft) -> dict[tuple[str, str, str, str], int]:
+    """Return the sums of several entries, without what comes to nothing."""
+    sums: Counter[tuple[str, str, str, str]] = Counter()
+    for each in drafts:
+        sums.update(layer_sums(each))
+    return {account: amount for account, amount in sums.items() if amount}
 
-    assert layer_sums(recipes.exchanged(fact(1000), booked=1234, received=received)) == {
-        ("fx_clearing", "", "EUR", POSTED): 1000,
-        ("gateway_clearing", GATEWAY, "EUR", POSTED): -1000,
-        ("gateway_clearing", GATEWAY, "USD", POSTED): 1250,
-        ("fx_gain_loss", "", "USD", POSTED): -16,
-        ("fx_clearing", "", "USD", POSTED): -1234,
-    }
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_ac_045_an_exchange_told_later_ends_as_one_told_at_once(is_back: bool) -> None:
+    rate = Rate(base="EUR", quote="USD", value=Decimal("1.25"), source="gateway", as_of=NOW)
+    exchange = Exchange(settled=convert(1000, rate, now=NOW), booked=1234, fee=30)
+    plain = recipes.refunded(fact(1000)) if is_back else recipes.captured(fact(1000))
+
+    at_once = recipes.exchanged_by_gateway(plain, payment="att_1", exchange=exchange)
+    later = recipes.exchanged(
+        fact(1000), payment="att_1", exchange=exchange, source_type="report", is_back=is_back
+    )
+
+    assert layers_of_both(plain, later) == layers_of_both(at_once)
+    assert later.metadata == at_once.metadata
+    assert later.metadata["exchanged_payment"] == "att_1"
 
 
 @pytest.mark.parametrize(

@@ -56,24 +56,24 @@ def refunded_abroad(fact: Fact, *, booked: int, today: Conversion) -> EntryDraft
     return entry(_with_rate(fact, today), "refunded", REFUND, foreign + own)
 
 
-def exchanged(fact: Fact, *, booked: int, received: Conversion) -> EntryDraft:
+def exchanged(
+    fact: Fact, *, payment: str, exchange: Exchange, source_type: str, is_back: bool = False
+) -> EntryDraft:
     """
-    Book that a gateway changed foreign money, `booked` at that amount, into ours.
+    Book that the gateway exchanged money which is booked in the payment's currency by now.
 
-    Closes the position in `fx_clearing`; what the rate gained or lost shows in `fx_gain_loss`.
+    For a gateway that tells it only after the capture, or after the refund (`is_back`). Both
+    entries together say what `exchanged_by_gateway` would have said at once; `payment` as there.
     """
-    foreign = legs(
+    sign = -1 if is_back else 1
+    outer = (chart.GATEWAY_CLEARING, fact.gateway)
+    bridge = legs(
         fact.currency,
-        (chart.FX_CLEARING, "", fact.amount),
-        (chart.GATEWAY_CLEARING, fact.gateway, -fact.amount),
+        (chart.FX_CLEARING, "", sign * fact.amount),
+        (*outer, -sign * fact.amount),
     )
-    own = legs(
-        received.currency,
-        (chart.GATEWAY_CLEARING, fact.gateway, received.amount),
-        (chart.FX_GAIN_LOSS, "", booked - received.amount),
-        (chart.FX_CLEARING, "", -booked),
-    )
-    return entry(_with_rate(fact, received), "exchanged", "settlement", foreign + own)
+    draft = entry(fact, "exchanged", source_type, bridge + _settled_legs(outer, sign, exchange))
+    return _with_position(draft, payment, exchange)
 
 
 def exchanged_by_gateway(draft: EntryDraft, *, payment: str, exchange: Exchange) -> EntryDraft:
@@ -87,20 +87,29 @@ def exchanged_by_gateway(draft: EntryDraft, *, payment: str, exchange: Exchange)
     """
     (outer,) = (leg for leg in draft.legs if _is_outer(leg))
     sign = 1 if outer.amount > 0 else -1
-    settled, booked, fee = exchange.settled, exchange.booked, exchange.fee
-    own = legs(
-        settled.currency,
-        (outer.account, outer.owner, sign * settled.amount - fee),
-        (chart.GATEWAY_FEES, outer.owner, fee),
-        (chart.FX_GAIN_LOSS, "", sign * (booked - settled.amount)),
-        (chart.FX_CLEARING, "", -sign * booked),
-    )
+    own = _settled_legs((outer.account, outer.owner), sign, exchange)
     bridged = tuple(
         replace(leg, account=chart.FX_CLEARING, owner="") if leg is outer else leg
         for leg in draft.legs
     )
-    metadata = {**draft.metadata, **settled.rate.metadata(), POSITION: payment}
-    return replace(draft, legs=bridged + own, metadata=metadata)
+    return _with_position(replace(draft, legs=bridged + own), payment, exchange)
+
+
+def _settled_legs(outer: tuple[str, str], sign: int, exchange: Exchange) -> tuple[Leg, ...]:
+    """Return the half of an exchange in the currency that the gateway settles in."""
+    settled, booked, fee = exchange.settled, exchange.booked, exchange.fee
+    return legs(
+        settled.currency,
+        (*outer, sign * settled.amount - fee),
+        (chart.GATEWAY_FEES, outer[1], fee),
+        (chart.FX_GAIN_LOSS, "", sign * (booked - settled.amount)),
+        (chart.FX_CLEARING, "", -sign * booked),
+    )
+
+
+def _with_position(draft: EntryDraft, payment: str, exchange: Exchange) -> EntryDraft:
+    told = exchange.settled.rate.metadata()
+    return replace(draft, metadata={**draft.metadata, **told, POSITION: payment})
 
 
 def _is_outer(leg: Leg) -> bool:

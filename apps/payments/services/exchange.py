@@ -22,7 +22,7 @@ def exchange_capture(
     """Book the capture in the currency that the gateway credited us."""
     if settlement is None:
         return draft
-    settled = _conversion(attempt, settlement)
+    settled = convert_as_told(attempt, settlement)
     exchange = Exchange(settled=settled, booked=settled.amount, fee=settlement.fee)
     return recipes.exchanged_by_gateway(draft, payment=attempt.id, exchange=exchange)
 
@@ -43,7 +43,7 @@ def exchange_refund(
         return draft
     booked = position.booked_part(refund.amount)
     if settlement is not None and settlement.currency == position.rate.quote:
-        settled, fee = _conversion(attempt, settlement), settlement.fee
+        settled, fee = convert_as_told(attempt, settlement), settlement.fee
     else:
         settled, fee = _estimate(refund, position, booked, now=now), 0
     exchange = Exchange(settled=settled, booked=booked, fee=fee)
@@ -59,13 +59,8 @@ def exchange_refund_back(draft: EntryDraft, refund: Refund) -> EntryDraft:
     return recipes.exchanged_by_gateway(draft, payment=refund.attempt_id, exchange=exchange)
 
 
-def keep_told_rate(attempt: PaymentAttempt, settlement: Settlement | None) -> None:
-    """Keep the gateway's rate, for gateways that do not tell theirs."""
-    if settlement is not None:
-        keep_rates([_conversion(attempt, settlement).rate])
-
-
-def _conversion(attempt: PaymentAttempt, settlement: Settlement) -> Conversion:
+def convert_as_told(attempt: PaymentAttempt, settlement: Settlement) -> Conversion:
+    """Return what the gateway made of money of an attempt, at the rate that it told."""
     rate = Rate(
         base=attempt.currency,
         quote=settlement.currency,
@@ -74,6 +69,12 @@ def _conversion(attempt: PaymentAttempt, settlement: Settlement) -> Conversion:
         as_of=settlement.at,
     )
     return Conversion(settlement.amount, settlement.currency, rate)
+
+
+def keep_told_rate(attempt: PaymentAttempt, settlement: Settlement | None) -> None:
+    """Keep the gateway's rate, for gateways that do not tell theirs."""
+    if settlement is not None:
+        keep_rates([convert_as_told(attempt, settlement).rate])
 
 
 def _estimate(refund: Refund, position: Position, booked: int, *, now: datetime) -> Conversion:

@@ -10,6 +10,8 @@ from django.db import transaction
 from apps.backoffice.services import request_approval
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.rows import get_row
+from apps.ledger.drafts import EntryDraft
+from apps.ledger.services import post_entry
 from apps.outbox.services import EventDraft, publish
 from apps.reconciliation.errors import AlreadyResolved
 from apps.reconciliation.models import Discrepancy
@@ -98,6 +100,30 @@ def resolve_exception(
                 return row
         _carry_out(row, action, reason=reason, origin=origin, now=now)
     return row
+
+
+def resolve_with_journal(
+    *,
+    scope: Scope,
+    exception_id: str,
+    draft: EntryDraft,
+    reason: str,
+    origin: Origin,
+    now: datetime,
+) -> bool:
+    """
+    Book what explains an exception without a person, and close it; False when it has ended.
+
+    :raises ResourceMissing: no such exception in this account and mode
+    """
+    with transaction.atomic():
+        try:
+            row = _lock(scope, exception_id)
+        except AlreadyResolved:
+            return False
+        entry_id = post_entry(draft)
+        publish(_resolve(row, "correct", reason=reason, entry_id=entry_id, origin=origin, now=now))
+    return True
 
 
 def assign_exception(*, scope: Scope, exception_id: str, assignee: Any) -> Discrepancy:

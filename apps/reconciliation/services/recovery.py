@@ -12,21 +12,25 @@ from apps.gateways.registry import UnknownGateway
 from apps.payments.services.attempts import sync_attempt
 from apps.payments.services.refunds import run_refund
 from apps.reconciliation.models import Discrepancy, StatementLine
+from apps.reconciliation.services.exchanges import book_late_exchange
 from apps.reconciliation.states import DiscrepancyKind, DiscrepancyStatus
 
 logger = logging.getLogger(__name__)
 
 # How many are asked about after one run; the next run asks about the others.
 MAX_ASKED: Final = 100
+# What the gateway may know more about.
+ASKED_KINDS: Final = (DiscrepancyKind.STATUS_MISMATCH, DiscrepancyKind.CURRENCY_MISMATCH)
 
 
 def ask_gateway_again(*, scope: Scope, gateway: str, origin: Origin, now: datetime) -> int:
     """
-    Ask about each payment and refund whose report says more than we know; return how many told.
+    Ask about payments and refunds of which a report says more than we know; return how many told.
 
     What recovery has given up, or took for failed, is settled here through the same door as any
-    other answer of the gateway. The next run then closes the exception. What the gateway does not
-    tell stays open for a person. No transaction may be open, since this calls the gateway.
+    other answer of the gateway. The next run then closes the exception. Money that was reported in
+    another currency is booked as the gateway exchanged it. What the gateway does not tell stays
+    open for a person. No transaction may be open, since this calls the gateway.
 
     Source: docs/reconciliation.md
     """
@@ -36,10 +40,11 @@ def ask_gateway_again(*, scope: Scope, gateway: str, origin: Origin, now: dateti
         livemode=scope.livemode,
         gateway=gateway,
         status=DiscrepancyStatus.OPEN,
-        kind=DiscrepancyKind.STATUS_MISMATCH,
+        kind__in=ASKED_KINDS,
     )
     told = 0
-    for row in waiting.order_by("pk")[:MAX_ASKED]:
+    # Captures come before refunds, whose exchange follows from theirs.
+    for row in waiting.order_by("subject_id", "pk")[:MAX_ASKED]:
         try:
             told += _ask(row, origin=origin, now=now)
         except (GatewayError, DomainError, UnknownGateway) as trouble:
@@ -49,6 +54,8 @@ def ask_gateway_again(*, scope: Scope, gateway: str, origin: Origin, now: dateti
 
 def _ask(row: Discrepancy, *, origin: Origin, now: datetime) -> bool:
     """Return whether the gateway was asked and answered."""
+    if row.kind == DiscrepancyKind.CURRENCY_MISMATCH:
+        return book_late_exchange(row, now=now)
     if row.subject_id.startswith("re_"):
         run_refund(refund_id=row.subject_id, origin=origin, now=now)
         return True
