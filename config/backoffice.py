@@ -57,6 +57,13 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "",
         ),
         (
+            "Checkout sessions",
+            "shopping_cart_checkout",
+            "admin:checkout_session_changelist",
+            "checkout.view_session",
+            "",
+        ),
+        (
             "Customers",
             "group",
             "admin:customers_customer_changelist",
@@ -70,6 +77,14 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "vault.view_paymentmethod",
             "",
         ),
+        (
+            "Setups",
+            "add_card",
+            "admin:setups_setupintent_changelist",
+            "setups.view_setupintent",
+            "",
+        ),
+        ("Mandates", "contract", "admin:vault_mandate_changelist", "vault.view_mandate", ""),
     ],
     "Billing": [
         (
@@ -358,6 +373,9 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "re": ("admin:payments_refund_change", "payments.view_refund"),
     "cus": ("admin:customers_customer_change", "customers.view_customer"),
     "pm": ("admin:vault_paymentmethod_change", "vault.view_paymentmethod"),
+    "cs": ("admin:checkout_session_change", "checkout.view_session"),
+    "seti": ("admin:setups_setupintent_change", "setups.view_setupintent"),
+    "mandate": ("admin:vault_mandate_change", "vault.view_mandate"),
     "acct": ("admin:payouts_seller_change", "payouts.view_seller"),
     "po": ("admin:payouts_payout_change", "payouts.view_payout"),
     "tr": ("admin:payouts_transfer_change", "payouts.view_transfer"),
@@ -396,8 +414,10 @@ RELATED: Mapping[str, Sequence[str]] = {
         "apps.disputes.admin.related.warnings_of",
         "apps.payments.admin.related.reviews_of",
         "apps.payments.admin.related.order_of",
+        "apps.checkout.admin.session_of",
         "apps.subscriptions.admin.related.invoice_of",
     ),
+    "vault.paymentmethod": ("apps.vault.admin.mandates_of",),
     "customers.customer": (
         "apps.payments.admin.related.payments_of",
         "apps.subscriptions.admin.related.subscriptions_of",

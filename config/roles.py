@@ -12,7 +12,10 @@ from apps.backoffice.policies import RefundLimits
 _PAYMENTS = (
     "payments.view_paymentintent",
     "payments.view_refund",
+    "checkout.view_session",
     "customers.view_customer",
+    "setups.view_setupintent",
+    "vault.view_mandate",
     "vault.view_paymentmethod",
 )
 _HISTORY = ("outbox.view_event",)
@@ -192,6 +195,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_CLOCKS,
         "subscriptions.add_testclock",
         "subscriptions.change_testclock",
+        "checkout.view_session",
+        "setups.view_setupintent",
         "payments.view_paymentintent",
         "payments.view_refund",
         *_PIPELINE,

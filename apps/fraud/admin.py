@@ -322,7 +322,7 @@ class RuleAdmin(ObjectAdmin):
         versions = Rule.objects.filter(family=obj.family).order_by("-version")[:50]
         return Page(
             heading=obj.name,
-            chips=(words(str(obj.status)), words(obj.action)),
+            chips=(chip(words(str(obj.status))), chip(words(obj.action))),
             subtitle=identifier(obj.id),
             main=(
                 Table(

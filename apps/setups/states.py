@@ -1,5 +1,7 @@
 """Statuses of setup intents, in Stripe's words; the arrows between them are on the model."""
 
+from typing import Final
+
 from django.db.models import TextChoices
 
 
@@ -12,6 +14,16 @@ class SetupStatus(TextChoices):
     REQUIRES_ACTION = "requires_action"
     SUCCEEDED = "succeeded"
     CANCELED = "canceled"
+
+
+# A payer may still try, or give up.
+UNSETTLED: Final = frozenset(
+    {
+        SetupStatus.REQUIRES_PAYMENT_METHOD,
+        SetupStatus.REQUIRES_CONFIRMATION,
+        SetupStatus.REQUIRES_ACTION,
+    }
+)
 
 
 class Usage(TextChoices):

@@ -1,4 +1,4 @@
-"""Payment methods in the back-office: what a payer recognises, never a token."""
+"""Payment methods and mandates in the back-office: what a payer recognises, never a token."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -22,8 +22,9 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Text
-from apps.backoffice.kit.related import Related
-from apps.vault.models import PaymentMethod
+from apps.backoffice.kit.related import Related, related_table
+from apps.outbox.timeline import timeline_of
+from apps.vault.models import Mandate, PaymentMethod
 
 # What a page shows of a customer's methods; the list shows the rest.
 LATEST: Final = 10
@@ -87,6 +88,7 @@ class PaymentMethodAdmin(ObjectAdmin):
                         ("Can be charged at", gateways or NOTHING),
                     ],
                 ),
+                related_table(obj),
             ),
             side=(
                 Facts(
@@ -108,6 +110,83 @@ def method_label(method: PaymentMethod) -> str:
 
 def _state_chip(method: PaymentMethod) -> SafeString:
     return chip("Detached") if method.detached_at else chip("Usable", Tone.GOOD)
+
+
+@admin.register(Mandate)
+class MandateAdmin(ObjectAdmin):
+    """Leave that payers gave to debit their accounts."""
+
+    search_help_text = "Mandate, payment method or the bank's reference"
+    list_display = ("what", "account", "state", "given", "at")
+    # There are few beside payments, and no index by mode: newest first, found by what names them.
+    list_filter = (created_filter("mandate"),)
+    list_select_related = ("payment_method",)
+
+    @admin.display(description="Mandate")
+    def what(self, mandate: Mandate) -> SafeString:
+        """Return what the payer's bank shows, and our id."""
+        return stacked(mandate.reference, mandate.pk)
+
+    @admin.display(description="Payment method")
+    def account(self, mandate: Mandate) -> str:
+        """Return which account may be debited."""
+        return method_label(mandate.payment_method)
+
+    @admin.display(description="State")
+    def state(self, mandate: Mandate) -> SafeString:
+        """Return whether it holds."""
+        return mandate_chip(mandate)
+
+    @admin.display(description="Given")
+    def given(self, mandate: Mandate) -> str:
+        """Return whether online or on paper."""
+        return words(mandate.acceptance)
+
+    @admin.display(description="Created")
+    def at(self, mandate: Mandate) -> SafeString:
+        """Return since when, and whether it is about a real account."""
+        return stacked(moment(mandate.created_at), words("live" if mandate.livemode else "test"))
+
+    def look_up(self, term: str) -> Q | None:
+        """Search by id, by the bank's reference, or by the method."""
+        return Q(payment_method_id=term) | Q(pk=term) | Q(reference=term)
+
+    def page(self, request: HttpRequest, obj: Any) -> Page:
+        """Return what was agreed, and what proves it."""
+        may_see = request.user.has_perm("backoffice.view_pii")
+        proof = (obj.ip, obj.user_agent) if may_see else ("", "")
+        return Page(
+            heading=obj.reference,
+            chips=(mandate_chip(obj),),
+            subtitle=identifier(obj.pk),
+            main=(
+                Facts(
+                    "Mandate",
+                    [
+                        ("Reference at the bank", identifier(obj.reference)),
+                        ("Payment method", identifier(obj.payment_method_id)),
+                        ("Given", words(obj.acceptance)),
+                        ("Accepted", moment(obj.accepted_at)),
+                        ("Address", proof[0] or NOTHING),
+                        ("Program", proof[1] or NOTHING),
+                    ],
+                ),
+                timeline_of(obj.pk),
+            ),
+        )
+
+
+def mandate_chip(mandate: Mandate) -> SafeString:
+    """Return whether an account may be debited by it."""
+    return chip(words("active"), Tone.GOOD) if mandate.is_active else chip(words("ended"))
+
+
+def mandates_of(method: PaymentMethod) -> Iterator[Related]:
+    """Return the payer's leave to debit an account, the one that holds and earlier ones."""
+    for mandate in Mandate.objects.filter(payment_method=method).order_by("-pk")[:LATEST]:
+        yield Related(
+            kind="mandate", id=mandate.pk, status=mandate_chip(mandate), about=mandate.reference
+        )
 
 
 def methods_of(customer: Any) -> Iterator[Related]:

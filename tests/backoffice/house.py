@@ -16,6 +16,8 @@ from apps.api.services import create_api_key, create_merchant
 from apps.backoffice.models import Approval, StaffAction, StaffSession, User
 from apps.backoffice.services import request_approval
 from apps.backoffice.services.sessions import open_session
+from apps.checkout.models import Session
+from apps.checkout.services.sessions import Basket, create_setup_session
 from apps.common.ids import new_id
 from apps.common.origin import Origin
 from apps.customers.models import Customer
@@ -41,10 +43,15 @@ from apps.reporting.models import ReportRun
 from apps.reporting.reports import REPORTS
 from apps.reporting.services.report_runs import run_report
 from apps.reporting.spans import Span
+from apps.setups.models import SetupIntent
 from apps.subscriptions.models import DunningPolicy, Invoice, Subscription, TestClock
 from apps.subscriptions.services.catalog import create_row
 from apps.subscriptions.services.clocks import create_clock
 from apps.subscriptions.states import CollectionMethod
+from apps.vault.models import Mandate, PaymentMethod
+from apps.vault.services import MandateAcceptance
+from apps.vault.services.mandates import take_mandate
+from apps.vault.states import Acceptance
 from apps.webhooks.models import Delivery, DeliveryAttempt, InboundEvent, WebhookEndpoint
 from apps.webhooks.states import DeliveryStatus, EndpointStatus, InboundStatus
 from tests.backoffice.matrix import screens
@@ -84,6 +91,9 @@ class House:
     subscription: Subscription
     invoice: Invoice
     clock: TestClock
+    checkout: Session
+    setup: SetupIntent
+    mandate: Mandate
 
 
 def furnish(gateway: FakeGateway) -> House:
@@ -103,6 +113,7 @@ def furnish(gateway: FakeGateway) -> House:
     paid = confirmed_intent(amount=1050, customer_id=customer.id, description="Order 7")
     dispute = disputed_payment(gateway, now=now)
     subscription, clock = subscribe_customer(customer, now=now)
+    checkout = session_to_save_a_card(customer, now=now)
     refund = request_refund(scope=SCOPE, intent_id=paid.id, amount=50, origin=TESTER, now=now)
     run_refund(refund_id=refund.id, now=now)
     gateway.script.append(decline("insufficient_funds", DeclineClass.RETRYABLE))
@@ -152,6 +163,9 @@ def furnish(gateway: FakeGateway) -> House:
         subscription=subscription,
         invoice=Invoice.objects.get(subscription_id=subscription.id),
         clock=clock,
+        checkout=checkout,
+        setup=SetupIntent.objects.get(pk=checkout.setup_intent_id),
+        mandate=mandate_of(stored_method("stripe_main"), now=now),
     )
 
 
@@ -164,6 +178,18 @@ def pages(house: House) -> Iterator[str]:
         row = rows.get(screen.opts.model_name) or screen.model._base_manager.last()
         if row is not None:
             yield reverse(f"{name}_change", args=[row.pk])
+
+
+def session_to_save_a_card(customer: Customer, *, now: datetime) -> Session:
+    """Return an open session in setup mode: the house counts its payments."""
+    basket = Basket(items=[], fields={"customer_id": customer.id})
+    return create_setup_session(scope=SCOPE, basket=basket, origin=TESTER, now=now)
+
+
+def mandate_of(method: PaymentMethod, *, now: datetime) -> Mandate:
+    """Return a mandate that was given online."""
+    accepted = MandateAcceptance(type=Acceptance.ONLINE, ip="203.0.113.9", user_agent="Firefox")
+    return take_mandate(method=method, acceptance=accepted, origin=TESTER, now=now)
 
 
 def subscribe_customer(customer: Customer, *, now: datetime) -> tuple[Subscription, TestClock]:

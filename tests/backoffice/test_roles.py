@@ -24,38 +24,42 @@ FORBIDDEN, OK, UNPROCESSABLE = "403", "200", "422"
 # (matrix.csv) has to agree: a slip in config/roles.py does not pass by writing that anew.
 MATRIX: dict[str, tuple[str, str]] = {
     "support_agent": (
-        "approval customer invoice paymentintent paymentmethod refund subscription",
+        "approval customer invoice mandate paymentintent paymentmethod refund session setupintent"
+        " subscription",
         "bulk-refund refund",
     ),
     "support_lead": (
-        "approval customer dispute event invoice paymentintent paymentmethod refund subscription",
-        "bulk-refund cancel cancel-subscription capture change-plan pause-collection"
+        "approval customer dispute event invoice mandate paymentintent paymentmethod refund session"
+        " setupintent subscription",
+        "bulk-refund cancel cancel-subscription capture change-plan expire pause-collection"
         " refund resume-subscription",
     ),
     "finance": (
         "account approval customer dispute dunningpolicy event invoice journalentry"
         " paymentintent paymentmethod paymentorder payout refund revenuechange seller subscription"
-        " disputepolicy exchangerate transfer",
+        " disputepolicy exchangerate mandate session setupintent transfer",
         "assign bulk-assign bulk-refund cancel-payout charge-invoice evidence pay-out refund upload"
         " void-invoice write-off-invoice",
     ),
     "finance_lead": (
         "account approval customer dispute dunningpolicy event invoice journalentry"
         " paymentintent paymentmethod paymentorder payout refund revenuechange seller subscription"
-        " disputepolicy exchangerate transfer",
+        " disputepolicy exchangerate mandate session setupintent transfer",
         "accept assign begin-orders bulk-assign bulk-refund cancel cancel-payout"
         " cancel-subscription capture change-orders"
-        " change-plan charge-invoice evidence pause-collection pay-out refund resume"
+        " change-plan charge-invoice evidence expire pause-collection pay-out refund resume"
         " resume-subscription submit-evidence suspend upload void-invoice"
         " write-off-invoice",
     ),
     "risk": (
-        "approval customer event paymentintent paymentmethod refund review rule",
+        "approval customer event mandate paymentintent paymentmethod refund review rule session"
+        " setupintent",
         "approve block decline publish",
     ),
     "risk_lead": (
-        "approval customer event paymentintent paymentmethod refund review rule",
-        "approve block cancel decline publish retire",
+        "approval customer event mandate paymentintent paymentmethod refund review rule session"
+        " setupintent",
+        "approve block cancel decline expire publish retire",
     ),
     "ops": (
         "delivery event inboundevent loggedrequest message paymentintent refund routingrule"
@@ -68,12 +72,13 @@ MATRIX: dict[str, tuple[str, str]] = {
         " inboundevent invoice journalentry loggedrequest message paymentintent"
         " paymentmethod paymentorder payout refund revenuechange routingrule"
         " seller transfer exchangerate staffaction"
-        " disputepolicy staffsession subscription testclock user webhookendpoint",
+        " disputepolicy mandate session setupintent staffsession subscription testclock user"
+        " webhookendpoint",
         "verify",
     ),
     "developer": (
         "apikey delivery event inboundevent invoice loggedrequest message paymentintent"
-        " refund subscription testclock webhookendpoint",
+        " refund session setupintent subscription testclock webhookendpoint",
         "advance-clock create create-clock delete-clock disable enable replay-webhook"
         " resend revoke roll rotate",
     ),

@@ -34,13 +34,14 @@ from apps.customers.models import Customer
 from apps.fraud.display import score_chip
 from apps.fraud.models import Decision
 from apps.outbox.selectors import show_event
+from apps.outbox.timeline import actor_in_words
 from apps.payments.admin.bulk import BulkRefundDialog
 from apps.payments.admin.dialogs import CancelDialog, CaptureDialog, RefundDialog
 from apps.payments.admin.money_trace import money_trace
 from apps.payments.admin.records import PaymentRecords, read_records
 from apps.payments.admin.search import payments_named
 from apps.payments.admin.statuses import attempt_chip, intent_chip, refund_chip, refunded_chip
-from apps.payments.admin.timeline import actor_in_words, payment_timeline
+from apps.payments.admin.timeline import payment_timeline
 from apps.payments.models import PaymentAttempt, PaymentIntent
 
 

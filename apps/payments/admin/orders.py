@@ -25,9 +25,9 @@ from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timeline
 from apps.common.money import to_major
 from apps.outbox.models import Event
+from apps.outbox.timeline import actor_in_words
 from apps.payments.admin.intents import mode_chip, payment_link
 from apps.payments.admin.statuses import order_chip
-from apps.payments.admin.timeline import actor_in_words
 from apps.payments.models import Checkout, PaymentOrder
 from apps.payouts.models import Transfer
 from apps.payouts.selectors import find_share

@@ -18,9 +18,9 @@ from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Text, Timeline
 from apps.common.money import to_major
 from apps.outbox.models import Event
+from apps.outbox.timeline import actor_in_words
 from apps.payments.admin.intents import method_in_words, mode_chip, payment_link
 from apps.payments.admin.statuses import refund_chip
-from apps.payments.admin.timeline import actor_in_words
 from apps.payments.models import Refund
 from apps.payments.states import RefundStatus
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from apps.backoffice.kit.display import Tone, link, money, words
 from apps.backoffice.kit.pages import Happening, Timeline
 from apps.outbox.models import Event
+from apps.outbox.timeline import actor_in_words
 from apps.payments.models import PaymentIntent
 
 # What an event says, and what its colour says; `amount` makes money out of minor units.
@@ -86,16 +87,6 @@ def payment_timeline(intent: PaymentIntent, events: Sequence[Event]) -> Timeline
         title="Timeline",
         happenings=[_tell(event, intent.currency) for event in reversed(own)],
         warning="" if is_whole else "History incomplete: events are missing. Tell an operator.",
-    )
-
-
-def actor_in_words(actor: str) -> str:
-    """Return who that was, as a person says it."""
-    kind, _, name = actor.partition(":")
-    if kind == "staff":
-        return name
-    return {"api": f"API key {name}", "gateway": f"Gateway {name}", "clock": "By the clock"}.get(
-        kind, actor
     )
 
 

@@ -25,7 +25,7 @@ from apps.setups.policies import LEASE, next_look
 from apps.setups.selectors import get_setup
 from apps.setups.services.events import Moment
 from apps.setups.services.screening import assess_setup, describe_block, keep_assessment
-from apps.setups.states import SetupStatus, Usage
+from apps.setups.states import UNSETTLED, SetupStatus, Usage
 from apps.vault.errors import MethodOfOtherCustomer
 from apps.vault.selectors import ChargeableMethod, get_chargeable_method
 from apps.vault.services import attach_method, keep_token
@@ -33,7 +33,6 @@ from apps.vault.services import attach_method, keep_token
 logger = logging.getLogger(__name__)
 
 S = SetupStatus
-_CONFIRMABLE = {S.REQUIRES_PAYMENT_METHOD, S.REQUIRES_CONFIRMATION, S.REQUIRES_ACTION}
 _WAITING = {S.PROCESSING, S.REQUIRES_ACTION}
 
 # How many setups one sweep takes over.
@@ -134,7 +133,7 @@ def confirm_setup(
 
 
 def _check_confirmable(setup: SetupIntent) -> None:
-    if setup.status not in _CONFIRMABLE:
+    if setup.status not in UNSETTLED:
         raise SetupNotConfirmable(setup=setup.id, status=setup.status)
 
 
@@ -179,7 +178,7 @@ def cancel_setup(
     get_setup(scope, setup_id)
     with transaction.atomic():
         setup = SetupIntent.objects.lock(setup_id)
-        if setup.status not in _CONFIRMABLE:
+        if setup.status not in UNSETTLED:
             raise SetupNotCancelable(setup=setup.id, status=setup.status)
         setup.due_at = None
         Moment(origin=origin, now=now).happen(setup, "setup_intent.canceled", reason=reason)

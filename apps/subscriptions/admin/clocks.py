@@ -16,11 +16,11 @@ from apps.backoffice.kit.display import Tone, chip, identifier, moment, stacked,
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.common.origin import Origin, Scope
+from apps.outbox.timeline import timeline_of
 from apps.subscriptions.admin.display import (
     invoice_link,
     scope_of,
     subscription_link,
-    timeline,
 )
 from apps.subscriptions.models import Invoice, Subscription, TestClock
 from apps.subscriptions.policies.agenda import next_duty
@@ -193,7 +193,7 @@ class TestClockAdmin(ObjectAdmin):
             heading=f"{obj.frozen_time:%d %b %Y %H:%M}",
             chips=(self.state(obj),),
             subtitle=obj.name or identifier(obj.id),
-            main=(_coming(obj), timeline(obj.id)),
+            main=(_coming(obj), timeline_of(obj.id)),
             side=(
                 Facts(
                     "Details",

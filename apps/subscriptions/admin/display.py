@@ -9,13 +9,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import Tone, chip, link, money, words
-from apps.backoffice.kit.pages import Happening, Timeline
 from apps.common.origin import Scope
-from apps.outbox.models import Event
 from apps.subscriptions.models import Invoice, Subscription
 from apps.subscriptions.states import InvoiceStatus, SubscriptionStatus
 
-MAX_EVENTS = 100
 S = SubscriptionStatus
 
 _TONES: Mapping[str, Tone] = {
@@ -69,20 +66,4 @@ def bar(value: float, most: float, label: str) -> SafeString:
         most or 1,
         value,
         label,
-    )
-
-
-def timeline(object_id: str) -> Timeline:
-    """Return what has happened to an object of billing."""
-    events = Event.objects.filter(object_id=object_id).order_by("-sequence")[:MAX_EVENTS]
-    return Timeline(
-        "Timeline",
-        [
-            Happening(
-                at=event.created_at,
-                text=words(event.type.rpartition(".")[2]),
-                actor=event.actor,
-            )
-            for event in events
-        ],
     )

@@ -12,7 +12,8 @@ from django.utils.safestring import SafeString
 from apps.backoffice.kit.display import chip, identifier, moment, money, words
 from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.pages import Facts, Page, Panel, Table, Text
-from apps.subscriptions.admin.display import bar, timeline
+from apps.outbox.timeline import timeline_of
+from apps.subscriptions.admin.display import bar
 from apps.subscriptions.figures import DEFAULT_WINDOW, Recovery, Tally, read_recovery
 from apps.subscriptions.models import DunningPolicy
 from apps.subscriptions.services.mails import preview_mails
@@ -61,7 +62,7 @@ class DunningPolicyAdmin(FiguresAdmin):
         return Page(
             heading=obj.name,
             subtitle=identifier(obj.id),
-            main=(*_mails(), timeline(obj.id)),
+            main=(*_mails(), timeline_of(obj.id)),
             side=(
                 Facts(
                     "Schedule",

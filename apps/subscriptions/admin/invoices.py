@@ -11,8 +11,9 @@ from apps.backoffice.kit.columns import Column, major
 from apps.backoffice.kit.display import NOTHING, identifier, link, moment, money, stacked
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.outbox.timeline import timeline_of
 from apps.subscriptions.admin.dialogs import ChargeDialog, VoidDialog, WriteOffDialog
-from apps.subscriptions.admin.display import status_chip, subscription_link, timeline
+from apps.subscriptions.admin.display import status_chip, subscription_link
 from apps.subscriptions.models import Invoice
 from apps.subscriptions.objects import page_url
 from apps.subscriptions.selectors import list_lines
@@ -101,7 +102,7 @@ class InvoiceAdmin(ObjectAdmin):
                     empty="No lines.",
                     numbers=(1, 2, 3),
                 ),
-                timeline(obj.id),
+                timeline_of(obj.id),
             ),
             side=(
                 Facts(

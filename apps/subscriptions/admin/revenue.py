@@ -13,10 +13,10 @@ from django.utils.safestring import SafeString
 from apps.backoffice.kit.display import Tone, chip, identifier, moment
 from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.pages import Facts, Page, Panel, Table, Text
+from apps.outbox.timeline import timeline_of
 from apps.subscriptions.admin.display import (
     bar,
     subscription_link,
-    timeline,
     whole_money,
 )
 from apps.subscriptions.figures import MonthOfRevenue, read_revenue
@@ -89,7 +89,7 @@ class RevenueChangeAdmin(FiguresAdmin):
             heading=whole_money(obj.after - obj.before, obj.currency) + " a month",
             chips=(self.kind(obj),),
             subtitle=identifier(obj.id),
-            main=(timeline(obj.subscription_id),),
+            main=(timeline_of(obj.subscription_id),),
             side=(
                 Facts(
                     "Change",

@@ -22,6 +22,7 @@ from apps.backoffice.kit.display import (
 )
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.outbox.timeline import timeline_of
 from apps.subscriptions.admin.dialogs import (
     CancelDialog,
     ChangePlanDialog,
@@ -33,7 +34,6 @@ from apps.subscriptions.admin.display import (
     monthly_money,
     scope_of,
     status_chip,
-    timeline,
 )
 from apps.subscriptions.models import Invoice, Subscription, SubscriptionItem
 from apps.subscriptions.selectors import load_contract
@@ -143,7 +143,7 @@ class SubscriptionAdmin(ObjectAdmin):
                 ),
                 _upcoming(obj),
                 _invoices(obj),
-                timeline(obj.id),
+                timeline_of(obj.id),
             ),
             side=(_facts(obj),),
         )
