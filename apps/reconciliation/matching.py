@@ -6,6 +6,8 @@ is inserted, and compared by day. What does not agree lands in the temporary tab
 which exceptions are opened and closed. docs/reconciliation.md walks through it.
 """
 
+from dataclasses import dataclass
+
 from apps.ledger import chart
 from apps.reconciliation.policies import CUTOFF_TOLERANCE_DAYS, FACT_KINDS
 from apps.reconciliation.states import DiscrepancyKind, DiscrepancyStatus, LineKind
@@ -14,6 +16,9 @@ K = DiscrepancyKind
 
 # Sorts and joins of a million lines stay in memory; the session is back to normal afterwards.
 ENLARGE_MEMORY = "SET LOCAL work_mem = '256MB'"
+# Nearly every line is a group of its own: helpers would group them, and then one process again.
+GROUP_ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
+GROUP_WITH_HELP = "SET LOCAL max_parallel_workers_per_gather TO DEFAULT"
 
 # What is done for one key takes turns until the transaction ends.
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))"
@@ -43,59 +48,86 @@ _FACT_KIND = (
     + " ".join(f"WHEN '{kind}' THEN '{fact}'" for kind, fact in FACT_KINDS.items())
     + " END"
 )
+_FUNDS = """(
+    SELECT funds.id, funds.gateway_reference, dispute.gateway, dispute.merchant_id, dispute.livemode
+      FROM disputes_disputefunds funds JOIN disputes_dispute dispute
+        ON dispute.id = funds.dispute_id)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Objects:
+    """Objects of ours that lines of some kinds are about, and how the books call them."""
+
+    kinds: str
+    table: str
+    source_type: str
+    facts: str = f"= {_FACT_KIND}"
+    # Each gateway account has names of its own for these.
+    is_of_gateway: bool = True
+
+    def select(self, matched: str, *, rule: str, join: str = "JOIN", booked: str = "LEFT") -> str:
+        """Return SQL which resolves the lines of `{source}` whose object is `matched`."""
+        gateway = "AND object.gateway = %(gateway)s" if self.is_of_gateway else ""
+        return f"""
+        SELECT line.*, coalesce(object.id, '') AS subject_id,
+               coalesce(key.entry_id, '') AS entry_id,
+               CASE WHEN key.entry_id IS NULL THEN '' ELSE '{rule}' END AS rule
+          FROM {{source}} line {join} {self.table} object
+            ON {matched} {gateway}
+           AND object.merchant_id = %(merchant)s AND object.livemode = %(livemode)s
+          {booked} JOIN ledger_entrykey key
+            ON key.source_type = '{self.source_type}' AND key.source_id = object.id
+           AND key.kind {self.facts}
+         WHERE line.kind IN {self.kinds}
+        """  # noqa: S608 - constants of this module
+
+
+_PAYMENTS = _Objects(
+    kinds=_PAYMENT_KINDS,
+    table="payments_paymentattempt",
+    source_type="payment_attempt",
+    facts="IN ('captured', 'captured_in_conflict')",
+)
+_REFUNDS = _Objects(
+    kinds=_REFUND_KINDS, table="payments_refund", source_type="refund", is_of_gateway=False
+)
+_PAYOUTS = _Objects(kinds=_PAYOUT_KINDS, table="payouts_payout", source_type="payout")
+_DISPUTES = _Objects(kinds=_DISPUTE_KINDS, table=_FUNDS, source_type="dispute")
 
 # Our own reference, which the gateway kept for us, comes before the gateway's: it cannot be that of
-# a neighbouring attempt. Money of a dispute is known by the gateway's movement.
-_RESOLVED = f"""
-SELECT line.*,
-       coalesce(own_attempt.id, attempt.id, own_refund.id, refund.id, payout.id,
-                dispute.source_id, '') AS subject_id,
-       coalesce(key.entry_id, dispute.id, '') AS entry_id,
-       CASE WHEN key.entry_id IS NULL AND dispute.id IS NULL THEN ''
-            WHEN own_attempt.id IS NOT NULL OR own_refund.id IS NOT NULL THEN 'our_reference'
-            WHEN attempt.id IS NOT NULL THEN 'payment_reference'
-            ELSE 'object_reference' END AS rule
-  FROM {{source}} line
-  LEFT JOIN payments_paymentattempt own_attempt
-    ON line.kind IN {_PAYMENT_KINDS} AND own_attempt.id = line.our_reference
-   AND own_attempt.merchant_id = %(merchant)s AND own_attempt.livemode = %(livemode)s
-   AND own_attempt.gateway = %(gateway)s
-  LEFT JOIN payments_paymentattempt attempt
-    ON line.kind IN {_PAYMENT_KINDS} AND own_attempt.id IS NULL
-   AND attempt.gateway_reference = line.payment_reference AND attempt.gateway_reference <> ''
-   AND attempt.merchant_id = %(merchant)s AND attempt.livemode = %(livemode)s
-   AND attempt.gateway = %(gateway)s
-  LEFT JOIN payments_refund own_refund
-    ON line.kind IN {_REFUND_KINDS} AND own_refund.id = line.our_reference
-   AND own_refund.merchant_id = %(merchant)s AND own_refund.livemode = %(livemode)s
-  LEFT JOIN payments_refund refund
-    ON line.kind IN {_REFUND_KINDS} AND own_refund.id IS NULL
-   AND refund.gateway_reference = line.object_reference AND refund.gateway_reference <> ''
-   AND refund.merchant_id = %(merchant)s AND refund.livemode = %(livemode)s
-  LEFT JOIN payouts_payout payout
-    ON line.kind IN {_PAYOUT_KINDS}
-   AND payout.gateway_reference = line.object_reference AND payout.gateway_reference <> ''
-   AND payout.merchant_id = %(merchant)s AND payout.livemode = %(livemode)s
-   AND payout.gateway = %(gateway)s
-  LEFT JOIN ledger_entrykey key
-    ON key.source_type = CASE WHEN line.kind IN {_PAYMENT_KINDS} THEN 'payment_attempt'
-                              WHEN line.kind IN {_REFUND_KINDS} THEN 'refund'
-                              WHEN line.kind IN {_PAYOUT_KINDS} THEN 'payout' END
-   AND key.source_id = coalesce(own_attempt.id, attempt.id, own_refund.id, refund.id, payout.id)
-   AND (key.kind = {_FACT_KIND}
-        OR key.kind = 'captured_in_conflict' AND line.kind IN {_PAYMENT_KINDS})
-  LEFT JOIN (
-       SELECT dispute_key.entry_id AS id, funds.id AS source_id, dispute_key.kind,
-              funds.gateway_reference AS reference
-         FROM disputes_disputefunds funds JOIN disputes_dispute disputed
-           ON disputed.id = funds.dispute_id
-         JOIN ledger_entrykey dispute_key
-           ON dispute_key.source_type = 'dispute' AND dispute_key.source_id = funds.id
-        WHERE funds.gateway_reference <> '' AND disputed.gateway = %(gateway)s
-          AND disputed.merchant_id = %(merchant)s AND disputed.livemode = %(livemode)s) dispute
-    ON line.kind IN {_DISPUTE_KINDS} AND line.our_reference <> ''
-   AND dispute.reference = line.our_reference AND dispute.kind = {_FACT_KIND}
-"""  # noqa: S608 - constants of this module
+# a neighbouring attempt. Money of a dispute is known by the gateway's movement, which its lines
+# carry in the same place.
+_BY_OUR_REFERENCE = " UNION ALL ".join(
+    (
+        _PAYMENTS.select("object.id = line.our_reference", rule="our_reference"),
+        _REFUNDS.select("object.id = line.our_reference", rule="our_reference"),
+        _DISPUTES.select(
+            "object.gateway_reference = line.our_reference AND line.our_reference <> ''",
+            rule="object_reference",
+            booked="INNER",
+        ),
+    )
+)
+# All that are left, whether their object is found by the gateway's reference or not.
+_OBJECT_REFERENCE = (
+    "object.gateway_reference = line.object_reference AND object.gateway_reference <> ''"
+)
+_BY_GATEWAY_REFERENCE = " UNION ALL ".join(
+    (
+        _PAYMENTS.select(
+            "object.gateway_reference = line.payment_reference AND object.gateway_reference <> ''",
+            rule="payment_reference",
+            join="LEFT JOIN",
+        ),
+        _REFUNDS.select(_OBJECT_REFERENCE, rule="object_reference", join="LEFT JOIN"),
+        _PAYOUTS.select(_OBJECT_REFERENCE, rule="object_reference", join="LEFT JOIN"),
+        f"""
+        SELECT line.*, '', '', '' FROM {{source}} line
+         WHERE line.kind NOT IN {_PAYMENT_KINDS} AND line.kind NOT IN {_REFUND_KINDS}
+           AND line.kind NOT IN {_PAYOUT_KINDS}
+        """,  # noqa: S608
+    )
+)
 
 # Rows that are not the first of their reference, in earlier files or in this one. Looked up before,
 # which costs half of what a conflict clause costs on every insert; imports of one account take
@@ -112,7 +144,7 @@ SELECT staged.number
          GROUP BY reference HAVING count(*) > 1) twice
   JOIN staged_line staged ON staged.reference = twice.reference AND staged.number <> twice.first
 """
-INSERT_LINES = f"""
+_INSERT = """
 INSERT INTO reconciliation_statementline (
        merchant_id, livemode, gateway, file_id, number, reference, kind, object_reference,
        payment_reference, our_reference, payout_reference, currency, gross, fee, net, occurred_at,
@@ -121,9 +153,20 @@ SELECT %(merchant)s, %(livemode)s, %(gateway)s, %(file)s, number, reference, kin
        object_reference, payment_reference, our_reference, payout_reference, currency, gross, fee,
        net, occurred_at, (occurred_at AT TIME ZONE %(zone)s)::date, false, subject_id, entry_id,
        rule
-  FROM ({_RESOLVED.format(source="staged_line")}) resolved
- WHERE NOT EXISTS (SELECT FROM taken_line WHERE taken_line.number = resolved.number)
+  FROM ({resolved}) resolved
+"""
+_FRESH = """(
+    SELECT * FROM staged_line
+     WHERE NOT EXISTS (SELECT FROM taken_line WHERE taken_line.number = staged_line.number))"""
+# Lines that were found by our reference are taken, too: the others come after them.
+INSERT_BY_OUR_REFERENCE = f"""
+WITH inserted AS (
+    {_INSERT.format(resolved=_BY_OUR_REFERENCE.format(source=_FRESH))} RETURNING number)
+INSERT INTO taken_line SELECT number FROM inserted
 """  # noqa: S608
+# Few lines of a kind may have to be looked up among many that are taken.
+INDEX_TAKEN = "CREATE INDEX ON taken_line (number)"
+INSERT_OTHERS = _INSERT.format(resolved=_BY_GATEWAY_REFERENCE.format(source=_FRESH))
 
 # Rows whose reference is taken already: the same row of an overlapping report is known, anything
 # else is for a person to look at (AC-64).
@@ -153,13 +196,6 @@ SELECT (SELECT count(*) FROM duplicate), (SELECT count(*) FROM left_out WHERE NO
 """
 
 # Lines whose object we did not know when they came, or had not booked.
-RESOLVE_AGAIN = f"""
-UPDATE reconciliation_statementline line
-   SET subject_id = resolved.subject_id, entry_id = resolved.entry_id, rule = resolved.rule
-  FROM ({_RESOLVED.format(source="unmatched_line")}) resolved
- WHERE line.id = resolved.id AND resolved.subject_id <> ''
-   AND (line.subject_id, line.entry_id) <> (resolved.subject_id, resolved.entry_id)
-"""  # noqa: S608
 CREATE_UNMATCHED = """
 CREATE TEMPORARY TABLE unmatched_line ON COMMIT DROP AS
 SELECT id, kind, object_reference, payment_reference, our_reference
@@ -167,6 +203,21 @@ SELECT id, kind, object_reference, payment_reference, our_reference
  WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
    AND entry_id = '' AND NOT is_duplicate
 """
+_RESOLVE = """
+UPDATE reconciliation_statementline line
+   SET subject_id = resolved.subject_id, entry_id = resolved.entry_id, rule = resolved.rule
+  FROM {resolved} resolved
+ WHERE line.id = resolved.id AND resolved.subject_id <> ''
+   AND (line.subject_id, line.entry_id) <> (resolved.subject_id, resolved.entry_id)
+"""
+RESOLVE_BY_OUR_REFERENCE = f"""
+WITH found_line AS MATERIALIZED ({_BY_OUR_REFERENCE.format(source="unmatched_line")}),
+updated AS ({_RESOLVE.format(resolved="found_line")})
+DELETE FROM unmatched_line USING found_line WHERE unmatched_line.id = found_line.id
+"""  # noqa: S608
+RESOLVE_OTHERS = _RESOLVE.format(
+    resolved=f"({_BY_GATEWAY_REFERENCE.format(source='unmatched_line')})"
+)
 
 CREATE_FOUND = """
 CREATE TEMPORARY TABLE found (
@@ -175,101 +226,104 @@ CREATE TEMPORARY TABLE found (
 ) ON COMMIT DROP
 """
 
-# What the gateway says of every entry that the run looks at: those which the day reports, and those
-# of open exceptions. All lines of an entry count, whatever their day; few have any on another day.
-_REPORTED_COLUMNS = "entry_id, gross, fee, net, currency, day, subject_id, object_reference"
+# The entries to be looked at more closely: all that the day reports but those that agree in
+# everything, which most do, and those of open exceptions. Agreeing are entries of the same day (an
+# entry's id begins with its moment) which the gateway's accounts have the same amounts of, in the
+# same currency. In doubt are also entries with lines on other days, and those with a fee that was
+# told later.
 _LINES_OF_DAY = """
   FROM reconciliation_statementline
  WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
    AND day = %(day)s AND entry_id <> '' AND NOT is_duplicate
 """
-CREATE_REPORTED = f"""
+GATEWAY_ACCOUNTS = f"""
+SELECT coalesce(array_agg(id) FILTER (WHERE code = '{chart.GATEWAY_CLEARING}'), '{{}}'),
+       coalesce(array_agg(id) FILTER (WHERE code <> '{chart.GATEWAY_CLEARING}'), '{{}}')
+  FROM ledger_account
+ WHERE owner = %(gateway)s AND code IN ('{chart.GATEWAY_CLEARING}', '{chart.GATEWAY_FEES}',
+                                        '{chart.DISPUTE_FEES}')
+"""  # noqa: S608
+CREATE_SUSPECTS = f"""
+CREATE TEMPORARY TABLE suspect ON COMMIT DROP AS
+SELECT entry_id
+  FROM (SELECT entry_id, currency, net, fee, true AS is_line {_LINES_OF_DAY}
+         UNION ALL
+        SELECT entry_id, currency,
+               CASE WHEN account_id = ANY (%(clearing)s) THEN -amount ELSE 0 END,
+               CASE WHEN account_id = ANY (%(fees)s) THEN -amount ELSE 0 END, false
+          FROM ledger_posting
+         WHERE layer = 'posted' AND account_id = ANY (%(clearing)s || %(fees)s)
+           AND entry_id >= %(first_id)s AND entry_id < %(end_id)s) side
+ GROUP BY entry_id, currency
+HAVING bool_or(is_line) AND (bool_and(is_line) OR sum(net) <> 0 OR sum(fee) <> 0)
+ UNION ALL
+SELECT entry_id {_LINES_OF_DAY} AND NOT (entry_id >= %(first_id)s AND entry_id < %(end_id)s)
+ UNION ALL
+SELECT entry_id FROM reconciliation_statementline
+ WHERE NOT is_duplicate AND day <> %(day)s AND entry_id IN (SELECT entry_id {_LINES_OF_DAY})
+ UNION ALL
+SELECT line.entry_id FROM reconciliation_statementline line JOIN ledger_entrykey key
+    ON key.source_id = line.subject_id AND key.kind = 'fee_charged'
+ WHERE line.merchant_id = %(merchant)s AND line.livemode = %(livemode)s
+   AND line.gateway = %(gateway)s AND line.day = %(day)s AND line.entry_id <> ''
+ UNION ALL
+SELECT entry_id FROM reconciliation_discrepancy
+ WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
+   AND status = '{DiscrepancyStatus.OPEN}' AND entry_id <> ''
+   AND kind <> '{K.MISSING_IN_REPORT}'
+"""  # noqa: S608
+ANALYZE_SUSPECTS = "ANALYZE suspect"
+
+# What the gateway says of those. All lines of an entry count, whatever their day.
+CREATE_REPORTED = """
 CREATE TEMPORARY TABLE reported ON COMMIT DROP AS
 SELECT entry_id, count(*) AS lines, sum(gross)::bigint AS gross, sum(fee)::bigint AS fee,
        sum(net)::bigint AS net, max(currency COLLATE "C") AS currency,
        min(currency COLLATE "C") <> max(currency COLLATE "C") AS is_mixed, max(day) AS day,
        max(subject_id) AS subject_id, max(object_reference) AS reference
-  FROM (SELECT {_REPORTED_COLUMNS} {_LINES_OF_DAY}
-         UNION ALL
-        SELECT {_REPORTED_COLUMNS} FROM reconciliation_statementline
-         WHERE NOT is_duplicate AND day <> %(day)s AND entry_id IN (
-               SELECT entry_id {_LINES_OF_DAY}
-                UNION ALL
-               SELECT entry_id FROM reconciliation_discrepancy
-                WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s
-                  AND gateway = %(gateway)s AND status = '{DiscrepancyStatus.OPEN}'
-                  AND entry_id <> '' AND kind <> '{K.MISSING_IN_REPORT}')) line
+  FROM reconciliation_statementline
+ WHERE NOT is_duplicate AND entry_id IN (SELECT entry_id FROM suspect)
  GROUP BY entry_id
-"""  # noqa: S608
-# Grouped by the analysed table's column, whose number of values the planner knows.
-ANALYZE_REPORTED = "ANALYZE reported (entry_id)"
-
-# Of those, all but the ones that agree in everything: most of a day. Only what is left is looked at
-# more closely, which takes several joins.
-CREATE_SUSPECTS = f"""
-CREATE TEMPORARY TABLE suspect ON COMMIT DROP AS
-WITH account AS (
-    SELECT id, currency, code = '{chart.GATEWAY_CLEARING}' AS is_clearing FROM ledger_account
-     WHERE owner = %(gateway)s AND code IN ('{chart.GATEWAY_CLEARING}', '{chart.GATEWAY_FEES}',
-                                            '{chart.DISPUTE_FEES}'))
-SELECT * FROM reported WHERE entry_id IN (
-    SELECT reported.entry_id
-      FROM reported JOIN ledger_posting posting ON posting.entry_id = reported.entry_id
-      JOIN account ON account.id = posting.account_id
-     WHERE posting.layer = 'posted'
-     GROUP BY reported.entry_id
-    HAVING sum(posting.amount) FILTER (WHERE account.is_clearing)
-           IS DISTINCT FROM max(reported.net)
-        OR coalesce(sum(posting.amount) FILTER (WHERE NOT account.is_clearing), 0)
-           <> max(reported.fee)
-        OR bool_or(reported.is_mixed OR reported.currency <> account.currency)
-     UNION ALL
-    SELECT reported.entry_id
-      FROM reported JOIN ledger_journalentry entry ON entry.id = reported.entry_id
-     WHERE reported.day <> (entry.booked_at AT TIME ZONE %(zone)s)::date
-     UNION ALL
-    SELECT reported.entry_id FROM reported JOIN ledger_entrykey key
-        ON key.source_id = reported.subject_id AND key.kind = 'fee_charged')
-"""  # noqa: S608
+"""
 
 # Entries whose two sides differ, and fees that the books do not know yet. One kind per entry: what
 # weighs most comes first. A fee that was told later is an entry of its own beside the first.
 CREATE_DIFFERENCES = f"""
 CREATE TEMPORARY TABLE difference ON COMMIT DROP AS
 WITH later AS (
-    SELECT suspect.entry_id, -sum(posting.amount)::bigint AS net,
+    SELECT reported.entry_id, -sum(posting.amount)::bigint AS net,
            sum(posting.amount)::bigint AS fee
-      FROM ledger_entrykey key JOIN suspect ON suspect.subject_id = key.source_id
+      FROM ledger_entrykey key JOIN reported ON reported.subject_id = key.source_id
       JOIN ledger_posting posting ON posting.entry_id = key.entry_id
       JOIN ledger_account account ON account.id = posting.account_id
      WHERE key.kind = 'fee_charged'
        AND account.code IN ('{chart.GATEWAY_FEES}', '{chart.DISPUTE_FEES}')
-       AND key.source_type = CASE WHEN suspect.subject_id LIKE 're\\_%%' THEN 'refund'
-                                  WHEN suspect.subject_id LIKE 'dpf\\_%%' THEN 'dispute'
+       AND key.source_type = CASE WHEN reported.subject_id LIKE 're\\_%%' THEN 'refund'
+                                  WHEN reported.subject_id LIKE 'dpf\\_%%' THEN 'dispute'
                                   ELSE 'payment_attempt' END
-     GROUP BY suspect.entry_id),
+     GROUP BY reported.entry_id),
 booked AS (
-    SELECT suspect.entry_id, max(account.currency) AS currency, (sum(posting.amount)
+    SELECT reported.entry_id, max(account.currency) AS currency, (sum(posting.amount)
              FILTER (WHERE account.code = '{chart.GATEWAY_CLEARING}'))::bigint AS net,
            coalesce(sum(posting.amount)
              FILTER (WHERE account.code <> '{chart.GATEWAY_CLEARING}'), 0)::bigint AS fee
-      FROM suspect JOIN ledger_posting posting ON posting.entry_id = suspect.entry_id
+      FROM reported JOIN ledger_posting posting ON posting.entry_id = reported.entry_id
       JOIN ledger_account account ON account.id = posting.account_id
      WHERE posting.layer = 'posted' AND account.owner = %(gateway)s
        AND account.code IN ('{chart.GATEWAY_CLEARING}', '{chart.GATEWAY_FEES}',
                             '{chart.DISPUTE_FEES}')
-     GROUP BY suspect.entry_id),
+     GROUP BY reported.entry_id),
 side AS (
-    SELECT suspect.*, suspect.is_mixed OR suspect.currency <> booked.currency AS is_other_money,
+    SELECT reported.*, reported.is_mixed OR reported.currency <> booked.currency AS is_other_money,
            booked.currency AS booked_currency, booked.net + booked.fee AS booked_gross,
            booked.fee + coalesce(later.fee, 0) AS booked_fee,
            booked.net + coalesce(later.net, 0) AS booked_net,
            -- What we book of a payout follows from the report, so it has no day of its own.
-           CASE WHEN entry.source_type IN ('settlement', 'settlement_failed') THEN suspect.day
+           CASE WHEN entry.source_type IN ('settlement', 'settlement_failed') THEN reported.day
                 ELSE (entry.booked_at AT TIME ZONE %(zone)s)::date END AS booked_on
-      FROM suspect JOIN booked ON booked.entry_id = suspect.entry_id
-      JOIN ledger_journalentry entry ON entry.id = suspect.entry_id
-      LEFT JOIN later ON later.entry_id = suspect.entry_id),
+      FROM reported JOIN booked ON booked.entry_id = reported.entry_id
+      JOIN ledger_journalentry entry ON entry.id = reported.entry_id
+      LEFT JOIN later ON later.entry_id = reported.entry_id),
 judged AS (
     SELECT *, CASE
             WHEN is_other_money THEN '{K.CURRENCY_MISMATCH}'

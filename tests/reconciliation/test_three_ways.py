@@ -164,6 +164,55 @@ def test_ac_061_parts_which_do_not_make_the_whole_are_a_split_mismatch(
     assert exceptions() == [("split_mismatch", 9_680, 8_680)]
 
 
+def test_ac_061_what_is_reported_again_on_another_day_is_a_split_mismatch(
+    gateway: FakeGateway,
+) -> None:
+    attempt = paid(10_000)
+    upload(charge_row(attempt))
+    assert run().exceptions_opened == 0
+    next_day = f"{DAY + timedelta(days=1)} 09:00:00"
+
+    upload(charge_row(attempt, balance_transaction_id="txn_again", created_utc=next_day))
+    run(DAY + timedelta(days=1))
+
+    assert exceptions() == [("split_mismatch", 9_680, 19_360)]
+
+
+def test_ac_061_a_second_line_in_another_currency_is_a_currency_mismatch(
+    gateway: FakeGateway,
+) -> None:
+    attempt = paid(10_000)
+    foreign = {"currency": "usd", "gross": "1.00", "fee": "1.00", "net": "0.00"}
+
+    upload(
+        charge_row(attempt), charge_row(attempt, balance_transaction_id="txn_foreign", **foreign)
+    )
+    run()
+
+    assert [row[0] for row in exceptions()] == ["currency_mismatch"]
+
+
+def test_our_reference_comes_first_and_the_gateways_where_it_names_nothing(
+    gateway: FakeGateway,
+) -> None:
+    first, second, third = paid(), paid(2_000), paid(3_000)
+    theirs = {"payment_intent_id": second.gateway_reference}
+
+    upload(
+        charge_row(first, **theirs, **{"payment_metadata[attempt]": first.id}),
+        charge_row(second, **{"payment_metadata[attempt]": "att_of_another_shop"}),
+        charge_row(third),
+    )
+    result = run()
+
+    assert set(StatementLine.objects.values_list("subject_id", "rule")) == {
+        (first.id, "our_reference"),
+        (second.id, "payment_reference"),
+        (third.id, "payment_reference"),
+    }
+    assert (result.lines_matched, exceptions()) == (3, [])
+
+
 def test_ac_062_a_partial_capture_reported_as_two_lines_is_one_match(gateway: FakeGateway) -> None:
     attempt = paid(6_000)
     whole = {"gross": "100.00", "fee": "3.20", "net": "96.80"}

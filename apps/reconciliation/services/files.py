@@ -196,8 +196,11 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
             staged = _copy(cursor, read_report(text, open_report), refusals)
         cursor.execute(matching.ANALYZE_STAGE)
         cursor.execute(matching.CREATE_TAKEN, params)
-        cursor.execute(matching.INSERT_LINES, params)
+        cursor.execute(matching.INSERT_BY_OUR_REFERENCE, params)
         file.lines_new = cursor.rowcount
+        cursor.execute(matching.INDEX_TAKEN)
+        cursor.execute(matching.INSERT_OTHERS, params)
+        file.lines_new += cursor.rowcount
         if file.lines_new < staged:
             cursor.execute(matching.INSERT_DUPLICATES, params)
             file.lines_duplicate, file.lines_known = cursor.fetchone()

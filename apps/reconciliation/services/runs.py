@@ -98,13 +98,19 @@ def _take_turns(params: Params) -> None:
 
 def _prepare(params: Params) -> None:
     """Fill `found` with everything that the lines disagree about."""
+    clearing, fees = _fetch(matching.GATEWAY_ACCOUNTS, params)[0]
+    day = _bounds(params["day"], params["day"], params["zone"])
+    params = params | day | {"clearing": clearing, "fees": fees}
     for statement in (
         matching.ENLARGE_MEMORY,
         matching.CREATE_UNMATCHED,
-        matching.RESOLVE_AGAIN,
-        matching.CREATE_REPORTED,
-        matching.ANALYZE_REPORTED,
+        matching.RESOLVE_BY_OUR_REFERENCE,
+        matching.RESOLVE_OTHERS,
+        matching.GROUP_ALONE,
         matching.CREATE_SUSPECTS,
+        matching.GROUP_WITH_HELP,
+        matching.ANALYZE_SUSPECTS,
+        matching.CREATE_REPORTED,
         matching.CREATE_DIFFERENCES,
         matching.CREATE_FOUND,
         matching.FIND_DIFFERENCES,
