@@ -14,13 +14,15 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from apps.gateways.calls import reset_circuits
 from apps.ledger.models import Posting
 from apps.outbox.models import Event
 from apps.payments.models import PaymentIntent
+from apps.payments.services.intents import Confirmation, confirm_intent
 from apps.payments.services.sweeps import sweep_attempts, sweep_refunds
 from apps.webhooks.inbound import drain_inbound
 from simulator.testing import RunningSimulator
-from tests.factories.payments import confirmed_intent
+from tests.factories.payments import SCOPE, TESTER, confirmed_intent
 from tests.gateways.webhook_receiver import WebhookReceiver, receive_webhooks
 from tests.live.environment import ADYEN_SECRET, WEBHOOK_SECRET, use_both_gateways
 
@@ -154,6 +156,45 @@ def test_one_kept_charge_whatever_breaks(
     assert world.kept(intent) == [(keeper, AMOUNT)]
     assert world.dangling(intent) == []
     assert (settled.status, settled.amount_received) == (status, AMOUNT)
+    assert booked(settled) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "wish", "left_as"),
+    [
+        # A connection that was open before is reset, and then nobody knows whether it arrived.
+        ("refuse", {}, {"failed", "processing"}),
+        ("http_429", {}, {"failed"}),
+        ("http_500", {}, {"processing"}),
+        ("timeout_before", {"ms": 900}, {"processing"}),
+        ("timeout_after", {"ms": 900}, {"processing"}),
+    ],
+)
+def test_with_both_gateways_away_a_payment_waits_or_fails_and_is_charged_once_later(
+    world: World, kind: str, wish: dict[str, Any], left_as: set[str]
+) -> None:
+    for psp in (world.first, world.second):
+        world.simulator.fault(kind, psp=psp, **wish)
+
+    intent, seconds = pay()
+    assert seconds < ANSWER_SECONDS
+    assert intent.status in left_as
+    settled = world.settle(intent)
+
+    if settled.status == "failed":
+        assert world.kept(intent) == []
+        assert (settled.last_payment_error or {})["retryable"] is True
+        reset_circuits()
+        settled = confirm_intent(
+            scope=SCOPE,
+            intent_id=intent.id,
+            confirmation=Confirmation(payment_method="tok_visa"),
+            origin=TESTER,
+            now=timezone.now(),
+        )
+    assert settled.status == "succeeded"
+    assert [amount for _, amount in world.kept(intent)] == [AMOUNT]
+    assert world.dangling(intent) == []
     assert booked(settled) == 0
 
 
