@@ -98,7 +98,11 @@ CATALOG: Mapping[str, Sequence[str]] = {
         "setup_intent.succeeded",
     ),
     "apps.subscriptions.api.shapes.COUPON": ("coupon.created", "coupon.deleted", "coupon.updated"),
-    "apps.subscriptions.api.shapes.CREDIT_NOTE": ("credit_note.created", "credit_note.voided"),
+    "apps.subscriptions.api.shapes.CREDIT_NOTE": (
+        "credit_note.created",
+        "credit_note.updated",
+        "credit_note.voided",
+    ),
     "apps.subscriptions.api.shapes.DUNNING_POLICY": (
         "dunning_policy.created",
         "dunning_policy.updated",

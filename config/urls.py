@@ -206,6 +206,10 @@ billing_urls: list[URLPattern | URLResolver] = [
         "v1/customers/<str:customer_id>/balance_transactions",
         invoices.BalanceTransactionList.as_view(),
     ),
+    path(
+        "v1/customers/<str:customer_id>/balance_transactions/<str:transaction_id>",
+        invoices.BalanceTransactionDetail.as_view(),
+    ),
     path("v1/test_helpers/test_clocks", clocks.ClockList.as_view()),
     path("v1/test_helpers/test_clocks/<str:clock_id>", clocks.ClockDetail.as_view()),
     path("v1/test_helpers/test_clocks/<str:clock_id>/advance", clocks.ClockAdvance.as_view()),

@@ -1,4 +1,8 @@
-"""`expand[]`: ids in an answer replaced by their objects, one statement per kind of object."""
+"""
+`expand[]`: ids in an answer replaced by their objects, one statement per kind of object.
+
+Some objects also have lists that are shown only when asked for, such as the refunds of a charge.
+"""
 
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -27,11 +31,16 @@ def read_expand(value: Any) -> list[str]:
     if not isinstance(paths, list) or len(paths) > MAX_PATHS:
         raise InvalidParameter(f"expand must be a list of at most {MAX_PATHS}.", param="expand")
     for place, path in enumerate(paths):
-        if not isinstance(path, str) or not path or path.count(".") >= MAX_LEVELS:
+        if not isinstance(path, str) or not path or _levels(path) > MAX_LEVELS:
             raise InvalidParameter(
                 f"A path to expand has one to {MAX_LEVELS} names.", param=f"expand[{place}]"
             )
     return paths
+
+
+def _levels(path: str) -> int:
+    """Count the names of a path; the entries of a list belong to the level of their list."""
+    return 1 + path.replace(".data.", ".").removeprefix("data.").count(".")
 
 
 def check_expand(paths: Iterable[str], expandable: frozenset[str]) -> None:
@@ -71,11 +80,26 @@ def expand(
 def _expand_path(body: dict[str, Any], names: list[str], scope: Scope, param: str) -> None:
     nodes = [body]
     for name in names:
+        _include(nodes, name, scope)
         if nodes and not any(name in node for node in nodes):
             shown = ".".join(names)[:100]
             raise InvalidParameter(f"This property cannot be expanded: {shown}.", param=param)
         _load_ids(nodes, name, scope, param)
         nodes = [child for node in nodes for child in _children(node, name)]
+
+
+def _include(nodes: list[dict[str, Any]], name: str, scope: Scope) -> None:
+    """Add what these objects show only when asked for."""
+    by_kind: dict[str, list[dict[str, Any]]] = {}
+    for node in nodes:
+        if name not in node and f"{node.get('object')}.{name}" in _inclusion_paths():
+            by_kind.setdefault(f"{node['object']}.{name}", []).append(node)
+    for kind, lacking in by_kind.items():
+        load: Loader = import_string(_inclusion_paths()[kind])
+        found = load({node["id"] for node in lacking}, scope)
+        for node in lacking:
+            if node["id"] in found:
+                node[name] = found[node["id"]]
 
 
 def _children(node: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -132,4 +156,10 @@ def _loader(prefix: str, param: str) -> Loader:
 @cache
 def _loader_paths() -> dict[str, str]:
     paths: dict[str, str] = import_string(settings.API_RESOURCE_LOADERS)
+    return paths
+
+
+@cache
+def _inclusion_paths() -> dict[str, str]:
+    paths: dict[str, str] = import_string(settings.API_INCLUSIONS)
     return paths

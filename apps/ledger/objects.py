@@ -144,6 +144,7 @@ def render_movement(entry: JournalEntry) -> dict[str, Any]:
         "object": "balance_transaction",
         "amount": movement.gross,
         "available_on": _unix(entry.booked_at),
+        "balance_type": "payments",
         "created": _unix(entry.booked_at),
         "currency": movement.currency.lower(),
         "description": entry.description or None,

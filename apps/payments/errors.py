@@ -161,7 +161,7 @@ class CardDeclined(DomainError):
             network_decline_code=error["network_decline_code"],
             charge=error["charge"],
             payment_intent=intent,
-            retryable=error["retryable"],
+            retryable=bool(error.get("retryable")),
         )
         # Stripe reports some declines under a code of their own.
         self.code = error["code"]  # type: ignore[misc]

@@ -19,8 +19,10 @@ def render_intent(intent: PaymentIntent) -> dict[str, Any]:
         "object": "payment_intent",
         "amount": intent.amount,
         "amount_capturable": intent.amount_capturable,
+        "amount_details": {"tip": {}},
         "amount_received": intent.amount_received,
         "amount_refunded": intent.amount_refunded,
+        "application": None,
         "application_fee_amount": intent.application_fee_amount,
         "automatic_payment_methods": None,
         "canceled_at": _unix(intent.canceled_at),
@@ -40,19 +42,23 @@ def render_intent(intent: PaymentIntent) -> dict[str, Any]:
         "next_action": _next_action(intent),
         "on_behalf_of": None,
         "payment_method": intent.payment_method_id or None,
+        "payment_method_options": {},
         "payment_method_types": ["card", "sepa_debit"],
         "processing": None,
         "receipt_email": intent.receipt_email or None,
+        "review": None,
         "setup_future_usage": intent.setup_future_usage or None,
         "shipping": None,
         "statement_descriptor": intent.statement_descriptor or None,
         "statement_descriptor_suffix": None,
         "status": str(intent.status),
-        "transfer_data": (
-            {"destination": intent.transfer_destination} if intent.transfer_destination else None
-        ),
+        "transfer_data": _transfer_data(intent),
         "transfer_group": intent.transfer_group or None,
     }
+
+
+def _transfer_data(intent: PaymentIntent) -> dict[str, Any] | None:
+    return {"destination": intent.transfer_destination} if intent.transfer_destination else None
 
 
 def _next_action(intent: PaymentIntent) -> dict[str, Any] | None:
@@ -79,10 +85,13 @@ def render_charge(attempt: PaymentAttempt, intent: PaymentIntent) -> dict[str, A
         "amount": attempt.amount,
         "amount_captured": attempt.amount_captured,
         "amount_refunded": refunded,
+        "application": None,
+        "application_fee": None,
         "application_fee_amount": intent.application_fee_amount,
         "attempt": attempt.id,
         "balance_transaction": f"txn{attempt.id.removeprefix('att')}" if captured else None,
         "billing_details": {"address": None, "email": None, "name": None, "phone": None},
+        "calculated_statement_descriptor": intent.statement_descriptor or None,
         "captured": captured,
         "created": _unix(attempt.created_at),
         "currency": attempt.currency.lower(),
@@ -90,21 +99,31 @@ def render_charge(attempt: PaymentAttempt, intent: PaymentIntent) -> dict[str, A
         "description": intent.description or None,
         # Only who reads charges asks for it; an event tells of the charge alone.
         "disputed": getattr(attempt, "is_disputed", False),
+        "failure_balance_transaction": None,
         "failure_code": attempt.decline_code or None,
         "failure_message": attempt.message or None,
+        "fraud_details": {},
         "gateway": attempt.gateway,
         "gateway_reference": attempt.gateway_reference or None,
         "livemode": attempt.livemode,
         "metadata": intent.metadata,
+        "on_behalf_of": None,
         "outcome": None,
         "paid": attempt.status in {AttemptStatus.CAPTURED, AttemptStatus.AUTHORIZED},
         "payment_intent": intent.id,
         "payment_method": attempt.payment_method_id or None,
         "payment_method_details": _method_details(attempt),
         "receipt_email": intent.receipt_email or None,
+        "receipt_number": None,
+        "receipt_url": None,
         "refunded": captured and refunded == attempt.amount_captured,
+        "review": None,
+        "shipping": None,
+        "source_transfer": None,
         "statement_descriptor": intent.statement_descriptor or None,
+        "statement_descriptor_suffix": None,
         "status": _charge_status(attempt),
+        "transfer_data": _transfer_data(intent),
         "transfer_group": intent.transfer_group or None,
     }
 
@@ -187,13 +206,16 @@ def render_refund(refund: Refund) -> dict[str, Any]:
         "charge": f"ch{refund.attempt_id.removeprefix('att')}",
         "created": _unix(refund.created_at),
         "currency": refund.currency.lower(),
+        "destination_details": None,
         "failure_reason": refund.failure_reason or None,
         "livemode": refund.livemode,
         "metadata": refund.metadata,
         "payment_intent": refund.intent_id,
         "reason": refund.reason or None,
         "receipt_number": None,
+        "source_transfer_reversal": None,
         "status": str(refund.status),
+        "transfer_reversal": None,
     }
 
 

@@ -110,6 +110,8 @@ def render_payout(payout: Payout) -> dict[str, Any]:
         "id": payout.id,
         "object": "payout",
         "amount": payout.amount,
+        "application_fee": None,
+        "application_fee_amount": None,
         "arrival_date": (
             int(payout.created_at.timestamp())
             if arrival is None
@@ -138,5 +140,6 @@ def render_payout(payout: Payout) -> dict[str, Any]:
         "source_type": "card",
         "statement_descriptor": payout.statement_descriptor or None,
         "status": str(payout.status),
+        "trace_id": None,
         "type": "bank_account",
     }

@@ -189,6 +189,7 @@ REQUEST_LOG_RETENTION_DAYS = env.int("REQUEST_LOG_RETENTION_DAYS", default=30)
 # How many days rows are kept, where it is not what apps/compliance/policies.py says: name=days,...
 RETENTION_DAYS = env.dict("RETENTION_DAYS", cast={"value": int}, default={})
 API_RESOURCE_LOADERS = "config.resources.LOADERS"
+API_INCLUSIONS = "config.resources.INCLUSIONS"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],

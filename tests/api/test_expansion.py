@@ -21,6 +21,11 @@ def load_methods(ids: set[str], _scope: Scope) -> dict[str, dict[str, Any]]:
     return {id_: {"id": id_} for id_ in ids}
 
 
+def load_refunds(ids: set[str], _scope: Scope) -> dict[str, dict[str, Any]]:
+    asked.append(("ch", frozenset(ids)))
+    return {id_: {"object": "list", "data": [{"customer": "cus_1"}]} for id_ in ids}
+
+
 asked: Asked = []
 
 
@@ -28,6 +33,8 @@ asked: Asked = []
 def _loaders(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = {"cus": f"{__name__}.load_customers", "pm": f"{__name__}.load_methods"}
     monkeypatch.setattr(expansion, "_loader_paths", lambda: paths)
+    included = {"charge.refunds": f"{__name__}.load_refunds"}
+    monkeypatch.setattr(expansion, "_inclusion_paths", lambda: included)
     asked.clear()
 
 
@@ -59,6 +66,22 @@ def test_two_levels_on_a_list_cost_one_look_up_each() -> None:
     assert rows[0] == {"customer": "cus_1"}
 
 
+def test_what_is_shown_only_when_asked_for_is_added_to_all_in_one_look_up() -> None:
+    rows = [{"id": f"ch_{n}", "object": "charge"} for n in (1, 2)]
+
+    shown = expand({"object": "list", "data": rows}, ["data.refunds.data.customer"], SCOPE)
+
+    refunds = [row["refunds"]["data"][0]["customer"]["id"] for row in shown["data"]]
+    assert refunds == ["cus_1", "cus_1"]
+    assert asked == [("ch", frozenset({"ch_1", "ch_2"})), ("cus", frozenset({"cus_1"}))]
+    assert "refunds" not in rows[0]
+
+
+def test_another_kind_of_object_has_no_such_list() -> None:
+    with pytest.raises(DomainError):
+        expand({"id": "pi_1", "object": "payment_intent"}, ["refunds"], SCOPE)
+
+
 def test_paths_may_share_a_beginning() -> None:
     shown = expand({"customer": "cus_1"}, ["customer", "customer.card"], SCOPE)
 
@@ -87,6 +110,14 @@ def test_what_is_no_list_of_paths_is_refused(value: Any) -> None:
     assert refusal.value.status == 400
 
 
-@pytest.mark.parametrize(("value", "paths"), [(None, []), ("a", ["a"]), (["a.b"], ["a.b"])])
+@pytest.mark.parametrize(
+    ("value", "paths"),
+    [
+        (None, []),
+        ("a", ["a"]),
+        (["a.b"], ["a.b"]),
+        ("data.a.data.b.c.data.d", ["data.a.data.b.c.data.d"]),
+    ],
+)
 def test_paths_are_read(value: Any, paths: list[str]) -> None:
     assert read_expand(value) == paths

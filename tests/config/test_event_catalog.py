@@ -23,7 +23,7 @@ _FACT = re.compile(
 )
 # The catalogue of products makes its types out of a kind and a verb.
 _OF_KIND_AND_VERB = re.compile(
-    r"(?:product|price|coupon|billing\.meter|dunning_policy)\.(?:created|updated|deleted)"
+    r"(?:product|price|coupon|credit_note|billing\.meter|dunning_policy)\.(?:created|updated|deleted)"
 )
 
 

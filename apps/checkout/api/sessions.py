@@ -36,6 +36,7 @@ from apps.checkout.services.sessions import (
 )
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.common.errors import InvalidParameter
+from apps.common.origin import Scope
 
 _MAX_QUANTITY = 1000
 _MAX_LINES = 100
@@ -99,7 +100,9 @@ class ListSessions(ListSchema):
 
 class SessionView(ApiView):
     resource = "checkout_sessions"
-    expandable = frozenset({"customer", "payment_intent", "setup_intent", "subscription"})
+    expandable = frozenset(
+        {"customer", "line_items", "payment_intent", "setup_intent", "subscription"}
+    )
 
 
 class SessionList(SessionView):
@@ -146,16 +149,14 @@ class SessionDetail(SessionView):
 
 
 class SessionLineItems(SessionView):
+    """What the session sells, on one page."""
+
     schemas = {"GET": ListSchema}
     answers = {"GET": LINE_ITEMS}
 
     def get(self, _request: HttpRequest, session_id: str) -> Json:
         self.load()
-        session = get_session(self.scope, session_id)
-        return list_envelope(
-            [render_line_item(item, currency=session.currency) for item in session.line_items],
-            url=f"/v1/checkout/sessions/{session.id}/line_items",
-        )
+        return _show_items(get_session(self.scope, session_id))
 
 
 class SessionExpire(SessionView):
@@ -218,3 +219,27 @@ def _address(params: dict[str, Any], name: str) -> str:
     if url and not url.startswith(("https://", "http://")):
         raise InvalidParameter(f"{name} must be an http(s) address.", param=name)
     return url
+
+
+def _show_items(session: Session) -> Json:
+    return list_envelope(
+        [render_line_item(item, currency=session.currency) for item in session.line_items],
+        url=f"/v1/checkout/sessions/{session.id}/line_items",
+    )
+
+
+def load_sessions(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return the sessions with these ids, for `expand[]`."""
+    return {id_: render_session(session) for id_, session in _sessions(ids, scope).items()}
+
+
+def load_line_items(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return what each of these sessions sells, for `expand[]`."""
+    return {id_: _show_items(session) for id_, session in _sessions(ids, scope).items()}
+
+
+def _sessions(ids: set[str], scope: Scope) -> dict[str, Session]:
+    rows = Session.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    return {row.id: row for row in rows}

@@ -92,6 +92,7 @@ BALANCE_TRANSACTION = Shape(
         "id": TEXT,
         "amount": AMOUNT,
         "available_on": TIME,
+        "balance_type": TEXT,
         "created": TIME,
         "currency": TEXT,
         "description": TEXT_OR_NULL,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from apps.api.lists import DEFAULT_LIMIT, list_envelope
 from apps.common.origin import Scope
 from apps.payments.api.charges import as_attempt_id, charges_of
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
@@ -36,3 +37,24 @@ def load_refunds(ids: set[str], scope: Scope) -> Objects:
     """Return the refunds with these ids."""
     rows = Refund.objects.filter(pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode)
     return {row.id: render_refund(row) for row in rows}
+
+
+def load_refunds_of_charges(ids: set[str], scope: Scope) -> Objects:
+    """Return the latest refunds of each of these charges, as a list."""
+    rows = Refund.objects.filter(
+        attempt_id__in=[as_attempt_id(id_) for id_ in ids],
+        merchant_id=scope.merchant_id,
+        livemode=scope.livemode,
+    ).order_by("-pk")
+    found: dict[str, list[dict[str, Any]]] = {id_: [] for id_ in ids}
+    for row in rows:
+        shown = render_refund(row)
+        found[shown["charge"]].append(shown)
+    return {
+        id_: list_envelope(
+            refunds[:DEFAULT_LIMIT],
+            url=f"/v1/charges/{id_}/refunds",
+            has_more=len(refunds) > DEFAULT_LIMIT,
+        )
+        for id_, refunds in found.items()
+    }

@@ -41,6 +41,8 @@ PAYOUT = Shape(
     {
         "id": TEXT,
         "amount": AMOUNT,
+        "application_fee": NULL,
+        "application_fee_amount": NULL,
         "arrival_date": TIME,
         "automatic": BOOLEAN,
         "balance_transaction": EXPANDABLE,
@@ -63,6 +65,7 @@ PAYOUT = Shape(
         "source_type": TEXT,
         "statement_descriptor": TEXT_OR_NULL,
         "status": one_of(PayoutStatus.values),
+        "trace_id": NULL,
         "type": TEXT,
     },
 )

@@ -27,6 +27,7 @@ from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.ids import new_id
+from apps.common.origin import Scope
 from apps.subscriptions.api.fields import DecimalTextField, UpToField, UsagePayloadField
 from apps.subscriptions.api.shapes import (
     COUPON,
@@ -133,6 +134,7 @@ class ListProducts(ListSchema):
 
 class ProductList(BillingView):
     resource = "products"
+    expandable = frozenset({"default_price"})
     schemas = {"GET": ListProducts, "POST": CreateProduct}
     answers = {"GET": ListOf(PRODUCT), "POST": PRODUCT}
 
@@ -168,6 +170,7 @@ def _texts(params: dict[str, Any], *, current: dict[str, str]) -> dict[str, Any]
 
 class ProductDetail(BillingView):
     resource = "products"
+    expandable = frozenset({"default_price"})
     schemas = {"POST": UpdateProduct}
     answers = {"GET": PRODUCT, "POST": PRODUCT, "DELETE": DELETED_PRODUCT}
 
@@ -218,7 +221,8 @@ class CreatePrice(RequestSchema):
     nickname = TextField(required=False, max_length=250)
     lookup_key = TextField(required=False, max_length=200)
     active = BooleanField(required=False)
-    tax_behavior = EnumField(["exclusive", "unspecified"], required=False)
+    # Tax comes on top of every price; that is all there is to choose.
+    tax_behavior = EnumField(["exclusive"], required=False)
     metadata = MetadataField()
 
 
@@ -277,6 +281,7 @@ def _tier(tier: dict[str, Any]) -> dict[str, Any]:
 
 class PriceList(BillingView):
     resource = "prices"
+    expandable = frozenset({"product", "tiers"})
     schemas = {"GET": ListPrices, "POST": CreatePrice}
     answers = {"GET": ListOf(PRICE), "POST": PRICE}
     filters: ClassVar[dict[str, str]] = {"active": "active", "product": "product_id"}
@@ -323,6 +328,7 @@ class PriceList(BillingView):
 
 class PriceDetail(BillingView):
     resource = "prices"
+    expandable = frozenset({"product", "tiers"})
     schemas = {"POST": UpdatePrice}
     answers = {"GET": PRICE, "POST": PRICE}
 
@@ -547,3 +553,20 @@ class PolicyDetail(BillingView):
     def post(self, _request: HttpRequest, policy_id: str) -> Json:
         policy = get_row(DunningPolicy, self.scope, policy_id)
         return self.change(policy, _check_days(self.load()), render_dunning_policy)
+
+
+# --- For expand[] --------------------------------------------------------------------------------
+
+
+def load_products(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return the products with these ids, also deleted ones: what was sold keeps its name."""
+    rows = Product.objects.filter(
+        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    return {row.id: render_product(row) for row in rows}
+
+
+def load_prices(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return the prices with these ids."""
+    rows = Price.objects.filter(pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode)
+    return {row.id: render_price(row) for row in rows}

@@ -23,6 +23,7 @@ from apps.api.shapes import ListOf
 from apps.api.views import Json
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
+from apps.common.rows import get_row as find_row
 from apps.customers.selectors import get_customer
 from apps.subscriptions.api.catalog import BillingView
 from apps.subscriptions.api.fields import DecimalTextField, MomentField
@@ -44,6 +45,7 @@ from apps.subscriptions.models import (
     InvoiceItem,
     InvoiceLine,
     InvoicePayment,
+    Subscription,
 )
 from apps.subscriptions.objects import (
     render_balance_transaction,
@@ -72,6 +74,7 @@ from apps.subscriptions.services.invoices import (
     mark_uncollectible,
     pay_invoice,
     update_draft,
+    update_item,
     void_credit_note,
     void_invoice,
 )
@@ -79,6 +82,17 @@ from apps.subscriptions.services.subscriptions import preview_update
 from apps.subscriptions.states import CollectionMethod, InvoiceStatus
 
 MIN_SIGNED = -(10**11)
+EXPANDABLE = frozenset(
+    {
+        "confirmation_secret",
+        "customer",
+        "default_payment_method",
+        "lines",
+        "parent",
+        "payments",
+        "subscription",
+    }
+)
 
 
 def show(invoice: Invoice) -> Json:
@@ -133,7 +147,6 @@ class PayInvoice(RequestSchema):
     payment_method = IdField("pm", required=False)
     paid_out_of_band = BooleanField(required=False, default=False)
     off_session = BooleanField(required=False, default=True)
-    forgive = BooleanField(required=False)
 
 
 class SubscriptionDetails(RequestSchema):
@@ -153,7 +166,7 @@ class InvoiceList(BillingView):
     resource = "invoices"
     schemas = {"GET": ListInvoices, "POST": CreateInvoice}
     answers = {"GET": ListOf(INVOICE), "POST": INVOICE}
-    expandable = frozenset({"customer", "subscription", "default_payment_method", "data"})
+    expandable = EXPANDABLE | {"data"}
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -195,7 +208,7 @@ class InvoiceDetail(BillingView):
     resource = "invoices"
     schemas = {"POST": UpdateInvoice}
     answers = {"GET": INVOICE, "POST": INVOICE, "DELETE": DELETED_INVOICE}
-    expandable = frozenset({"customer", "subscription", "default_payment_method"})
+    expandable = EXPANDABLE
 
     def get(self, _request: HttpRequest, invoice_id: str) -> Json:
         self.load()
@@ -248,11 +261,16 @@ class InvoiceFinalize(BillingView):
     resource = "invoices"
     schemas = {"POST": FinalizeInvoice}
     answers = {"POST": INVOICE}
+    expandable = EXPANDABLE
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
-        self.load()
+        params = self.load()
         invoice = finalize_invoice(
-            scope=self.scope, invoice_id=invoice_id, origin=self.origin, now=timezone.now()
+            scope=self.scope,
+            invoice_id=invoice_id,
+            auto_advance=params.get("auto_advance"),
+            origin=self.origin,
+            now=timezone.now(),
         )
         return show(invoice)
 
@@ -261,6 +279,7 @@ class InvoicePay(BillingView):
     resource = "invoices"
     schemas = {"POST": PayInvoice}
     answers = {"POST": INVOICE}
+    expandable = EXPANDABLE
     transactional_answer = False
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
@@ -280,6 +299,7 @@ class InvoicePay(BillingView):
 class InvoiceVoid(BillingView):
     resource = "invoices"
     answers = {"POST": INVOICE}
+    expandable = EXPANDABLE
     transactional_answer = False
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
@@ -293,6 +313,7 @@ class InvoiceVoid(BillingView):
 class InvoiceUncollectible(BillingView):
     resource = "invoices"
     answers = {"POST": INVOICE}
+    expandable = EXPANDABLE
     transactional_answer = False
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
@@ -310,6 +331,8 @@ class InvoicePreview(BillingView):
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
+        if "customer" in params:
+            self._check_customer(params["subscription"], params["customer"])
         bill = preview_update(
             scope=self.scope,
             subscription_id=params["subscription"],
@@ -317,6 +340,13 @@ class InvoicePreview(BillingView):
             now=timezone.now(),
         )
         return {**bill.show(), "id": f"upcoming_{bill.invoice.id}"}
+
+    def _check_customer(self, subscription_id: str, customer_id: str) -> None:
+        subscription = get_row(Subscription, self.scope, subscription_id, param="subscription")
+        if subscription.customer_id != customer_id:
+            raise InvalidParameter(
+                f"{subscription_id} is a subscription of another customer.", param="customer"
+            )
 
 
 class PaymentsOfInvoice(ListSchema):
@@ -352,6 +382,13 @@ class CreateItem(RequestSchema):
     currency = CurrencyField(required=False)
     pricing = ItemPricing(required=False)
     quantity = IntegerField(required=False, default=1, max_value=999_999)
+    description = TextField(required=False, max_length=500)
+    tax_percent = DecimalTextField(required=False)
+    metadata = MetadataField()
+
+
+class UpdateItem(RequestSchema):
+    amount = AmountField(required=False, min_value=MIN_SIGNED)
     description = TextField(required=False, max_length=500)
     tax_percent = DecimalTextField(required=False)
     metadata = MetadataField()
@@ -417,11 +454,26 @@ class PendingItemList(BillingView):
 
 class PendingItemDetail(BillingView):
     resource = "invoiceitems"
-    answers = {"GET": INVOICE_ITEM, "DELETE": DELETED_INVOICE_ITEM}
+    schemas = {"POST": UpdateItem}
+    answers = {"GET": INVOICE_ITEM, "POST": INVOICE_ITEM, "DELETE": DELETED_INVOICE_ITEM}
 
     def get(self, _request: HttpRequest, item_id: str) -> Json:
         self.load()
         return render_invoice_item(get_row(InvoiceItem, self.scope, item_id))
+
+    def post(self, _request: HttpRequest, item_id: str) -> Json:
+        changes = self.load()
+        current = get_row(InvoiceItem, self.scope, item_id)
+        if "metadata" in changes:
+            changes["metadata"] = merge_metadata(current.metadata, changes["metadata"])
+        item = update_item(
+            scope=self.scope,
+            item_id=item_id,
+            changes=changes,
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_invoice_item(item)
 
     def delete(self, _request: HttpRequest, item_id: str) -> Json:
         self.load()
@@ -479,13 +531,26 @@ class CreditNoteList(BillingView):
         return render_credit_note(note)
 
 
+class UpdateCreditNote(RequestSchema):
+    memo = TextField(required=False, max_length=500)
+    metadata = MetadataField()
+
+
 class CreditNoteDetail(BillingView):
     resource = "credit_notes"
-    answers = {"GET": CREDIT_NOTE}
+    schemas = {"POST": UpdateCreditNote}
+    answers = {"GET": CREDIT_NOTE, "POST": CREDIT_NOTE}
 
     def get(self, _request: HttpRequest, note_id: str) -> Json:
         self.load()
         return render_credit_note(get_row(CreditNote, self.scope, note_id))
+
+    def post(self, _request: HttpRequest, note_id: str) -> Json:
+        changes = self.load()
+        note = get_row(CreditNote, self.scope, note_id)
+        if "metadata" in changes:
+            changes["metadata"] = merge_metadata(note.metadata, changes["metadata"])
+        return self.change(note, changes, render_credit_note)
 
 
 class CreditNoteVoid(BillingView):
@@ -540,10 +605,25 @@ class BalanceTransactionList(BillingView):
             amount=params["amount"],
             currency=params["currency"].upper(),
             description=params.get("description", ""),
+            metadata=merge_metadata({}, params.get("metadata")),
             origin=self.origin,
             now=timezone.now(),
         )
         return render_balance_transaction(row)
+
+
+class BalanceTransactionDetail(BillingView):
+    resource = "customers"
+    answers = {"GET": CUSTOMER_BALANCE_TRANSACTION}
+
+    def get(self, _request: HttpRequest, customer_id: str, transaction_id: str) -> Json:
+        self.load()
+        get_customer(self.scope, customer_id)
+        rows = BalanceTransaction.objects.filter(customer_id=customer_id)
+        resource = "customer_balance_transaction"
+        return render_balance_transaction(
+            find_row(rows, self.scope, transaction_id, resource=resource, param="id")
+        )
 
 
 def load_invoices(ids: set[str], scope: Scope) -> dict[str, Json]:
@@ -555,3 +635,17 @@ def load_invoices(ids: set[str], scope: Scope) -> dict[str, Json]:
     )
     lines = list_lines_of(rows)
     return {row.id: render_invoice(row, lines[row.id], client_secret=_secret(row)) for row in rows}
+
+
+def load_payments(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return what paid, or is to pay, each of these invoices as a list, for `expand[]`."""
+    rows = InvoicePayment.objects.filter(
+        invoice_id__in=ids, invoice__merchant_id=scope.merchant_id, invoice__livemode=scope.livemode
+    ).select_related("invoice")
+    found: dict[str, list[Json]] = {id_: [] for id_ in ids}
+    for row in rows.order_by("-pk"):
+        found[row.invoice_id].append(render_invoice_payment(row, row.invoice))
+    return {
+        id_: list_envelope(payments, url=f"/v1/invoice_payments?invoice={id_}")
+        for id_, payments in found.items()
+    }

@@ -6,7 +6,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.api.fields import (
-    BooleanField,
     EnumField,
     IdField,
     IntegerField,
@@ -53,10 +52,6 @@ class UpdateSubscriptionItem(_Proration):
     price = IdField("price", required=False)
     quantity = IntegerField(required=False, max_value=MAX_QUANTITY)
     metadata = MetadataField()
-
-
-class DeleteSubscriptionItem(_Proration):
-    clear_usage = BooleanField(required=False)
 
 
 class _ItemView(SubscriptionView):
@@ -123,7 +118,7 @@ class ItemList(_ItemView):
 
 
 class ItemDetail(_ItemView):
-    schemas = {"POST": UpdateSubscriptionItem, "DELETE": DeleteSubscriptionItem}
+    schemas = {"POST": UpdateSubscriptionItem, "DELETE": _Proration}
     answers = {
         "GET": SUBSCRIPTION_ITEM,
         "POST": SUBSCRIPTION_ITEM,

@@ -15,7 +15,7 @@ from apps.api.fields import (
     TextField,
     merge_metadata,
 )
-from apps.api.lists import ListSchema, list_page
+from apps.api.lists import DEFAULT_LIMIT, ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import Json
@@ -23,8 +23,8 @@ from apps.common.origin import Scope
 from apps.subscriptions.api.catalog import BillingView
 from apps.subscriptions.api.fields import DecimalTextField, MomentField
 from apps.subscriptions.api.shapes import SUBSCRIPTION
-from apps.subscriptions.models import Subscription
-from apps.subscriptions.objects import render_subscription
+from apps.subscriptions.models import Discount, Subscription
+from apps.subscriptions.objects import render_discount, render_subscription
 from apps.subscriptions.policies.proration import ProrationUnit
 from apps.subscriptions.selectors import get_row, load_contract, load_contracts
 from apps.subscriptions.services.changes import ContractChange, ItemChange, ProrationBehavior
@@ -48,7 +48,16 @@ from apps.subscriptions.states import (
 
 MAX_QUANTITY = 999_999
 PRORATION_BEHAVIORS = [behavior.value for behavior in ProrationBehavior]
-EXPANDABLE = frozenset({"customer", "default_payment_method", "latest_invoice"})
+EXPANDABLE = frozenset(
+    {
+        "customer",
+        "default_payment_method",
+        "discounts",
+        "items",
+        "latest_invoice",
+        "pending_setup_intent",
+    }
+)
 MAX_TRIAL_DAYS = 730
 MAX_DAYS_UNTIL_DUE = 365
 
@@ -64,7 +73,6 @@ class ChangedItem(RequestSchema):
     price = IdField("price", required=False)
     quantity = IntegerField(required=False, max_value=MAX_QUANTITY)
     deleted = BooleanField(required=False, default=False)
-    clear_usage = BooleanField(required=False)
     metadata = MetadataField()
 
 
@@ -101,7 +109,6 @@ class _Shared(RequestSchema):
     cancel_at_period_end = BooleanField(required=False)
     cancel_at = MomentField(required=False, allow_null=True)
     proration_behavior = EnumField(PRORATION_BEHAVIORS, required=False)
-    payment_behavior = EnumField([behavior.value for behavior in PaymentBehavior], required=False)
     payment_settings = PaymentSettings(required=False)
     trial_end = MomentField("now", required=False)
     trial_settings = TrialSettings(required=False)
@@ -117,6 +124,7 @@ class CreateSubscription(_Shared):
     billing_cycle_anchor = MomentField(required=False)
     trial_period_days = IntegerField(required=False, max_value=MAX_TRIAL_DAYS)
     proration_unit = EnumField([unit.value for unit in ProrationUnit], required=False)
+    payment_behavior = EnumField([behavior.value for behavior in PaymentBehavior], required=False)
 
 
 class UpdateSubscription(_Shared):
@@ -124,6 +132,8 @@ class UpdateSubscription(_Shared):
     billing_cycle_anchor = EnumField(["now", "unchanged"], required=False)
     proration_date = MomentField(required=False)
     pause_collection = PauseCollection(required=False, allow_null=True)
+    # A change stands whether or not its payment succeeds.
+    payment_behavior = EnumField(["allow_incomplete"], required=False)
 
 
 class CancelSubscription(RequestSchema):
@@ -133,8 +143,6 @@ class CancelSubscription(RequestSchema):
 
 class ResumeSubscription(RequestSchema):
     billing_cycle_anchor = EnumField(["now", "unchanged"], required=False, default="now")
-    proration_behavior = EnumField(PRORATION_BEHAVIORS, required=False)
-    proration_date = MomentField(required=False)
 
 
 class ListSubscriptions(ListSchema):
@@ -373,4 +381,33 @@ def load_subscriptions(ids: set[str], scope: Scope) -> dict[str, Json]:
     return {
         each.subscription.id: render_subscription(each.subscription, each.items, each.discounts)
         for each in load_contracts(list(rows))
+    }
+
+
+def load_discounts(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return the discounts with these ids, for `expand[]`."""
+    rows = Discount.objects.filter(
+        pk__in=ids,
+        subscription__merchant_id=scope.merchant_id,
+        subscription__livemode=scope.livemode,
+    ).select_related("coupon")
+    return {row.id: render_discount(row) for row in rows}
+
+
+def load_subscriptions_of(customer_ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return the running subscriptions of each of these customers as a list, for `expand[]`."""
+    rows = Subscription.objects.filter(
+        customer_id__in=customer_ids, merchant_id=scope.merchant_id, livemode=scope.livemode
+    )
+    found: dict[str, list[Json]] = {id_: [] for id_ in customer_ids}
+    for each in load_contracts(list(_of_status(rows, "").order_by("-pk"))):
+        shown = render_subscription(each.subscription, each.items, each.discounts)
+        found[shown["customer"]].append(shown)
+    return {
+        id_: list_envelope(
+            subscriptions[:DEFAULT_LIMIT],
+            url=f"/v1/subscriptions?customer={id_}",
+            has_more=len(subscriptions) > DEFAULT_LIMIT,
+        )
+        for id_, subscriptions in found.items()
     }

@@ -1,6 +1,6 @@
 """Customers' balances: credit that later invoices use up, and small debts they carry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -51,6 +51,7 @@ def change_balance(
     invoice_id: str = "",
     credit_note_id: str = "",
     description: str = "",
+    metadata: Mapping[str, str] | None = None,
 ) -> BalanceTransaction:
     """
     Add `amount` to the locked customer's balance: below zero grants credit, above uses it up.
@@ -76,6 +77,7 @@ def change_balance(
         invoice_id=invoice_id,
         credit_note_id=credit_note_id,
         description=description,
+        metadata=dict(metadata or {}),
         created_at=unit.now,
     )
     unit.insert(row)
@@ -114,6 +116,7 @@ def adjust_balance(
     amount: int,
     currency: str,
     description: str = "",
+    metadata: Mapping[str, str] | None = None,
     origin: Origin,
     now: datetime,
 ) -> BalanceTransaction:
@@ -138,6 +141,7 @@ def adjust_balance(
             currency=currency,
             type_="adjustment",
             description=description,
+            metadata=metadata,
         )
         unit.write()
     return row

@@ -16,6 +16,7 @@ from apps.customers.selectors import get_customer
 from apps.subscriptions.errors import MeterEventDuplicate
 from apps.subscriptions.models import (
     Coupon,
+    CreditNote,
     DunningPolicy,
     Meter,
     MeterEvent,
@@ -25,6 +26,7 @@ from apps.subscriptions.models import (
 from apps.subscriptions.models.recorded import Recorded
 from apps.subscriptions.objects import (
     render_coupon,
+    render_credit_note,
     render_dunning_policy,
     render_meter,
     render_price,
@@ -44,6 +46,7 @@ _SHOWN: Mapping[type[Recorded], tuple[str, Any]] = {
     Price: ("price", render_price),
     Coupon: ("coupon", render_coupon),
     Meter: ("billing.meter", render_meter),
+    CreditNote: ("credit_note", render_credit_note),
     DunningPolicy: ("dunning_policy", render_dunning_policy),
 }
 

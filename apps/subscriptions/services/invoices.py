@@ -124,6 +124,28 @@ def _put_on_draft(unit: Unit, scope: Scope, invoice_id: str, item: InvoiceItem) 
     unit.record(invoice, "invoice.updated", bill.show)
 
 
+def update_item(
+    *, scope: Scope, item_id: str, changes: dict[str, Any], origin: Origin, now: datetime
+) -> InvoiceItem:
+    """
+    Change a pending item; `changes` are columns of `InvoiceItem`.
+
+    :raises ResourceMissing: no such item
+    :raises InvoiceNotEditable: it is on an invoice already
+    """
+    get_row(InvoiceItem, scope, item_id)
+    with transaction.atomic():
+        item = InvoiceItem.objects.select_for_update().get(pk=item_id)
+        if item.invoice_id is not None:
+            raise InvoiceNotEditable(invoice=item.invoice_id, status="made")
+        for name, value in changes.items():
+            setattr(item, name, value)
+        unit = Unit(origin=origin, times=times_of("", now))
+        unit.record(item, "invoiceitem.updated", partial(render_invoice_item, item))
+        unit.write()
+    return item
+
+
 def delete_item(*, scope: Scope, item_id: str, origin: Origin, now: datetime) -> InvoiceItem:
     """
     Take a pending item back.
@@ -224,9 +246,18 @@ def update_draft(
     return invoice
 
 
-def finalize_invoice(*, scope: Scope, invoice_id: str, origin: Origin, now: datetime) -> Invoice:
+def finalize_invoice(
+    *,
+    scope: Scope,
+    invoice_id: str,
+    auto_advance: bool | None = None,
+    origin: Origin,
+    now: datetime,
+) -> Invoice:
     """
     Number a draft; from now on it never changes, and is collected.
+
+    `auto_advance` says anew whether that goes by itself; None leaves it as it is.
 
     :raises InvoiceNotEditable: it is no draft any more
     """
@@ -235,6 +266,8 @@ def finalize_invoice(*, scope: Scope, invoice_id: str, origin: Origin, now: date
         invoice = lock_with_subscription(invoice_id)
         if invoice.status != S.DRAFT:
             raise InvoiceNotEditable(invoice=invoice.id, status=str(invoice.status))
+        if auto_advance is not None:
+            invoice.auto_advance = auto_advance
         times = times_of(invoice.test_clock_id, now)
         unit = Unit(origin=origin, times=times)
         finalize_bills(unit, [Bill(invoice, list_lines(invoice))], times, is_inline=False)
