@@ -24,12 +24,10 @@ GROUP_WITH_HELP = "SET LOCAL max_parallel_workers_per_gather TO DEFAULT"
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))"
 
 CREATE_STAGE = """
-CREATE TEMPORARY TABLE staged_line (
-    number integer, reference text COLLATE "C", kind text, object_reference text COLLATE "C",
-    payment_reference text COLLATE "C", our_reference text COLLATE "C",
-    payout_reference text COLLATE "C", currency text, gross bigint, fee bigint, net bigint,
-    occurred_at timestamptz
-) ON COMMIT DROP
+CREATE TEMPORARY TABLE staged_line ON COMMIT DROP AS
+SELECT number, reference, kind, object_reference, payment_reference, our_reference,
+       payout_reference, currency, gross, fee, net, occurred_at
+  FROM reconciliation_statementline WITH NO DATA
 """
 COPY_STAGE = "COPY staged_line FROM STDIN"
 ANALYZE_STAGE = "ANALYZE staged_line"
