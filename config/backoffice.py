@@ -370,6 +370,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "pi": ("admin:payments_paymentintent_change", "payments.view_paymentintent"),
     "dp": ("admin:disputes_dispute_change", "disputes.view_dispute"),
     "rv": ("admin:fraud_review_change", "fraud.view_review"),
+    "rule": ("admin:fraud_rule_change", "fraud.view_rule"),
     "re": ("admin:payments_refund_change", "payments.view_refund"),
     "cus": ("admin:customers_customer_change", "customers.view_customer"),
     "pm": ("admin:vault_paymentmethod_change", "vault.view_paymentmethod"),

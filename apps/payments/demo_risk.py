@@ -67,6 +67,14 @@ def _assess(attempt: PaymentAttempt, dice: random.Random, *, score: int) -> Deci
         score=score,
         level=level_of(score),
         reasons=dice.sample(_REASONS, 2) if is_suspected else [],
+        # What rules are tried on.
+        facts={
+            "amount": attempt.amount,
+            "currency": attempt.currency,
+            "gateway": attempt.gateway,
+            "method_type": attempt.method_type,
+            "card_country": attempt.method_details.get("country", ""),
+        },
         duration_us=dice.randrange(600, 2_400),
         amount=attempt.amount,
         currency=attempt.currency,

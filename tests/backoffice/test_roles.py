@@ -54,12 +54,12 @@ MATRIX: dict[str, tuple[str, str]] = {
     "risk": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
         " setupintent",
-        "approve block decline publish",
+        "approve block decline draft publish revise shadow",
     ),
     "risk_lead": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
         " setupintent",
-        "approve block cancel decline expire publish retire",
+        "approve block cancel decline draft expire publish restore retire revise shadow",
     ),
     "ops": (
         "delivery event inboundevent loggedrequest message paymentintent refund routingrule"

@@ -6,6 +6,7 @@ checked and a nonce that works once. It is a page of its own, which a script sho
 page that it was opened from.
 """
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,15 @@ from apps.common.errors import DomainError
 from apps.common.money import to_minor
 from apps.common.origin import Origin
 
-__all__ = ["AmountField", "Dialog", "DialogForm", "Outcome", "Place", "ReasonForm"]
+__all__ = [
+    "AmountField",
+    "Dialog",
+    "DialogForm",
+    "Outcome",
+    "Place",
+    "PreviewForm",
+    "ReasonForm",
+]
 
 
 class DialogForm(forms.Form):
@@ -36,6 +45,28 @@ class DialogForm(forms.Form):
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return what the answers come to, to be seen before they take effect."""
         return ()
+
+
+class PreviewForm(DialogForm):
+    """A form whose effect is shown before it can be sent: what is done is what was seen."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def shown(self) -> object:
+        """Return what `facts` was made of; nothing while there is nothing to show."""
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        """Want the preview to be seen."""
+        answers: dict[str, Any] = super().clean() or {}
+        if self.shown() and answers.get("seen") != self.digest():
+            self.data = {**dict(self.data.items()), "seen": self.digest()}
+            raise ValidationError("Look at what this comes to, then send it once more.")
+        return answers
+
+    def digest(self) -> str:
+        """Return by what a preview is known again."""
+        return hashlib.sha256(repr(self.shown()).encode()).hexdigest()
 
 
 class ReasonForm(DialogForm):

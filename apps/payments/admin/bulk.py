@@ -1,6 +1,5 @@
 """Refunding many payments at once: looked at first, decided by a second person."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome
+from apps.backoffice.kit.dialogs import Dialog, Outcome, PreviewForm
 from apps.backoffice.kit.display import money
 from apps.common.origin import Origin, Scope
 from apps.payments.admin.dialogs import REFUND_REASONS
@@ -16,7 +15,7 @@ from apps.payments.models import PaymentIntent
 from apps.payments.services.bulk_refunds import BULK_MAX, request_bulk_refund
 
 
-class BulkRefundForm(DialogForm):
+class BulkRefundForm(PreviewForm):
     """Which payments, and why; what it comes to is shown before it is asked for."""
 
     payments = forms.CharField(
@@ -31,7 +30,6 @@ class BulkRefundForm(DialogForm):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="For who decides; kept in the audit trail.",
     )
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     _rows: list[PaymentIntent] | None = None
 
@@ -41,14 +39,6 @@ class BulkRefundForm(DialogForm):
         if len({(row.merchant_id, row.livemode) for row in rows}) != 1:
             raise forms.ValidationError("Choose payments of one merchant, all live or all test.")
         return rows
-
-    def clean(self) -> dict[str, Any]:
-        """Want the preview to be seen: what is asked for is what was shown."""
-        answers: dict[str, Any] = super().clean() or {}
-        if self._rows and answers.get("seen") != self._digest():
-            self.data = {**dict(self.data.items()), "seen": self._digest()}
-            raise forms.ValidationError("Look at what this comes to, then send it once more.")
-        return answers
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return what goes back, per currency and per payment."""
@@ -71,7 +61,7 @@ class BulkRefundForm(DialogForm):
             rows = self._find(str(self.initial["payments"]))
         except forms.ValidationError:
             return []
-        self.initial["seen"] = self._digest()
+        self.initial["seen"] = self.digest()
         return rows
 
     def _find(self, text: str) -> list[PaymentIntent]:
@@ -84,9 +74,9 @@ class BulkRefundForm(DialogForm):
         self._rows = [found[name] for name in wanted]
         return self._rows
 
-    def _digest(self) -> str:
-        shown = [(row.id, row.amount_refundable) for row in self._rows or []]
-        return hashlib.sha256(repr(shown).encode()).hexdigest()
+    def shown(self) -> list[tuple[str, int]]:
+        """Return the payments with what goes back of each."""
+        return [(row.id, row.amount_refundable) for row in self._rows or []]
 
 
 class BulkRefundDialog(Dialog):

@@ -1,4 +1,4 @@
-"""The review queue, and the rules and decisions behind it."""
+"""The review queue, and the decisions behind it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -26,12 +26,11 @@ from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.common.origin import Origin
 from apps.fraud.display import score_chip
-from apps.fraud.models import Check, Decision, Review, Rule
+from apps.fraud.models import Check, Decision, Review
 from apps.fraud.policies import level_of
 from apps.fraud.selectors import linked_decisions
 from apps.fraud.services.reviews import approve_review, block_card, decline_review
-from apps.fraud.services.rules import request_publication, retire_rule
-from apps.fraud.states import ReviewStatus, RuleStatus
+from apps.fraud.states import ReviewStatus
 
 
 class _ReviewDialog(Dialog):
@@ -244,102 +243,3 @@ def _linked(decision: Decision | None) -> Table:
         ],
         empty="Nothing else by this card, customer, address or device.",
     )
-
-
-class PublishDialog(Dialog):
-    """Ask a second person to let a rule act."""
-
-    subject: Rule
-    name = "publish"
-    label = "Ask to publish…"
-    permission = "fraud.add_rule"
-    form_class = ReasonForm
-    submit = "Ask"
-
-    def is_offered(self) -> bool:
-        """Return whether the rule is not in force yet."""
-        return self.subject.status in {RuleStatus.DRAFT, RuleStatus.SHADOW}
-
-    def explanation(self) -> str:
-        """Say who decides."""
-        return "The rule acts on payments once a second person has agreed."
-
-    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
-        """Ask."""
-        approval = request_publication(
-            scope=self.subject.scope,
-            rule_id=self.subject.id,
-            reason=answers["reason"],
-            origin=origin,
-            now=now,
-        )
-        return Outcome(message=f"Asked: {approval.id} waits for a second person.")
-
-
-class RetireDialog(Dialog):
-    """Switch a rule off."""
-
-    subject: Rule
-    name = "retire"
-    label = "Switch off…"
-    permission = "fraud.change_rule"
-    form_class = ReasonForm
-    submit = "Switch off"
-    is_dangerous = True
-
-    def is_offered(self) -> bool:
-        """Return whether there is something to switch off."""
-        return bool(self.subject.status != RuleStatus.RETIRED)
-
-    def explanation(self) -> str:
-        """Say how fast."""
-        return "All processes stop asking the rule within two seconds."
-
-    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
-        """Retire."""
-        del origin, now
-        retire_rule(scope=self.subject.scope, rule_id=self.subject.id)
-        return Outcome(message="Switched off.")
-
-
-@admin.register(Rule)
-class RuleAdmin(ObjectAdmin):
-    """Rules, all versions of them."""
-
-    search_help_text = "Rule"
-    list_display = ("name", "action", "version", "state", "published_by")
-    list_filter = ("status", "action", "livemode")
-    tabs = (("All", ""), ("Live", "status__exact=live"), ("Shadow", "status__exact=shadow"))
-    dialogs = (PublishDialog, RetireDialog)
-
-    @admin.display(description="Status")
-    def state(self, rule: Rule) -> str:
-        """Return the status in words."""
-        return words(str(rule.status))
-
-    def page(self, _request: HttpRequest, obj: Rule) -> Page:
-        """Show the rule with its versions."""
-        versions = Rule.objects.filter(family=obj.family).order_by("-version")[:50]
-        return Page(
-            heading=obj.name,
-            chips=(chip(words(str(obj.status))), chip(words(obj.action))),
-            subtitle=identifier(obj.id),
-            main=(
-                Table(
-                    "Versions",
-                    ("Version", "Status", "Expression", "Written by", "Published by"),
-                    [
-                        (
-                            str(version.version),
-                            words(str(version.status)),
-                            version.expression,
-                            version.created_by,
-                            version.published_by or NOTHING,
-                        )
-                        for version in versions
-                    ],
-                    empty="",
-                ),
-            ),
-            side=(Facts("Details", [("Created", moment(obj.created_at))]),),
-        )
