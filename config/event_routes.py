@@ -15,6 +15,7 @@ HANDLERS: Mapping[str, Sequence[str]] = {
     "radar.early_fraud_warning.created": ["apps.disputes.handlers.on_fraud_warning_created"],
     "refund.created": ["apps.fraud.handlers.on_refund_created"],
     "setup_intent.setup_failed": ["apps.fraud.handlers.on_setup_failed"],
+    "webhook_endpoint.disabled": ["apps.webhooks.handlers.on_endpoint_disabled"],
     "review.closed": ["apps.payments.handlers.on_review_closed"],
     "customer.updated": ["apps.subscriptions.handlers.on_customer_updated"],
     "customer.subscription.trial_will_end": ["apps.subscriptions.handlers.on_trial_will_end"],

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from django.conf import settings
-from django.db.models import Q
+from django.contrib.auth.models import Permission
+from django.db.models import Q, QuerySet
 from django.utils.module_loading import import_string
 
 from apps.backoffice.models import Approval, SavedView, User
@@ -48,6 +49,16 @@ def refund_limits(user: User) -> RefundLimits:
 def roles_of(user: User) -> list[str]:
     """Return the names of the roles that this person has."""
     return list(user.groups.values_list("name", flat=True))
+
+
+def people_with(permission: str) -> QuerySet[User]:
+    """Return who may log in and holds the right, by a role or otherwise."""
+    app, codename = permission.split(".")
+    granted = Permission.objects.filter(content_type__app_label=app, codename=codename)
+    holds = (
+        Q(groups__permissions__in=granted) | Q(user_permissions__in=granted) | Q(is_superuser=True)
+    )
+    return User.objects.filter(holds, is_active=True).distinct().order_by("email")
 
 
 def views_of(user: User, screen: str) -> list[SavedView]:

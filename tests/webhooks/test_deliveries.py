@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 import standardwebhooks
 import stripe
+from django.core import mail
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from apps.api.models import Merchant
 from apps.common.errors import ResourceMissing
 from apps.common.origin import CLOCK, Scope
 from apps.outbox.models import Event, Message
 from apps.webhooks import sender
 from apps.webhooks.errors import EndpointNotEnabled
+from apps.webhooks.handlers import on_endpoint_disabled
 from apps.webhooks.models import Delivery, DeliveryAttempt, WebhookEndpoint
 from apps.webhooks.policies import (
     CONCURRENCY,
@@ -30,6 +33,7 @@ from apps.webhooks.policies import (
 from apps.webhooks.sender import CLAIMED_AHEAD, claim, send_due
 from apps.webhooks.services.deliveries import queue_deliveries, resend_event, resend_events
 from apps.webhooks.services.endpoints import disable_endpoint, rotate_secret
+from tests.factories.backoffice import staff
 from tests.webhooks.receivers import always, receiver
 from tests.webhooks.shop import NOW, SCOPE, endpoint, happen, make_due
 
@@ -301,6 +305,63 @@ def test_disabling_twice_tells_it_once() -> None:
 
 
 # --- The schedule -----------------------------------------------------------------------------
+
+
+def give_up(status: int, *, failing: timedelta) -> Event:
+    """Let an endpoint be disabled by what it answers, and return the event of it."""
+    Merchant.objects.create(pk=SCOPE.merchant_id, name="Ada's books")
+    with receiver(reply=always(status)) as shop:
+        hook = endpoint(shop.url)
+        hook.failing_since = timezone.now() - failing
+        hook.save()
+        happen()
+        send_due(now=NOW)
+    return Event.objects.filter(type="webhook_endpoint.disabled").latest("created_at")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("status", "failing", "because"),
+    [
+        (410, timedelta(), "It answered 410"),
+        (500, DISABLE_AFTER + timedelta(minutes=1), "Every delivery has failed for 5 days"),
+    ],
+)
+def test_ac_077_who_looks_after_a_lost_endpoint_is_told_by_mail(
+    status: int, failing: timedelta, because: str
+) -> None:
+    staff("backoffice.manage_webhook", email="dev@shop.example")
+    staff("webhooks.view_webhookendpoint", email="clerk@shop.example")
+    former = staff("backoffice.manage_webhook", email="former@shop.example")
+    former.is_active = False
+    former.save()
+    event = give_up(status, failing=failing)
+
+    on_endpoint_disabled(event, now=NOW)
+
+    [message] = mail.outbox
+    assert message.recipients() == ["dev@shop.example"]
+    assert message.subject == "Ada's books: a webhook endpoint was disabled"
+    assert because in message.body
+    assert WebhookEndpoint.objects.get().url in message.body
+    assert f"/webhooks/webhookendpoint/{event.object_id}/change/" in message.body
+    assert message.extra_headers["Message-ID"].startswith(f"<{event.id}@")
+
+
+@pytest.mark.django_db
+def test_nobody_is_mailed_about_what_a_person_disabled_or_enabled_again() -> None:
+    staff("backoffice.manage_webhook")
+    hook = endpoint("http://127.0.0.1:9/")
+    disable_endpoint(
+        scope=SCOPE, endpoint_id=hook.id, reason="by_merchant", origin=CLOCK, now=timezone.now()
+    )
+    on_endpoint_disabled(Event.objects.get(type="webhook_endpoint.disabled"), now=NOW)
+
+    lost = give_up(410, failing=timedelta())
+    WebhookEndpoint.objects.filter(pk=lost.object_id).update(status="enabled")
+    on_endpoint_disabled(lost, now=NOW)
+
+    assert mail.outbox == []
 
 
 def test_ac_077_the_schedule_is_the_published_one() -> None:

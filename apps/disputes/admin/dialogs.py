@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import money
 from apps.backoffice.models import User
+from apps.backoffice.selectors import people_with
 from apps.common.origin import Origin
 from apps.disputes.matrix import FIELD_LIMIT, FIELDS, checklist, missing
 from apps.disputes.models import Dispute
@@ -290,9 +291,4 @@ class AcceptDialog(_DisputeDialog):
 
 def _workers() -> QuerySet[User]:
     """Return who may work on disputes, by their roles."""
-    role = Q(
-        groups__permissions__codename="change_dispute",
-        groups__permissions__content_type__app_label="disputes",
-    )
-    people = User.objects.filter(role | Q(is_superuser=True), is_active=True)
-    return people.distinct().order_by("email")
+    return people_with("disputes.change_dispute")
