@@ -43,6 +43,13 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
             "",
         ),
         (
+            "Fraud warnings",
+            "e911_emergency",
+            "admin:disputes_fraudreport_changelist",
+            "disputes.view_fraudreport",
+            "",
+        ),
+        (
             "Dispute figures",
             "insights",
             "admin:disputes_dispute_figures",
@@ -369,6 +376,7 @@ REPORTS: Mapping[str, str] = dict.fromkeys(
 PAGES: Mapping[str, tuple[str, str]] = {
     "pi": ("admin:payments_paymentintent_change", "payments.view_paymentintent"),
     "dp": ("admin:disputes_dispute_change", "disputes.view_dispute"),
+    "issfr": ("admin:disputes_fraudreport_change", "disputes.view_fraudreport"),
     "rv": ("admin:fraud_review_change", "fraud.view_review"),
     "rule": ("admin:fraud_rule_change", "fraud.view_rule"),
     "re": ("admin:payments_refund_change", "payments.view_refund"),

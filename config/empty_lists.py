@@ -38,6 +38,7 @@ EMPTY_LISTS: Mapping[str, str] = {
     "payments.paymentorder": "No order of a checkout yet.",
     "payments.refund": "Nothing was given back yet.",
     "disputes.dispute": "No dispute is open.",
+    "disputes.fraudreport": "No bank has warned of a fraud.",
     "disputes.disputepolicy": "No standing orders: every dispute waits for a person.",
     "subscriptions.testclock": "No clock. They live in test mode; make one with “New clock…”.",
     "subscriptions.dunningpolicy": "No policy yet: invoices are tried again on days 1, 3, 5 and 7.",

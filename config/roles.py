@@ -29,7 +29,8 @@ _SELLERS = (
 _BILLING = ("subscriptions.view_subscription", "subscriptions.view_invoice")
 _DUNNING = ("subscriptions.view_dunningpolicy", "subscriptions.view_revenuechange")
 _CLOCKS = ("subscriptions.view_testclock",)
-_DISPUTES = ("disputes.view_dispute",)
+_WARNINGS = ("disputes.view_fraudreport",)
+_DISPUTES = ("disputes.view_dispute", *_WARNINGS)
 _ORDERS = ("disputes.view_disputepolicy",)
 _LEDGER = ("ledger.view_account", "ledger.view_journalentry", "ledger.view_exchangerate")
 _RECONCILIATION = (
@@ -53,6 +54,7 @@ _PIPELINE = (
     "webhooks.view_delivery",
 )
 _RISK = (
+    *_WARNINGS,
     "fraud.view_review",
     "fraud.change_review",
     "fraud.view_rule",

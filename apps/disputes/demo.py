@@ -1,4 +1,4 @@
-"""Disputes for the demo: every stage and reason, some of them due tomorrow."""
+"""Disputes and banks' warnings for the demo: every reason, some of them due tomorrow."""
 
 import random
 from datetime import datetime, timedelta
@@ -6,9 +6,17 @@ from typing import Final
 
 from apps.common.demo import Demo
 from apps.common.origin import Origin
+from apps.disputes.models import Dispute
 from apps.disputes.services.record import record_dispute
 from apps.disputes.services.standing_orders import change_policy
-from apps.gateways.base import DisputeMovement, DisputeResult, DisputeStage, DisputeState
+from apps.disputes.services.warnings import record_fraud_warning
+from apps.gateways.base import (
+    DisputeMovement,
+    DisputeResult,
+    DisputeStage,
+    DisputeState,
+    FraudWarning,
+)
 from apps.payments.models import PaymentAttempt
 from apps.payments.states import AttemptStatus
 
@@ -25,6 +33,11 @@ _REASONS: Final = (
     ("credit_not_processed", "13.6"),
     ("duplicate", "12.6.1"),
 )
+WARNED_WITHIN: Final = timedelta(days=4)
+WARNINGS_OF_THESE_DAYS: Final = 8
+# Smaller ones are refunded by the standing orders.
+_WORTH_A_LOOK: Final = 2500
+_KINDS: Final = ("made_with_stolen_card", "made_with_lost_card", "unauthorized_use_of_card")
 _OWNER: Final = Origin(actor="staff:owner@demo.example")
 _ENDS: Final = (DisputeState.WON, DisputeState.LOST, DisputeState.LOST, DisputeState.UNDER_REVIEW)
 
@@ -46,6 +59,37 @@ def seed_disputes(demo: Demo) -> None:
     step = max(1, captured.count() // max(count, 1))
     for attempt in captured.order_by("id")[::step][:count]:
         _dispute(attempt, demo, dice)
+    _warn_of_fraud(demo)
+
+
+def _warn_of_fraud(demo: Demo) -> None:
+    """Let banks warn of what was disputed as fraud, and of a few payments of these days."""
+    dice = demo.dice("fraud warnings")
+    disputes = Dispute.objects.filter(merchant_id=demo.scope.merchant_id, reason="fraudulent")
+    disputed = PaymentAttempt.objects.filter(pk__in=disputes.values("attempt_id"))
+    lately = PaymentAttempt.objects.filter(
+        merchant_id=demo.scope.merchant_id,
+        kept=True,
+        status=AttemptStatus.CAPTURED,
+        created_at__gte=demo.now - WARNED_WITHIN,
+        amount__gte=_WORTH_A_LOOK,
+    ).exclude(pk__in=disputes.values("attempt_id"))
+    step = max(1, lately.count() // WARNINGS_OF_THESE_DAYS)
+    for attempt in [*disputed.order_by("id"), *lately.order_by("id")[::step]]:
+        heard_at = attempt.created_at + timedelta(hours=dice.randrange(1, 12))
+        warning = FraudWarning(
+            reference=f"demo_issfr_{dice.getrandbits(64):016x}",
+            kind=dice.choice(_KINDS),
+            is_actionable=True,
+            payment_reference=attempt.gateway_reference,
+            charge_reference=attempt.charge_reference,
+        )
+        record_fraud_warning(
+            gateway=attempt.gateway,
+            warning=warning,
+            origin=Origin(actor=f"gateway:{attempt.gateway}"),
+            now=min(heard_at, demo.now),
+        )
 
 
 def _dispute(attempt: PaymentAttempt, demo: Demo, dice: random.Random) -> None:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, cast
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef
 from django.utils.module_loading import import_string
 
 from apps.common.errors import ResourceMissing
@@ -131,20 +131,6 @@ def get_file(scope: Scope, file_id: str) -> StoredFile:
     """
     (file,) = list_files(scope, {file_id})
     return file
-
-
-def list_warnings(scope: Scope) -> QuerySet[FraudReport]:
-    """Return the banks' warnings, each with `is_open`: nothing was disputed or refunded since."""
-    disputes = Dispute.objects.filter(attempt_id=OuterRef("attempt_id"))
-    return (
-        FraudReport.objects.filter(merchant_id=scope.merchant_id, livemode=scope.livemode)
-        .select_related("attempt__intent")
-        .annotate(
-            is_open=Q(is_actionable=True)
-            & ~Exists(disputes)
-            & Q(attempt__intent__amount_refunded__lt=F("attempt__intent__amount_received"))
-        )
-    )
 
 
 def list_files(scope: Scope, ids: Collection[str]) -> list[StoredFile]:

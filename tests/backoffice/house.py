@@ -21,18 +21,19 @@ from apps.checkout.services.sessions import Basket, create_setup_session
 from apps.common.ids import new_id
 from apps.common.origin import Origin
 from apps.customers.models import Customer
-from apps.disputes.models import Dispute, DisputePolicy
+from apps.disputes.models import Dispute, DisputePolicy, FraudReport
 from apps.disputes.services.evidence import save_evidence
 from apps.disputes.services.record import record_dispute
 from apps.disputes.services.standing_orders import change_policy
+from apps.disputes.services.warnings import record_fraud_warning
 from apps.fraud.models import Decision, Review, Rule
-from apps.gateways.base import DeclineClass
+from apps.gateways.base import DeclineClass, FraudWarning
 from apps.gateways.models import RoutingRule
 from apps.gateways.services import RoutingWish, create_routing_rule
 from apps.ledger.policies import Rate
 from apps.ledger.services.rates import keep_rates
 from apps.outbox.models import Event, Message
-from apps.payments.models import Checkout, PaymentIntent, Refund
+from apps.payments.models import Checkout, PaymentAttempt, PaymentIntent, Refund
 from apps.payments.services.orders import CheckoutWish, OrderWish, create_checkout
 from apps.payments.services.refunds import request_refund, run_refund
 from apps.payouts.models import Payout, Seller
@@ -82,6 +83,7 @@ class House:
     seller: Seller
     payout: Payout
     dispute: Dispute
+    warning: FraudReport
     orders: DisputePolicy
     review: Review
     rule: Rule
@@ -149,6 +151,7 @@ def furnish(gateway: FakeGateway) -> House:
         person=person,
         session=open_session(user=person, ip="192.0.2.7", browser="Firefox", now=now),
         dispute=dispute,
+        warning=warned_of(paid, now=now),
         orders=change_policy(scope=SCOPE, accept_below={"EUR": 500}, origin=TESTER),
         discrepancy=unexplained_line(now),
         report=kept_report(now),
@@ -299,6 +302,18 @@ def disputed_payment(gateway: FakeGateway, *, now: datetime) -> Dispute:
         scope=SCOPE, dispute_id=dispute.id, evidence={"access_activity_log": "Used."}, now=now
     )
     return dispute
+
+
+def warned_of(intent: PaymentIntent, *, now: datetime) -> FraudReport:
+    """Return a bank's warning about a payment."""
+    attempt = PaymentAttempt.objects.get(intent_id=intent.id)
+    warning = FraudWarning(
+        reference="issfr_of_the_bank",
+        kind="made_with_stolen_card",
+        is_actionable=True,
+        payment_reference=attempt.gateway_reference,
+    )
+    return record_fraud_warning(gateway=attempt.gateway, warning=warning, origin=TESTER, now=now)
 
 
 def dead_letter(now: datetime) -> Message:

@@ -30,35 +30,43 @@ MATRIX: dict[str, tuple[str, str]] = {
     ),
     "support_lead": (
         "approval customer dispute event invoice mandate paymentintent paymentmethod refund session"
-        " setupintent subscription",
+        " setupintent subscription"
+        " fraudreport",
         "bulk-refund cancel cancel-subscription capture change-plan expire pause-collection"
-        " refund resume-subscription",
+        " refund resume-subscription"
+        " refund-to-prevent",
     ),
     "finance": (
         "account approval customer dispute dunningpolicy event invoice journalentry"
         " paymentintent paymentmethod paymentorder payout refund revenuechange seller subscription"
-        " disputepolicy exchangerate mandate session setupintent transfer",
+        " disputepolicy exchangerate mandate session setupintent transfer"
+        " fraudreport",
         "assign bulk-assign bulk-refund cancel-payout charge-invoice evidence pay-out refund upload"
-        " void-invoice write-off-invoice",
+        " void-invoice write-off-invoice"
+        " refund-to-prevent",
     ),
     "finance_lead": (
         "account approval customer dispute dunningpolicy event invoice journalentry"
         " paymentintent paymentmethod paymentorder payout refund revenuechange seller subscription"
-        " disputepolicy exchangerate mandate session setupintent transfer",
+        " disputepolicy exchangerate mandate session setupintent transfer"
+        " fraudreport",
         "accept assign begin-orders bulk-assign bulk-refund cancel cancel-payout"
         " cancel-subscription capture change-orders"
         " change-plan charge-invoice evidence expire pause-collection pay-out refund resume"
         " resume-subscription submit-evidence suspend upload void-invoice"
-        " write-off-invoice",
+        " write-off-invoice"
+        " refund-to-prevent",
     ),
     "risk": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
-        " setupintent",
+        " setupintent"
+        " fraudreport",
         "approve block decline draft publish revise shadow",
     ),
     "risk_lead": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
-        " setupintent",
+        " setupintent"
+        " fraudreport",
         "approve block cancel decline draft expire publish restore retire revise shadow",
     ),
     "ops": (
@@ -73,7 +81,8 @@ MATRIX: dict[str, tuple[str, str]] = {
         " paymentmethod paymentorder payout refund revenuechange routingrule"
         " seller transfer exchangerate staffaction"
         " disputepolicy mandate session setupintent staffsession subscription testclock user"
-        " webhookendpoint",
+        " webhookendpoint"
+        " fraudreport",
         "verify",
     ),
     "developer": (

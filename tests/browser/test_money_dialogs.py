@@ -146,6 +146,14 @@ MONEY = [
         once="canceled",
     ),
     Money(
+        screen="disputes/fraudreport",
+        dialog="refund-to-prevent",
+        role="finance_lead",
+        subject=lambda house: house.warning,
+        result=lambda house: PaymentIntent.objects.get(pk=house.paid.pk).amount_refunded,
+        once=1050,
+    ),
+    Money(
         screen="payments/paymentintent",
         dialog="bulk-refund",
         role="support_lead",

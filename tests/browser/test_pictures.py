@@ -31,6 +31,7 @@ LISTS: Final = {
     "payments": "payments/paymentintent/",
     "refunds": "payments/refund/",
     "disputes": "disputes/dispute/",
+    "fraud-warnings": "disputes/fraudreport/",
     "dispute-figures": "disputes/dispute/figures/",
     "reconciliation-runs": "reconciliation/reconciliationrun/",
     "exceptions": "reconciliation/discrepancy/",
@@ -59,6 +60,7 @@ LISTS: Final = {
 PAGES: Final = {
     "payment": "payments/paymentintent/?status__exact=succeeded",
     "dispute": "disputes/dispute/",
+    "fraud-warning": "disputes/fraudreport/?since=nothing",
     "seller": "payouts/seller/",
     "subscription": "subscriptions/subscription/",
 }

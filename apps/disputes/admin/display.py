@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import NOTHING, Tone, chip, words
 from apps.disputes.models import Dispute
+from apps.disputes.ratios import WinRate
 from apps.disputes.states import ANSWERABLE, DisputeStage, DisputeStatus
 
 S = DisputeStatus
@@ -44,6 +45,11 @@ def due_chip(dispute: Dispute, due_at: datetime | None, *, now: datetime) -> Saf
     """Return what is left until `due_at`, while somebody waits for our answer."""
     if due_at is None or dispute.status not in ANSWERABLE or dispute.submitted_at is not None:
         return NOTHING
+    return left_chip(due_at, now=now)
+
+
+def left_chip(due_at: datetime, *, now: datetime) -> SafeString:
+    """Return what is left until `due_at`."""
     left = due_at - now
     if left <= timedelta(0):
         return chip("Past due", Tone.BAD)
@@ -52,3 +58,10 @@ def due_chip(dispute: Dispute, due_at: datetime | None, *, now: datetime) -> Saf
     if left < URGENT:
         return chip(text, Tone.BAD)
     return chip(text, Tone.WARNING if left < SOON else Tone.GOOD)
+
+
+def rate_in_words(rate: WinRate) -> str:
+    """Return the rate with its interval, or that there are too few for one."""
+    if rate.percent is None or not rate.is_telling:
+        return "Too few for a rate"
+    return f"{rate.percent} % (likely {rate.low} to {rate.high} %)"

@@ -36,8 +36,8 @@ from apps.disputes.admin.dialogs import (
     SubmitDialog,
     UploadDialog,
 )
-from apps.disputes.admin.display import due_chip, stage_chip, status_chip
-from apps.disputes.admin.figures import figures_page, rate_in_words
+from apps.disputes.admin.display import due_chip, rate_in_words, stage_chip, status_chip
+from apps.disputes.admin.figures import figures_page
 from apps.disputes.matrix import FIELDS, FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.policies import answer_by

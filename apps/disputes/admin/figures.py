@@ -7,7 +7,7 @@ from apps.backoffice.kit.dashboard import Bar, Chart, Rows, Stacks
 from apps.backoffice.kit.display import NOTHING, Tone, chip, money, words
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
 from apps.common.origin import Scope
-from apps.disputes.admin.display import SOON, URGENT
+from apps.disputes.admin.display import SOON, URGENT, rate_in_words
 from apps.disputes.models import Dispute, SchemeStanding
 from apps.disputes.ratios import (
     ECM_COUNT,
@@ -15,7 +15,6 @@ from apps.disputes.ratios import (
     LIMITS,
     VAMP_COUNT,
     VAMP_LIMIT,
-    WinRate,
     win_rate,
 )
 from apps.disputes.states import ANSWERABLE
@@ -214,13 +213,6 @@ def _row(outcome: Outcome) -> tuple[Text, ...]:
         money(outcome.fees, outcome.currency),
         money(outcome.recovered_net, outcome.currency),
     )
-
-
-def rate_in_words(rate: WinRate) -> str:
-    """Return the rate with its interval, or that there are too few for one."""
-    if rate.percent is None or not rate.is_telling:
-        return "Too few for a rate"
-    return f"{rate.percent} % (likely {rate.low} to {rate.high} %)"
 
 
 def _standings(now: datetime) -> Panel:

@@ -11,7 +11,7 @@ from apps.api.views import ApiView, Json
 from apps.common.rows import get_row
 from apps.disputes.api.shapes import FRAUD_WARNING
 from apps.disputes.objects import render_warning
-from apps.disputes.selectors import list_warnings
+from apps.disputes.prevention import list_warnings
 
 
 class ListWarnings(ListSchema):
