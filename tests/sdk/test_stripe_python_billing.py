@@ -141,6 +141,27 @@ def test_a_subscription_changes_pauses_and_ends(client: stripe.StripeClient) -> 
     assert client.v1.customers.delete(customer).deleted
 
 
+def test_a_running_subscription_gets_a_coupon(client: stripe.StripeClient) -> None:
+    made = client.v1.subscriptions.create(
+        {"customer": payer(client), "items": [{"price": monthly(client)}]}
+    )
+    coupon = client.v1.coupons.create({"percent_off": 50, "duration": "forever"})
+
+    given = client.v1.subscriptions.update(
+        made.id, {"discounts": [{"coupon": coupon.id}], "expand": ["discounts"]}
+    )
+    # Said again it is the same discount, not another one.
+    again = client.v1.subscriptions.update(made.id, {"discounts": [{"coupon": coupon.id}]})
+
+    (discount,) = given.discounts
+    assert isinstance(discount, stripe.Discount)
+    assert again.discounts == [discount.id]
+    assert client.v1.invoices.create_preview({"subscription": made.id}).total == 500
+    assert client.v1.coupons.retrieve(coupon.id).times_redeemed == 1
+    assert client.v1.subscriptions.update(made.id, {"discounts": ""}).discounts == []
+    assert client.v1.subscriptions.retrieve(made.id).discounts == []
+
+
 def test_items_of_a_subscription_come_change_and_go(client: stripe.StripeClient) -> None:
     made = client.v1.subscriptions.create(
         {"customer": payer(client), "items": [{"price": monthly(client)}]}

@@ -26,7 +26,13 @@ from apps.subscriptions.api.shapes import SUBSCRIPTION
 from apps.subscriptions.models import Discount, Subscription
 from apps.subscriptions.objects import render_discount, render_subscription
 from apps.subscriptions.policies.proration import ProrationUnit
-from apps.subscriptions.selectors import get_row, load_contract, load_contracts
+from apps.subscriptions.selectors import (
+    Contract,
+    get_row,
+    load_contract,
+    load_contracts,
+    times_of,
+)
 from apps.subscriptions.services.changes import ContractChange, ItemChange, ProrationBehavior
 from apps.subscriptions.services.subscriptions import (
     NewSubscription,
@@ -200,8 +206,15 @@ def as_contract_change(params: dict[str, Any]) -> ContractChange:
 
 def show(subscription: Subscription) -> Json:
     """Return the subscription as the API shows it."""
-    contract = load_contract(subscription)
-    return render_subscription(subscription, contract.items, contract.discounts)
+    return _render(load_contract(subscription))
+
+
+def _render(contract: Contract) -> Json:
+    """Return the contract's subscription with what is taken off now."""
+    subscription = contract.subscription
+    now = times_of(subscription.test_clock_id, timezone.now()).now
+    valid = [discount for discount in contract.discounts if discount.is_valid_at(now)]
+    return render_subscription(subscription, contract.items, valid)
 
 
 class SubscriptionList(BillingView):
@@ -227,9 +240,7 @@ class SubscriptionList(BillingView):
             show=lambda row: {"row": row},
         )
         found = load_contracts([entry["row"] for entry in page["data"]])
-        page["data"] = [
-            render_subscription(each.subscription, each.items, each.discounts) for each in found
-        ]
+        page["data"] = [_render(each) for each in found]
         return page
 
     def post(self, _request: HttpRequest) -> Json:
@@ -378,10 +389,7 @@ def load_subscriptions(ids: set[str], scope: Scope) -> dict[str, Json]:
     rows = Subscription.objects.filter(
         pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
     )
-    return {
-        each.subscription.id: render_subscription(each.subscription, each.items, each.discounts)
-        for each in load_contracts(list(rows))
-    }
+    return {each.subscription.id: _render(each) for each in load_contracts(list(rows))}
 
 
 def load_discounts(ids: set[str], scope: Scope) -> dict[str, Json]:
@@ -401,8 +409,7 @@ def load_subscriptions_of(customer_ids: set[str], scope: Scope) -> dict[str, Jso
     )
     found: dict[str, list[Json]] = {id_: [] for id_ in customer_ids}
     for each in load_contracts(list(_of_status(rows, "").order_by("-pk"))):
-        shown = render_subscription(each.subscription, each.items, each.discounts)
-        found[shown["customer"]].append(shown)
+        found[each.subscription.customer_id].append(_render(each))
     return {
         id_: list_envelope(
             subscriptions[:DEFAULT_LIMIT],

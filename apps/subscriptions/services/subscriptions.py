@@ -463,12 +463,13 @@ def _set_fields(contract: Contract, scope: Scope, change: SubscriptionChange, ti
 
 
 def _replace_coupons(unit: Unit, contract: Contract, codes: tuple[str, ...], times: Times) -> None:
-    kept = [discount for discount in contract.discounts if discount.coupon.code in codes]
-    for discount in contract.discounts:
+    valid = [discount for discount in contract.discounts if discount.is_valid_at(times.now)]
+    kept = [discount for discount in valid if discount.coupon.code in codes]
+    for discount in valid:
         if discount not in kept:
             discount.ends_at = times.now
             unit.update(discount)
-    contract.discounts = kept
+    contract.discounts = list(kept)
     known = {discount.coupon.code for discount in kept}
     _redeem(unit, contract, tuple(code for code in codes if code not in known), times)
     unit.insert(*(discount for discount in contract.discounts if discount not in kept))
