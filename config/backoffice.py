@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
 from apps.backoffice.kit.dashboard import Card, Charts, Figures
+from apps.backoffice.selectors import default_queries
 
 # Group -> (title, icon, name of the list, permission, path of the number beside it).
 SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
@@ -452,11 +453,13 @@ def palette(term: str) -> Sequence[str]:
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the sidebar with what this person may see."""
+    """Return the sidebar with what this person may see, each list under their own filter."""
+    user: Any = request.user
+    queries = default_queries(user) if user.is_authenticated else {}
     groups = []
     for title, entries in SIDEBAR.items():
         items = [
-            _item(request, label, icon, url, badge)
+            _item(request, label, icon, url, badge, queries)
             for label, icon, url, permission, badge in entries
             if not permission or request.user.has_perm(permission)
         ]
@@ -470,10 +473,11 @@ def _mark_active(groups: list[dict[str, Any]], path: str) -> None:
     """Mark the entry that leads nearest to the page: a list has pages with entries of their own."""
     items = [item for group in groups for item in group["items"]]
     home = reverse("admin:index")
-    leading = [link for item in items if path.startswith(link := item["link"]) and link != home]
+    pages = [item["link"].partition("?")[0] for item in items]
+    leading = [page for page in pages if path.startswith(page) and page != home]
     nearest = max(leading, key=len, default=home if path == home else "")
-    for item in items:
-        item["active"] = item["link"] == nearest
+    for item, page in zip(items, pages, strict=True):
+        item["active"] = page == nearest
 
 
 def _(label: str) -> str:
@@ -487,11 +491,16 @@ def account_links(request: HttpRequest) -> list[dict[str, Any]]:
     return [{"title": _("Your account"), "link": url}]
 
 
-def _item(request: HttpRequest, label: str, icon: str, url: str, badge: str) -> dict[str, Any]:
+def _item(
+    request: HttpRequest, label: str, icon: str, url: str, badge: str, queries: Mapping[str, str]
+) -> dict[str, Any]:
     number = import_string(badge)(request) if badge else ""
+    # `admin:payments_refund_changelist` is the list of `payments.refund`.
+    screen = url.removeprefix("admin:").removesuffix("_changelist").replace("_", ".", 1)
+    query = queries.get(screen, "")
     return {
         "title": _(label),
         "icon": icon,
-        "link": reverse(url),
+        "link": f"{reverse(url)}?{query}" if query else reverse(url),
         **({"badge": number} if number else {}),
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -107,3 +108,56 @@ def test_there_is_an_end_to_views() -> None:
         save_view(user=ana, screen=SCREEN, name="more", query=QUERY, now=timezone.now())
     save_view(user=ana, screen=SCREEN, name="0", query="", now=timezone.now())
     assert SavedView.objects.count() == VIEWS_MAX
+
+
+def opened_from_the_sidebar(client: Client) -> str:
+    groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
+    links: list[str] = [item["link"] for group in groups for item in group["items"]]
+    return next(link for link in links if link.startswith(list_url().rstrip("?")))
+
+
+def test_a_list_opens_with_one_s_default_view_and_with_nobody_else_s(enter_as: EnterAs) -> None:
+    agent, lead = enter_as("support_agent"), enter_as("support_lead")
+
+    press(agent, "save-view", QUERY, name="Failed", is_default="on", role="support_agent")
+
+    assert opened_from_the_sidebar(agent) == list_url(QUERY)
+    assert opened_from_the_sidebar(lead) == list_url().rstrip("?")
+    shown = agent.get(list_url(QUERY))
+    (active,) = [
+        item for group in shown.context["sidebar_navigation"] for item in group["items"]
+        if item["active"]
+    ]  # fmt: skip
+    assert active["title"] == "Refunds"
+
+
+def test_a_new_default_takes_the_place_of_the_old_one(enter_as: EnterAs) -> None:
+    client = enter_as("support_agent")
+
+    press(client, "save-view", QUERY, name="Failed", is_default="on")
+    press(client, "save-view", "status__exact=pending", name="Open", is_default="on")
+    press(client, "save-view", "livemode__exact=1", name="Live")
+
+    assert opened_from_the_sidebar(client) == list_url("status__exact=pending")
+    assert [view.name for view in SavedView.objects.filter(is_default=True)] == ["Open"]
+
+
+def test_a_removed_default_leaves_the_whole_list(enter_as: EnterAs) -> None:
+    client = enter_as("support_agent")
+    press(client, "save-view", QUERY, name="Failed", is_default="on")
+
+    press(client, "remove-view", QUERY)
+
+    assert opened_from_the_sidebar(client) == list_url().rstrip("?")
+
+
+def test_postgresql_refuses_a_second_default() -> None:
+    ana = staff()
+    now = timezone.now()
+    save_view(user=ana, screen=SCREEN, name="1", query=QUERY, is_default=True, now=now)
+    second = SavedView(
+        owner=ana, screen=SCREEN, name="2", query=QUERY, is_default=True, saved_at=now
+    )
+
+    with pytest.raises(IntegrityError, match="one_default_view"), transaction.atomic():
+        second.save()

@@ -25,6 +25,11 @@ class SaveViewForm(DialogForm):
         widget=forms.Select,
         help_text="Everybody who has this role finds the view above their list.",
     )
+    is_default = forms.BooleanField(
+        label="Open the list with it",
+        required=False,
+        help_text="From your sidebar; the tab All shows the whole list.",
+    )
 
 
 class SaveViewDialog(Dialog):
@@ -57,6 +62,7 @@ class SaveViewDialog(Dialog):
             name=answers["name"],
             query=self.place.query,
             role=answers["role"],
+            is_default=answers["is_default"],
             now=now,
         )
         return Outcome(message=f"Saved as {view.name}.")

@@ -14,12 +14,20 @@ VIEWS_MAX: Final = 50
 
 
 def save_view(
-    *, user: User, screen: str, name: str, query: str, role: str = "", now: datetime
+    *,
+    user: User,
+    screen: str,
+    name: str,
+    query: str,
+    role: str = "",
+    is_default: bool = False,
+    now: datetime,
 ) -> SavedView:
     """
     Keep a list's filter under a name; the same name again replaces it.
 
-    With a `role` everybody who has it finds the view as well.
+    With a `role` everybody who has it finds the view as well. One that `is_default` takes the place
+    of the person's default before it.
 
     :raises RoleNotYours: one shares only with roles that one has
     :raises TooManyViews: the person has saved plenty for this list
@@ -31,11 +39,13 @@ def save_view(
         others = SavedView.objects.filter(owner=user, screen=screen).exclude(name=name)
         if others.count() >= VIEWS_MAX:
             raise TooManyViews(most=VIEWS_MAX)
+        if is_default:
+            others.filter(is_default=True).update(is_default=False)
         view, _ = SavedView.objects.update_or_create(
             owner=user,
             screen=screen,
             name=name,
-            defaults={"query": query, "role": role, "saved_at": now},
+            defaults={"query": query, "role": role, "is_default": is_default, "saved_at": now},
         )
     return view
 
