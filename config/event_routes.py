@@ -15,13 +15,20 @@ HANDLERS: Mapping[str, Sequence[str]] = {
     "radar.early_fraud_warning.created": ["apps.disputes.handlers.on_fraud_warning_created"],
     "refund.created": ["apps.fraud.handlers.on_refund_created"],
     "setup_intent.setup_failed": ["apps.fraud.handlers.on_setup_failed"],
-    "webhook_endpoint.disabled": ["apps.webhooks.handlers.on_endpoint_disabled"],
+    "webhook_endpoint.disabled": [
+        "apps.webhooks.handlers.on_endpoint_disabled",
+        "apps.reporting.handlers.on_alert",
+    ],
     "review.closed": ["apps.payments.handlers.on_review_closed"],
     "customer.updated": ["apps.subscriptions.handlers.on_customer_updated"],
     "customer.subscription.trial_will_end": ["apps.subscriptions.handlers.on_trial_will_end"],
     "dunning.exhausted": ["apps.subscriptions.handlers.on_payment_trouble"],
     "invoice.payment_action_required": ["apps.subscriptions.handlers.on_payment_trouble"],
     "invoice.payment_failed": ["apps.subscriptions.handlers.on_payment_trouble"],
+    # What a person has to look at.
+    "payment_intent.conflicted": ["apps.reporting.handlers.on_alert"],
+    "payout.failed": ["apps.reporting.handlers.on_alert"],
+    "reconciliation.run_completed": ["apps.reporting.handlers.on_alert"],
 }
 
 # Queues of other readers, which take every event: `queue(event_ids: list[str])`, called in the

@@ -256,6 +256,8 @@ LOGGING = logging_config(form=env.str("LOG_FORMAT", default="text"), level=LOG_L
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     report_errors(SENTRY_DSN, environment=env.str("SENTRY_ENVIRONMENT", default="production"))
+# Slack is told here what a person has to look at (apps/reporting/handlers.py). Empty: nothing is.
+SLACK_WEBHOOK_URL = env.str("SLACK_WEBHOOK_URL", default="")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # Dispatcher, worker and beat serve no HTTP of their own: each answers Prometheus on this port.
 METRICS_PORT = env.int("METRICS_PORT", default=0)
