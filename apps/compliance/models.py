@@ -69,3 +69,25 @@ class DataRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.customer_id}"
+
+
+class RestoreDrill(models.Model):
+    """
+    One rehearsal of a disaster: whether the backup was worth anything, and how long it took.
+
+    `rto_ms` is the time from the beginning of the restore until the copy was proven true, `rpo_ms`
+    the age of the newest fact that the copy lacked. `report` is what the drill printed.
+    """
+
+    started_at = models.DateTimeField()
+    backup_bytes = models.PositiveBigIntegerField()
+    rto_ms = models.PositiveBigIntegerField()
+    rpo_ms = models.PositiveBigIntegerField()
+    passed = models.BooleanField()
+    report = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(name="restore_drill_list", fields=["started_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d}: {'passed' if self.passed else 'failed'}"

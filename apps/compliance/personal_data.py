@@ -374,6 +374,7 @@ WITHOUT_PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
     "backoffice_staffsession": (STAFF, "ip browser ended_by"),
     "backoffice_user": (STAFF, "password email name"),
     "compliance_datarequest": (STAFF, "actor idempotency_key counts"),
+    "compliance_restoredrill": (MACHINE, "report"),
     "compliance_retentionrun": (MACHINE, "rule"),
     "customers_customer": (MACHINE, "time_zone"),
     "disputes_dispute": (

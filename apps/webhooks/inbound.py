@@ -8,7 +8,7 @@ after the last attempt a person decides.
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cache
@@ -25,6 +25,7 @@ from apps.webhooks import metrics
 from apps.webhooks.errors import UnknownObject
 from apps.webhooks.models import InboundEvent
 from apps.webhooks.policies import is_last_inbound_attempt, parked_wait_after
+from apps.webhooks.states import InboundStatus
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +127,25 @@ def replay_inbound_event(*, inbound_event_id: int) -> InboundEvent:
         event.revive()
         _settle(event)
     return event
+
+
+def repeat_processed(*, since: datetime, now: datetime) -> Iterator[str]:
+    """
+    Hear again what was worked off since then, and yield the troubles, by the event.
+
+    Handlers compare or read the state at the gateway, so what is known changes nothing; what a
+    restored backup does not know is caught up with. The rows stay as they are.
+    """
+    told = InboundEvent.objects.filter(status=InboundStatus.PROCESSED, received_at__gte=since)
+    for event in told.defer("body", "headers").order_by("pk").iterator(chunk_size=500):
+        react = _handler_of(event.kind)
+        if react is None:
+            continue
+        try:
+            react(gateway=event.gateway, event=event.as_gateway_event(), now=now)
+        except Exception as error:  # one bad event must not stop the others
+            logger.exception("%s from %s could not be heard again", event.type, event.gateway)
+            yield f"{event.gateway} {event.event_id}: {type(error).__name__}: {error}"
 
 
 def forget_inbound_routes() -> None:
