@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
@@ -65,7 +65,8 @@ class Sighting:
     """
     An attempt as it is counted: `entities` are keyed digests, empty where nothing is known.
 
-    `amount` is hundredths of the currency's major unit; of nothing, when a card is only saved:
+    `former` holds the digests of the key before, while there is one. `amount` is hundredths of the
+    currency's major unit; of nothing, when a card is only saved:
     that is no purchase, so no profile knows of it. `like` is equal for attempts that look the same.
     """
 
@@ -77,6 +78,7 @@ class Sighting:
     like: str
     amount: int
     at: int
+    former: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,12 +91,16 @@ class Counts:
     is_exact: bool = True
 
 
-def digest(value: str) -> str:
-    """Return what stands for an address, e-mail or card in keys and records; "" for nothing."""
+def digest(value: str, *, key: str = "") -> str:
+    """
+    Return what stands for an address, e-mail or card in keys and records; "" for nothing.
+
+    `key` is FRAUD_HASH_KEY unless given.
+    """
     if not value:
         return ""
-    key = settings.FRAUD_HASH_KEY.encode()
-    return hmac.new(key, value.strip().lower().encode(), hashlib.sha256).hexdigest()[:24]
+    secret = (key or settings.FRAUD_HASH_KEY).encode()
+    return hmac.new(secret, value.strip().lower().encode(), hashlib.sha256).hexdigest()[:24]
 
 
 # KEYS: guard, duplicate, card profile, seller profile, cards of the IP, cards of the customer,
@@ -302,16 +308,42 @@ def _known(sighting: Sighting) -> list[str]:
 
 def _keys(sighting: Sighting) -> list[str]:
     """Return the keys in the order of the script; the braces keep them in one slot of a cluster."""
-    scope, of = f"{{{sighting.scope}}}", sighting.entities
+    scope = f"{{{sighting.scope}}}"
+    profile, *counters = _hashed_keys(sighting, sighting.entities)
     return [
         f"{scope}:once:{sighting.once}",
         f"{scope}:alike:{sighting.like}",
-        f"{scope}:p:card:{sighting.currency}:{of['card']}",
+        profile,
         f"{scope}:p:seller:{sighting.currency}:{sighting.seller}",
+        *counters,
+    ]
+
+
+def _hashed_keys(sighting: Sighting, of: Mapping[str, str]) -> list[str]:
+    """Return the keys that name somebody by a digest: profile, cards of the IP, of the customer."""
+    scope = f"{{{sighting.scope}}}"
+    return [
+        f"{scope}:p:card:{sighting.currency}:{of['card']}",
         f"{scope}:cards:ip:{of.get('ip', '')}",
         f"{scope}:cards:customer:{of.get('customer', '')}",
         *(f"{scope}:v:{entity}:{of[entity]}" for entity in _known(sighting)),
     ]
+
+
+def _carry_over(sighting: Sighting) -> None:
+    """
+    Give the counters of the key before their new names, each when it is first needed again.
+
+    This card's old name goes from the sets, since its new one is put in with the attempt.
+    """
+    with redis_client().pipeline(transaction=False) as pipeline:
+        before = _hashed_keys(sighting, sighting.former)
+        for old, new in zip(before, _hashed_keys(sighting, sighting.entities), strict=True):
+            pipeline.renamenx(old, new)
+            if ":cards:" in new:
+                pipeline.zrem(new, sighting.former["card"])
+        # That there is nothing to be carried over is the usual answer, and an error to Redis.
+        pipeline.execute(raise_on_error=False)
 
 
 class _Pause:
@@ -328,6 +360,8 @@ def _ask(sighting: Sighting) -> Any:
         _PROFILE_SECONDS, DUPLICATE_SECONDS, MAX_DISTINCT, _VELOCITY_SECONDS, _WINDOWS_ARG,
     ]  # fmt: skip
     try:
+        if sighting.former:
+            _carry_over(sighting)
         return _script()(keys=_keys(sighting), args=arguments)
     except redis.RedisError as error:
         _Pause.until = time.monotonic() + PAUSE_AFTER_FAILURE_SECONDS

@@ -348,6 +348,8 @@ SCA_ACQUIRED_IN_AREA = env.bool("SCA_ACQUIRED_IN_AREA", default=True)
 SCA_LOW_RISK_LIMIT = env.int("SCA_LOW_RISK_LIMIT", default=0)
 # Names cards, addresses and e-mails in counters and records, which hold none of them in clear.
 FRAUD_HASH_KEY = env.str("FRAUD_HASH_KEY", default="") or SECRET_KEY
+# The key before that, as long as its counters are to be carried over.
+FRAUD_HASH_KEY_BEFORE = env.str("FRAUD_HASH_KEY_BEFORE", default="")
 
 # --- Demo -----------------------------------------------------------------------------------
 # Who makes the history that `seed_demo --payments` fills the database with, in this order.

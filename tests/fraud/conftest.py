@@ -8,6 +8,7 @@ import pytest
 from apps.common.ids import new_id
 from apps.common.origin import Scope
 from tests.fake_gateway import FakeGateway, use_gateways
+from tests.patient_redis import patient_redis  # noqa: F401 - for every test
 
 
 @pytest.fixture

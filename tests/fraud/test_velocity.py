@@ -197,6 +197,31 @@ def test_nothing_of_a_payer_stands_in_clear_in_redis(scope: Scope) -> None:
         assert secret not in keys
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_new_key_takes_the_counters_of_the_old_one_along(
+    scope: Scope, settings: Any, is_told: bool
+) -> None:
+    payer: dict[str, Any] = {
+        "ip": "203.0.113.77", "email": "ada@example.org", "customer": "cus_1",
+    }  # fmt: skip
+    settings.FRAUD_HASH_KEY = "the first key"
+    for card in ("fp_0", "fp_1", "fp_2"):
+        seen(scope, card=card, amount=1000, **payer)
+    settings.FRAUD_HASH_KEY_BEFORE = "the first key" if is_told else ""
+    settings.FRAUD_HASH_KEY = "another key"
+
+    counts = [seen(scope, card=card, **payer) for card in ("fp_0", "fp_1", "fp_3")]
+
+    told = [(each.velocity["ip_attempts_1h"], each.velocity["ip_cards_1h"]) for each in counts]
+    assert told == ([(4, 3), (5, 3), (6, 4)] if is_told else [(1, 1), (2, 2), (3, 3)])
+    assert [each.velocity["card_attempts_1h"] for each in counts] == (
+        [2, 2, 1] if is_told else [1, 1, 1]
+    )
+    assert [sum(day.count for day in each.card.days.values()) for each in counts] == (
+        [1, 1, 0] if is_told else [0, 0, 0]
+    )
+
+
 @pytest.mark.django_db
 def test_counters_of_an_outage_are_dropped_when_no_window_reaches_them(
     scope: Scope, without_redis: None

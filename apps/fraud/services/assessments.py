@@ -242,19 +242,21 @@ def scope_key(scope: Scope) -> str:
 
 def sighting_of(subject: Subject, *, amount: int, at: int) -> Sighting:
     """Return the attempt as it is counted; `amount` in hundredths, `at` in seconds."""
-    entities = {
-        "card": digest(subject.card),
-        "customer": digest(subject.customer),
-        "ip": digest(subject.ip),
-        "email": digest(subject.email),
-        "email_domain": digest(email_domain(subject.email)),
-        "device": digest(subject.device),
+    named = {
+        "card": subject.card,
+        "customer": subject.customer,
+        "ip": subject.ip,
+        "email": subject.email,
+        "email_domain": email_domain(subject.email),
+        "device": subject.device,
     }
+    before = settings.FRAUD_HASH_KEY_BEFORE
     like = f"{subject.customer}|{subject.card}|{subject.amount}|{subject.currency}"
     return Sighting(
         scope=scope_key(subject.scope),
         once=subject.once or subject.attempt_id,
-        entities=entities,
+        entities={entity: digest(name) for entity, name in named.items()},
+        former={entity: digest(name, key=before) for entity, name in named.items() if before},
         seller=subject.seller,
         currency=subject.currency,
         like=digest(like),

@@ -9,7 +9,7 @@ from apps.fraud.features import is_plain_amount
 from apps.fraud.models import Decision, Label
 from apps.fraud.services.assessments import scope_key
 from apps.fraud.states import LabelSource
-from apps.fraud.velocity import learn_fraud
+from apps.fraud.velocity import digest, learn_fraud
 
 
 def record_label(
@@ -44,10 +44,16 @@ def _learn(scope: Scope, intent_id: str) -> None:
         return
     learn_fraud(
         scope=scope_key(scope),
-        card=decision.entities.get("card", ""),
+        card=_digest_of_card(decision),
         seller=str(decision.facts.get("seller", "")),
         currency=decision.currency,
         at=int(decision.created_at.timestamp()),
         attempt_id=decision.attempt_id,
         is_plain=is_plain_amount(decision.features),
     )
+
+
+def _digest_of_card(decision: Decision) -> str:
+    """Return what stands for the card today: the decision's own may be of a key before."""
+    fingerprint = decision.facts.get("card_fingerprint", "")
+    return digest(fingerprint) if fingerprint else decision.entities.get("card", "")
