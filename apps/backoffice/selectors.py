@@ -1,6 +1,6 @@
 """Reads of the back-office's own rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 from django.contrib.auth.models import Permission
@@ -76,6 +76,12 @@ def default_queries(user: User) -> dict[str, str]:
     """Return with which filter each list opens for this person: screen -> query."""
     views = SavedView.objects.filter(owner=user, is_default=True)
     return dict(views.values_list("screen", "query"))
+
+
+def find_approvals(subject_ids: Iterable[str]) -> dict[str, Approval]:
+    """Return the latest request about each of these subjects, of those that there are."""
+    requests = Approval.objects.filter(subject_id__in=list(subject_ids)).order_by("id")
+    return {request.subject_id: request for request in requests}
 
 
 def count_approvals_for(user: User) -> int:

@@ -1,5 +1,7 @@
 """Reads of sellers, their wallets, transfers and payouts."""
 
+from collections.abc import Mapping, Sequence
+
 from django.db import connection
 
 from apps.common.origin import Scope
@@ -45,28 +47,45 @@ def find_share(charge_id: str) -> Transfer | None:
 
 def list_wallets(seller: Seller) -> dict[str, Wallet]:
     """Return the seller's wallet in each currency they ever had money in, in one statement."""
-    sums: dict[str, dict[str, tuple[int, int]]] = {}
+    return read_wallets([seller])[seller.id]
+
+
+def read_wallets(sellers: Sequence[Seller]) -> dict[str, dict[str, Wallet]]:
+    """Return the wallets of several sellers, by their ids and by currency, in one statement."""
+    sums: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_SUMS, [seller.id, seller.merchant_id, seller.livemode, list(_WALLET)])
-        for currency, code, posted, pending in cursor.fetchall():
-            sums.setdefault(currency, {})[code] = (int(posted), int(pending))
-    nothing = (0, 0)
-    wallets = {}
-    for currency, accounts in sums.items():
-        posted, pending = accounts.get(chart.SELLER_PAYABLE, nothing)
-        wallets[currency] = Wallet(
-            pending=accounts.get(chart.SELLER_PENDING, nothing)[0],
-            available=posted + min(pending, 0),
-            reserved=accounts.get(chart.SELLER_RESERVE, nothing)[0],
+        cursor.execute(
+            _SUMS,
+            [
+                [seller.id for seller in sellers],
+                list({seller.merchant_id for seller in sellers}),
+                list({seller.livemode for seller in sellers}),
+                list(_WALLET),
+            ],
         )
+        for owner, currency, code, posted, pending in cursor.fetchall():
+            sums.setdefault((owner, currency), {})[code] = (int(posted), int(pending))
+    wallets: dict[str, dict[str, Wallet]] = {seller.id: {} for seller in sellers}
+    for (owner, currency), accounts in sums.items():
+        wallets[owner][currency] = _wallet(accounts)
     return wallets
 
 
+def _wallet(accounts: Mapping[str, tuple[int, int]]) -> Wallet:
+    nothing = (0, 0)
+    posted, pending = accounts.get(chart.SELLER_PAYABLE, nothing)
+    return Wallet(
+        pending=accounts.get(chart.SELLER_PENDING, nothing)[0],
+        available=posted + min(pending, 0),
+        reserved=accounts.get(chart.SELLER_RESERVE, nothing)[0],
+    )
+
+
 _SUMS = """
-SELECT account.currency, account.code, sum(credit_posted - debit_posted),
+SELECT account.owner, account.currency, account.code, sum(credit_posted - debit_posted),
        sum(credit_pending - debit_pending)
   FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
- WHERE account.owner = %s AND account.merchant_id = %s AND account.livemode = %s
-   AND account.code = ANY (%s)
- GROUP BY account.currency, account.code ORDER BY account.currency
+ WHERE account.owner = ANY (%s) AND account.merchant_id = ANY (%s)
+   AND account.livemode = ANY (%s) AND account.code = ANY (%s)
+ GROUP BY account.owner, account.currency, account.code ORDER BY account.owner, account.currency
 """

@@ -6,16 +6,27 @@ from typing import Any, Final
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from apps.backoffice.kit.columns import Column
-from apps.backoffice.kit.display import NOTHING, copyable, identifier, moment, money, stacked, words
+from apps.backoffice.kit.display import (
+    NOTHING,
+    age,
+    copyable,
+    identifier,
+    moment,
+    money,
+    stacked,
+    words,
+)
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Text, Timeline
+from apps.backoffice.selectors import find_approvals
 from apps.common.money import to_major
 from apps.outbox.models import Event
 from apps.outbox.timeline import actor_in_words
@@ -73,15 +84,28 @@ class RefundAdmin(ObjectAdmin):
         """Return why, or why not."""
         return words(refund.failure_reason or refund.reason or NOTHING)
 
+    def prepare(self, rows: list[Any]) -> None:
+        """Load who agreed to each refund, where a second person had to."""
+        approvals = find_approvals(row.pk for row in rows)
+        for row in rows:
+            row.shown_approval = approvals.get(row.pk)
+
     @admin.display(description="Asked by")
-    def asked_by(self, refund: Refund) -> str:
-        """Return who asked for it."""
-        return actor_in_words(refund.actor)
+    def asked_by(self, refund: Any) -> SafeString | str:
+        """Return who asked for it, and who agreed."""
+        asked, approval = actor_in_words(refund.actor), refund.shown_approval
+        if approval is None or not approval.decided_by:
+            return asked
+        decided = gettext("%(status)s by %(person)s") % {
+            "status": words(approval.status),
+            "person": actor_in_words(approval.decided_by),
+        }
+        return stacked(asked, decided)
 
     @admin.display(description="Created")
-    def at(self, refund: Refund) -> Text:
-        """Return when."""
-        return moment(refund.created_at)
+    def at(self, refund: Refund) -> SafeString:
+        """Return when, and how long ago that is."""
+        return stacked(moment(refund.created_at), age(refund.created_at, now=timezone.now()))
 
     def look_up(self, term: str) -> Q | None:
         """Search by the refund's id, its payment's, or the gateway's."""
@@ -120,12 +144,25 @@ class RefundAdmin(ObjectAdmin):
                         ("Reason", words(obj.reason or NOTHING)),
                         ("Failure", words(obj.failure_reason or NOTHING)),
                         ("Asked by", actor_in_words(obj.actor)),
+                        *_second_person(obj),
                         ("Gateway's reference", identifier(obj.gateway_reference)),
                         ("Created", moment(obj.created_at)),
                     ],
                 ),
             ),
         )
+
+
+def _second_person(refund: Refund) -> list[tuple[str, Text]]:
+    """Return the request that somebody else decided, or has to, where there is one."""
+    approval = find_approvals([refund.pk]).get(refund.pk)
+    if approval is None:
+        return []
+    decided = actor_in_words(approval.decided_by) if approval.decided_by else NOTHING
+    return [
+        ("Approval", stacked(identifier(approval.pk), words(approval.status))),
+        ("Decided by", decided),
+    ]
 
 
 def _for_the_customer(refund: Refund) -> tuple[Facts, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -9,18 +10,21 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.columns import Column, major
 from apps.backoffice.kit.dialogs import AmountField, Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import NOTHING, identifier, moment, money, stacked, words
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.common.origin import Origin
+from apps.ledger.selectors import Wallet
 from apps.payouts.admin.display import payout_link, status_chip, transfer_link
 from apps.payouts.models import Payout, Seller, Transfer
-from apps.payouts.selectors import list_wallets
+from apps.payouts.selectors import list_wallets, read_wallets
 from apps.payouts.services.payouts import PayoutWish, create_payout
 from apps.payouts.services.sellers import resume_seller, suspend_seller
 from apps.payouts.states import SellerStatus
 
+EMPTY_WALLET = Wallet(pending=0, available=0, reserved=0)
 # What a page shows of a seller's transfers and payouts; the lists show the rest.
 LATEST = 20
 
@@ -143,9 +147,20 @@ class SellerAdmin(ObjectAdmin):
     """Whom we pay out, and what they have."""
 
     search_help_text = "Seller"
-    list_display = ("who", "state", "currency", "at")
+    list_display = ("who", "state", "available", "pending", "held", "next_payout", "at")
     list_filter = ("status", "livemode")
+    list_select_related = ("schedule",)
     dialogs = (PayOutDialog, SuspendDialog, ResumeDialog)
+    export_columns = (
+        Column("Id", lambda row: str(row.pk)),
+        Column("Name", lambda row: str(row.name)),
+        Column("Status", lambda row: str(row.status)),
+        Column("Payable now", lambda row: _cell(row, row.shown_wallet.available)),
+        Column("Pending", lambda row: _cell(row, row.shown_wallet.pending)),
+        Column("Held back", lambda row: _cell(row, row.shown_wallet.reserved)),
+        Column("Currency", lambda row: str(row.default_currency)),
+        Column("Next payout (UTC)", lambda row: row.schedule.next_run_at),
+    )
 
     @admin.display(description="Seller")
     def who(self, seller: Seller) -> SafeString:
@@ -157,10 +172,31 @@ class SellerAdmin(ObjectAdmin):
         """Return the status."""
         return status_chip(seller.status)
 
-    @admin.display(description="Currency")
-    def currency(self, seller: Seller) -> str:
-        """Return the currency of the schedule."""
-        return seller.default_currency
+    def prepare(self, rows: list[Any]) -> None:
+        """Load the wallets in each seller's own currency; their pages show the others."""
+        wallets = read_wallets(rows) if rows else {}
+        for row in rows:
+            row.shown_wallet = wallets[row.pk].get(row.default_currency, EMPTY_WALLET)
+
+    @admin.display(description="Payable now")
+    def available(self, seller: Any) -> str:
+        """Return what can be paid out."""
+        return money(seller.shown_wallet.available, seller.default_currency)
+
+    @admin.display(description="Pending")
+    def pending(self, seller: Any) -> str:
+        """Return what becomes payable with time."""
+        return money(seller.shown_wallet.pending, seller.default_currency)
+
+    @admin.display(description="Held back")
+    def held(self, seller: Any) -> str:
+        """Return what is kept against losses."""
+        return money(seller.shown_wallet.reserved, seller.default_currency)
+
+    @admin.display(description="Next payout")
+    def next_payout(self, seller: Seller) -> Text:
+        """Return when the schedule pays out."""
+        return moment(seller.schedule.next_run_at)
 
     @admin.display(description="Created")
     def at(self, seller: Seller) -> Text:
@@ -211,6 +247,10 @@ class SellerAdmin(ObjectAdmin):
             ),
             side=(_terms(obj),),
         )
+
+
+def _cell(seller: Seller, amount: int) -> Decimal | None:
+    return major(amount, seller.default_currency)
 
 
 def _wallet_table(seller: Seller) -> Table:
