@@ -423,8 +423,8 @@ SELECT standing.id FROM reconciliation_discrepancy standing
 
 # How many lines the day has, and how many of them agree in every respect.
 COUNT_DAY = """
-SELECT count(*), count(*) FILTER (WHERE entry_id <> '' AND NOT is_duplicate
-                                    AND entry_id NOT IN (SELECT found.entry_id FROM found))
+SELECT count(*), count(*) FILTER (WHERE rule <> '' AND NOT is_duplicate AND (entry_id = ''
+                                    OR entry_id NOT IN (SELECT found.entry_id FROM found)))
   FROM reconciliation_statementline line
  WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
    AND day = %(day)s

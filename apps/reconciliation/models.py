@@ -31,7 +31,8 @@ class StatementFile(models.Model):
     """
     A statement as it was received: of a gateway account, or of a bank account.
 
-    `source` is the name of that account. The same bytes are taken once.
+    `source` is the name of that account. The same bytes are taken once. `lines_elsewhere` are those
+    of other merchants with money on the same account.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "sf"))
@@ -46,6 +47,7 @@ class StatementFile(models.Model):
     lines_known = models.IntegerField(default=0)
     lines_duplicate = models.IntegerField(default=0)
     lines_refused = models.IntegerField(default=0)
+    lines_elsewhere = models.IntegerField(default=0)
     uploaded_by = models.CharField(max_length=300)
     created_at = models.DateTimeField()
 
@@ -203,7 +205,9 @@ class Settlement(StatefulModel):
     One payout of a gateway to our bank, three ways: as announced, as its lines add up, as received.
 
     `lines_net` is None while no line names the payout: a manual one, of which only the balance can
-    be checked. `entry_id` books its leaving, `received_entry_id` its arrival.
+    be checked. `entry_id` books its leaving, `received_entry_id` its arrival. `others_amount` is
+    what of it belongs to other merchants on the same account; a payout that `follows` goes as that
+    of the merchant goes who leads it.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "stl"))
@@ -214,6 +218,10 @@ class Settlement(StatefulModel):
     status = StatusField(default=S.ANNOUNCED, choices=S.choices)
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
+    others_amount = models.BigIntegerField(default=0)
+    follows = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="followers"
+    )
     lines_net = models.BigIntegerField(null=True)
     lines_count = models.IntegerField(default=0)
     bank_amount = models.BigIntegerField(null=True)
@@ -230,7 +238,10 @@ class Settlement(StatefulModel):
                 name="settlement_once",
                 fields=["merchant_id", "livemode", "gateway", "reference"],
             ),
-            models.CheckConstraint(name="settlement_amount_positive", condition=Q(amount__gt=0)),
+            # A part of one may be below zero: refunds that others' payments paid for.
+            models.CheckConstraint(
+                name="settlement_total_positive", condition=Q(amount__gt=-F("others_amount"))
+            ),
             models.CheckConstraint(
                 name="settlement_received_is_booked",
                 condition=~Q(status=S.RECEIVED) | ~Q(entry_id="") & ~Q(received_entry_id=""),
@@ -246,6 +257,11 @@ class Settlement(StatefulModel):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def total(self) -> int:
+        """What the gateway paid out in all."""
+        return self.amount + self.others_amount
 
     @property
     def is_manual(self) -> bool:

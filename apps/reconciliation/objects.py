@@ -15,6 +15,7 @@ def render_file(file: StatementFile) -> dict[str, Any]:
         "format": str(file.format),
         "lines": {
             "duplicate": file.lines_duplicate,
+            "elsewhere": file.lines_elsewhere,
             "known": file.lines_known,
             "new": file.lines_new,
             "refused": file.lines_refused,

@@ -33,11 +33,12 @@ def confirmed_intent(
     now: datetime | None = None,
     token: str = "pm_card_visa",  # noqa: S107 - a test token
     inline: bool = True,
+    scope: Scope = SCOPE,
     **fields: Any,
 ) -> PaymentIntent:
     """Return an intent as the gateway of the test left it."""
     return create_intent(
-        scope=SCOPE,
+        scope=scope,
         fields={"amount": amount, "currency": currency, **fields},
         confirmation=Confirmation(payment_method=token, inline=inline),
         origin=TESTER,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from apps.common.money import to_major
-from apps.common.origin import Origin
+from apps.common.origin import Origin, Scope
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
 from apps.reconciliation.models import Discrepancy, ReconciliationRun, StatementFile
 from apps.reconciliation.services import import_statement, reconcile_day
@@ -36,9 +36,9 @@ STRIPE_COLUMNS = (
 Row = dict[str, str]
 
 
-def paid(amount: int = 10_000, *, now: datetime = NOON) -> PaymentAttempt:
+def paid(amount: int = 10_000, *, now: datetime = NOON, scope: Scope = SCOPE) -> PaymentAttempt:
     """Return the attempt of a payment taken at noon."""
-    intent = confirmed_intent(amount=amount, now=now)
+    intent = confirmed_intent(amount=amount, now=now, scope=scope)
     return attempt_of(intent)
 
 
@@ -119,10 +119,11 @@ def upload(
     format: StatementFormat = StatementFormat.STRIPE,
     source: str = GATEWAY,
     name: str = "report.csv",
+    scope: Scope = SCOPE,
 ) -> StatementFile:
     """Take a statement in: Stripe's of these rows, or any other by its bytes."""
     return import_statement(
-        scope=SCOPE,
+        scope=scope,
         source=source,
         format=format,
         stream=io.BytesIO(csv_of(rows) if content is None else content),
@@ -132,9 +133,11 @@ def upload(
     )
 
 
-def run(day: date = DAY, *, gateway: str = GATEWAY, now: datetime = NOON) -> ReconciliationRun:
+def run(
+    day: date = DAY, *, gateway: str = GATEWAY, now: datetime = NOON, scope: Scope = SCOPE
+) -> ReconciliationRun:
     """Reconcile a day."""
-    return reconcile_day(scope=SCOPE, gateway=gateway, day=day, origin=FINANCE, now=now)
+    return reconcile_day(scope=scope, gateway=gateway, day=day, origin=FINANCE, now=now)
 
 
 def exceptions(**filters: Any) -> list[tuple[str, int | None, int | None]]:

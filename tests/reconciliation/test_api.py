@@ -40,7 +40,7 @@ def test_a_bad_row_is_refused_alone_and_named_by_its_line(
 
     file = answer.json()
     assert answer.status_code == 200
-    assert file["lines"] == {"duplicate": 0, "known": 0, "new": 1, "refused": 1}
+    assert file["lines"] == {"duplicate": 0, "elsewhere": 0, "known": 0, "new": 1, "refused": 1}
     assert file["refusals"][0]["line"] == 3
     assert file["refusals"][0]["reason"] == "'seven' is no amount"
 

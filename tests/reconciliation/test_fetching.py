@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from apps.api.models import Merchant
 from apps.backoffice.services import setup_roles
+from apps.common.origin import Scope
 from apps.gateways.errors import GatewayUnknown
 from apps.reconciliation.errors import ReportNotFetched
 from apps.reconciliation.models import ReconciliationRun, ReportFetch, StatementFile
@@ -102,12 +103,13 @@ def test_one_gateway_in_trouble_does_not_keep_a_day_from_coming(gateway: FakeGat
 
 
 def test_a_run_asked_for_through_the_api_fetches_first(
-    gateway: FakeGateway, api: ApiClient
+    gateway: FakeGateway, api: ApiClient, merchant: Merchant
 ) -> None:
     wish = {"gateway": GATEWAY, "date": "2026-11-18", "fetch": True}
 
     waiting = api.post("/v1/reconciliation/runs", wish).json()
-    gateway.reports[DAY] = csv_of([charge_row(paid())])
+    own = paid(scope=Scope(merchant.id, livemode=False))
+    gateway.reports[DAY] = csv_of([charge_row(own)])
     fetched = api.post("/v1/reconciliation/runs", wish).json()
     by_hand = api.post("/v1/reconciliation/runs", wish | {"date": "2026-11-17", "fetch": False})
 

@@ -87,9 +87,14 @@ class UploadStatementDialog(Dialog):
         return Outcome(
             message=f"{file.lines_new} lines are new, {file.lines_known} were known,"
             f" {file.lines_duplicate} came twice, {file.lines_refused} could not be read"
-            f" ({file.id}).",
+            f"{_elsewhere(file)} ({file.id}).",
             object_id=file.id,
         )
+
+
+def _elsewhere(file: StatementFile) -> str:
+    count = file.lines_elsewhere
+    return f", {count} are other merchants' on the same account" if count else ""
 
 
 @admin.register(StatementFile)
@@ -173,6 +178,7 @@ class StatementFileAdmin(ObjectAdmin):
                         ("Known from earlier files", str(obj.lines_known)),
                         ("Twice", str(obj.lines_duplicate)),
                         ("Refused", str(obj.lines_refused)),
+                        ("Of other merchants", str(obj.lines_elsewhere)),
                     ],
                 ),
                 Facts(

@@ -112,6 +112,7 @@ class SettlementAdmin(ObjectAdmin):
                     [
                         ("Gateway", obj.gateway),
                         ("Paid on", obj.paid_on.isoformat()),
+                        *_in_all(obj),
                         ("Settlement", identifier(obj.id)),
                         ("Merchant", obj.merchant_id),
                         ("Heard of", moment(obj.created_at)),
@@ -119,6 +120,14 @@ class SettlementAdmin(ObjectAdmin):
                 ),
             ),
         )
+
+
+def _in_all(row: Settlement) -> list[tuple[str, Text]]:
+    """Return the whole payout where this is a merchant's part of it, and whose leads it."""
+    if not row.others_amount:
+        return []
+    lead = row.follows and identifier(row.follows.id)
+    return [("Paid out in all", money(row.total, row.currency)), ("Goes with", lead or NOTHING)]
 
 
 def _three_sums(row: Settlement, parts: list[PayoutPart]) -> Table:

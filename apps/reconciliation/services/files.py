@@ -20,6 +20,7 @@ from apps.reconciliation.models import (
     StatementFile,
     StatementRefusal,
 )
+from apps.reconciliation.sharing import find_sharing
 from apps.reconciliation.statements import (
     AdyenReport,
     Block,
@@ -67,6 +68,11 @@ class _Refusals:
         """Count these, too."""
         self._file.lines_refused += len(refused)
         self._kept.extend(refused[: MAX_REFUSALS_KEPT - len(self._kept)])
+
+    def forget(self) -> None:
+        """Leave them to the keeper of the account: nobody knows whose they are."""
+        self._file.lines_refused = 0
+        self._kept.clear()
 
     def write(self) -> None:
         """Write them down; afterwards, since a connection that copies does nothing else."""
@@ -195,6 +201,12 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
         with _as_text(stream) as text:
             staged = _copy(cursor, read_report(text, open_report), refusals)
         cursor.execute(matching.ANALYZE_STAGE)
+        sharing = find_sharing(Scope(file.merchant_id, file.livemode), file.source)
+        if sharing.is_shared:
+            file.lines_elsewhere = sharing.leave_to_others(cursor)
+            staged -= file.lines_elsewhere
+            if not sharing.is_keeper:
+                refusals.forget()
         cursor.execute(matching.CREATE_TAKEN, params)
         cursor.execute(matching.INSERT_BY_OUR_REFERENCE, params)
         file.lines_new = cursor.rowcount

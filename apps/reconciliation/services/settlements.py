@@ -18,6 +18,7 @@ from apps.reconciliation.errors import CannotCorrect
 from apps.reconciliation.models import BankLine, ReconciliationRun, Settlement, StatementLine
 from apps.reconciliation.policies import BANK_DAYS
 from apps.reconciliation.services.findings import Finding
+from apps.reconciliation.sharing import SUM_SHARED_BALANCE, PartOfPayout, Sharing, find_sharing
 from apps.reconciliation.states import DiscrepancyKind, LineKind, SettlementStatus
 
 K = DiscrepancyKind
@@ -54,15 +55,16 @@ def check_settlements(desk: Desk) -> list[Finding]:
     In the caller's transaction, which holds the gateway's lock.
     Source: AC-60, AC-63, AC-67, AC-68
     """
-    _take_up(desk)
+    sharing = find_sharing(desk.scope, desk.gateway)
+    _take_up(desk, sharing)
     for settlement in _open_ones(desk, S.ANNOUNCED):
-        _check_sums(desk, settlement)
+        _check_sums(desk, sharing, settlement)
     # After that, so that one which left and came back in the same report has both in the books.
     _take_back(desk)
     for settlement in _open_ones(desk, S.ANNOUNCED):
-        _note_credit(settlement)
+        _note_credit(sharing, settlement)
     for settlement in _open_ones(desk, S.IN_TRANSIT):
-        _check_bank(desk, settlement)
+        _check_bank(desk, sharing, settlement)
     return list(_find(desk))
 
 
@@ -91,10 +93,13 @@ def _line_of(settlement: Settlement, kind: LineKind) -> QuerySet[StatementLine]:
     )
 
 
-def _take_up(desk: Desk) -> None:
+def _take_up(desk: Desk, sharing: Sharing) -> None:
     known = set(desk.settlements.values_list("reference", flat=True))
     for line in _payout_lines(desk, LineKind.PAYOUT):
         if line.object_reference in known or line.net >= 0:
+            continue
+        is_ours, lead = _find_lead(sharing, line.object_reference)
+        if not is_ours:
             continue
         known.add(line.object_reference)
         Settlement.objects.create(
@@ -104,9 +109,30 @@ def _take_up(desk: Desk) -> None:
             reference=line.object_reference,
             currency=line.currency,
             amount=-line.net,
+            follows=lead,
             paid_on=line.day,
             created_at=desk.now,
         )
+
+
+def _find_lead(sharing: Sharing, reference: str) -> tuple[bool, Settlement | None]:
+    """Return whether a payout is to be taken up, and whose leads it if not this merchant's."""
+    if not sharing.is_shared:
+        return True, None
+    parts = sharing.sum_payout(reference)
+    leads = Settlement.objects.filter(
+        merchant_id__in=sharing.merchants,
+        livemode=sharing.scope.livemode,
+        gateway=sharing.gateway,
+        reference=reference,
+        follows=None,
+    )
+    # One without a line of its own has left the lead to whoever has some.
+    lead = leads.exclude(status=S.ANNOUNCED, lines_count=0).first()
+    if lead is None:
+        return sharing.is_first_of({merchant for merchant, part in parts.items() if part.net}), None
+    own = parts.get(sharing.scope.merchant_id)
+    return own is not None and own.net != 0, lead
 
 
 def _take_back(desk: Desk) -> None:
@@ -124,8 +150,11 @@ def _take_back(desk: Desk) -> None:
                 source_type=REVERSAL_SOURCE,
                 source_id=settlement.id,
             )
-            _line_of(settlement, LineKind.PAYOUT_FAILURE).update(
-                entry_id=reversal_id, rule="payout_reference"
+            _link(
+                settlement,
+                LineKind.PAYOUT_FAILURE,
+                entry_id=reversal_id,
+                rule="payout_reference",
             )
 
 
@@ -134,16 +163,32 @@ def _open_ones(desk: Desk, status: SettlementStatus) -> Iterator[Settlement]:
     yield from rows.select_for_update()[:MAX_SETTLEMENTS]
 
 
-def _check_sums(desk: Desk, settlement: Settlement) -> None:
-    count, lines_net = _query(
-        matching.SUM_PAYOUT, _params(desk) | {"reference": settlement.reference}
-    )
+def _check_sums(desk: Desk, sharing: Sharing, settlement: Settlement) -> None:
+    if sharing.is_shared:
+        count, lines_net = _divide(sharing, settlement)
+        if not count and settlement.others_amount:
+            # It was taken up before the lines were there that show whose it is.
+            settlement.delete()
+            return
+    else:
+        wish = _params(desk) | {"reference": settlement.reference}
+        count, lines_net = _query(matching.SUM_PAYOUT, wish)
     settlement.lines_count = count
     settlement.lines_net = lines_net if count else None
     settlement.save()
-    if _agrees(desk, settlement):
+    if _agrees(desk, sharing, settlement):
         entry_id = post_entry(draft_departure(settlement, now=desk.now))
         leave_as_announced(settlement, entry_id=entry_id)
+
+
+def _divide(sharing: Sharing, settlement: Settlement) -> PartOfPayout:
+    """Note what of a payout is this merchant's; whoever leads has what is nobody's as well."""
+    parts, total = sharing.sum_payout(settlement.reference), settlement.total
+    own = parts.pop(settlement.merchant_id, PartOfPayout(0, 0))
+    theirs = sum(part.net for part in parts.values())
+    settlement.amount = own.net if settlement.follows_id else total - theirs
+    settlement.others_amount = total - settlement.amount
+    return own
 
 
 def draft_departure(settlement: Settlement, *, now: datetime) -> EntryDraft:
@@ -155,20 +200,32 @@ def leave_as_announced(settlement: Settlement, *, entry_id: str) -> None:
     """Note that the gateway paid out, and by which line and entry it is known."""
     settlement.leave(entry_id=entry_id)
     settlement.save()
-    _line_of(settlement, LineKind.PAYOUT).update(
-        entry_id=entry_id, rule="balance" if settlement.is_manual else "payout_lines"
-    )
+    rule = "balance" if settlement.is_manual else "payout_lines"
+    _link(settlement, LineKind.PAYOUT, entry_id=entry_id, rule=rule)
 
 
-def _agrees(desk: Desk, settlement: Settlement) -> bool:
+def _link(settlement: Settlement, kind: LineKind, *, entry_id: str, rule: str) -> None:
+    """Note by what a line is explained; one about several merchants' money equals no entry."""
+    entry_id = "" if settlement.others_amount else entry_id
+    _line_of(settlement, kind).update(entry_id=entry_id, rule=rule)
+
+
+def _agrees(desk: Desk, sharing: Sharing, settlement: Settlement) -> bool:
     """Return whether the lines explain the payout; of a manual one, whether there was enough."""
+    if not settlement.amount:
+        return False
+    if settlement.follows:
+        return settlement.follows.status in {S.IN_TRANSIT, S.RECEIVED}
     if settlement.lines_net is not None:
         return settlement.lines_net == settlement.amount
     line = _line_of(settlement, LineKind.PAYOUT).get()
+    if sharing.is_shared and not sharing.have_all_taken(line.file):
+        return False
     (balance,) = _query(
-        matching.SUM_BALANCE,
+        matching.SUM_BALANCE if not sharing.is_shared else SUM_SHARED_BALANCE,
         _params(desk)
         | {
+            "merchants": list(sharing.merchants),
             "currency": settlement.currency,
             "at": line.occurred_at,
             "file": line.file_id,
@@ -178,23 +235,36 @@ def _agrees(desk: Desk, settlement: Settlement) -> bool:
     return bool(balance >= 0)
 
 
-def _check_bank(desk: Desk, settlement: Settlement) -> None:
-    line = _note_credit(settlement)
-    if line is not None and line.amount == settlement.amount:
+def _check_bank(desk: Desk, sharing: Sharing, settlement: Settlement) -> None:
+    if settlement.follows:
+        line = (
+            _get_bank_line(settlement.follows) if settlement.follows.status == S.RECEIVED else None
+        )
+    else:
+        line = _note_credit(sharing, settlement)
+        line = line if line is not None and line.amount == settlement.total else None
+    if line is not None:
         received = recipes.settlement_received(_fact(settlement, desk.now), bank=line.bank)
-        settlement.arrive(bank_amount=line.amount, entry_id=post_entry(received))
+        settlement.arrive(bank_amount=settlement.amount, entry_id=post_entry(received))
         settlement.save()
 
 
-def _note_credit(settlement: Settlement) -> BankLine | None:
+def _note_credit(sharing: Sharing, settlement: Settlement) -> BankLine | None:
     """Look for the payout on the bank's statement; a credit that stands for it explains itself."""
-    line = _find_bank_line(settlement)
+    if settlement.follows_id:
+        return None
+    line = _find_bank_line(sharing, settlement)
     if line is not None and line.settlement_id is None:
         line.settlement = settlement
         line.save(update_fields=["settlement"])
-        settlement.bank_amount = line.amount
+        settlement.bank_amount = _received(settlement, line)
         settlement.save()
     return line
+
+
+def _received(settlement: Settlement, line: BankLine) -> int:
+    """Return what of a credit is this merchant's: all that the others are not owed."""
+    return line.amount - settlement.others_amount
 
 
 def draft_arrival(settlement: Settlement, *, counter: str, now: datetime) -> EntryDraft:
@@ -205,34 +275,39 @@ def draft_arrival(settlement: Settlement, *, counter: str, now: datetime) -> Ent
     """
     line = _get_bank_line(settlement)
     return recipes.settlement_received_otherwise(
-        _fact(settlement, now), bank=line.bank, received=line.amount, counter=counter
+        _fact(settlement, now),
+        bank=line.bank,
+        received=_received(settlement, line),
+        counter=counter,
     )
 
 
 def arrive_otherwise(settlement: Settlement, *, entry_id: str) -> None:
     """Note that the bank received a payout, though not as it was announced."""
-    settlement.arrive(bank_amount=_get_bank_line(settlement).amount, entry_id=entry_id)
+    received = _received(settlement, _get_bank_line(settlement))
+    settlement.arrive(bank_amount=received, entry_id=entry_id)
     settlement.save()
 
 
 def _get_bank_line(settlement: Settlement) -> BankLine:
-    line = _find_bank_line(settlement)
+    line = BankLine.objects.filter(settlement=settlement).first()
     if line is None:
         raise CannotCorrect(kind=K.BANK_MISMATCH.value, reason="no credit stands for the payout")
     return line
 
 
-def _find_bank_line(settlement: Settlement) -> BankLine | None:
+def _find_bank_line(sharing: Sharing, settlement: Settlement) -> BankLine | None:
     """
     Return the payout's credit: known as such, naming it, or else the only one of its amount.
 
     Two credits of the same amount without a name are left to a person. A mere number stands in many
-    texts, so that it names a payout only behind the word "batch".
+    texts, so that it names a payout only behind the word "batch". Merchants on one account have one
+    bank account, whose statement was taken in for one of them.
     """
     if known := BankLine.objects.filter(settlement=settlement).first():
         return known
     credits = BankLine.objects.filter(
-        merchant_id=settlement.merchant_id,
+        merchant_id__in={settlement.merchant_id, *sharing.merchants},
         livemode=settlement.livemode,
         settlement__isnull=True,
         currency=settlement.currency,
@@ -246,13 +321,14 @@ def _find_bank_line(settlement: Settlement) -> BankLine | None:
         named = credits.filter(description__contains=settlement.reference)
     if line := named.order_by("booked_on", "pk").first():
         return line
-    same = list(credits.filter(amount=settlement.amount)[:2])
+    same = list(credits.filter(amount=settlement.total)[:2])
     return same[0] if len(same) == 1 else None
 
 
 def _find(desk: Desk) -> Iterator[Finding]:
     """Return what does not agree, of payouts whose time has come."""
-    rows = desk.settlements.filter(paid_on__lte=desk.day)
+    # What is wrong about a payout is said once, to whom leads it.
+    rows = desk.settlements.filter(paid_on__lte=desk.day, follows=None)
     overdue = _latest_day(desk) - timedelta(days=BANK_DAYS)
     for settlement in rows.exclude(status=S.RECEIVED).order_by("pk"):
         if settlement.status == S.FAILED:
