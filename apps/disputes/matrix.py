@@ -132,10 +132,11 @@ _OPTIONAL: Mapping[str, tuple[str, ...]] = {
         "service_documentation", *_SHIPPING,
     ),
     "subscription_canceled": (
-        *_WHO, "customer_signature", "receipt", "service_date", "service_documentation",
+        *_WHO, "customer_signature", "receipt", "refund_policy", "refund_policy_disclosure",
+        "refund_refusal_explanation", "service_date", "service_documentation",
     ),
     "product_not_received": ("receipt", *_SHIPPING),
-    "product_unacceptable": (*_WHO, "access_activity_log", "receipt"),
+    "product_unacceptable": (*_WHO, "access_activity_log", "receipt", *_SHIPPING),
     "credit_not_processed": ("product_description", *_WHO, "receipt"),
     "duplicate": ("product_description", *_WHO, "receipt", "customer_communication"),
 }  # fmt: skip

@@ -7,9 +7,14 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apps.disputes.models import DisputeCase, Submission
+from apps.disputes.selectors import find_compelling_payments
 from tests.backoffice.house import House, furnish
+from tests.disputes.stories import move_back, tell
+from tests.disputes.test_suggestions import pay
+from tests.factories.payments import confirmed_intent
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +112,28 @@ def test_the_packet_is_shown_in_a_sandbox_and_only_to_who_may_see_people(
     assert shown["Content-Security-Policy"].endswith("sandbox")
     assert shown["X-Content-Type-Options"] == "nosniff"
     assert refused.status_code == 403
+
+
+def test_ac_089_the_page_shows_what_answers_visas_fraud(
+    enter_as: EnterAs, gateway: FakeGateway
+) -> None:
+    now = timezone.now()
+    earlier = [pay(gateway, now=now) for _ in range(2)]
+    for days, attempt in zip((150, 300), earlier, strict=True):
+        move_back(attempt, days)
+    pay(gateway, now=now)
+    confirmed_intent(amount=1000)
+    payments = list(gateway.payments.values())
+    dispute, stranger = (tell(gateway.open_dispute(payment, now=now)) for payment in payments[2:4])
+    client = enter_as("finance")
+
+    pages = [
+        client.get(f"/admin/disputes/dispute/{each.id}/change/").content.decode()
+        for each in (dispute, stranger)
+    ]
+
+    assert "Compelling evidence 3.0: the same ip address, device" in pages[0]
+    found = find_compelling_payments(dispute)
+    assert found is not None
+    assert [each.charge_id in pages[0] for each in found.earlier] == [True, True]
+    assert "No two undisputed payments by this card" in pages[1]

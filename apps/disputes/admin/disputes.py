@@ -38,6 +38,7 @@ from apps.disputes.admin.dialogs import (
 )
 from apps.disputes.admin.display import due_chip, rate_in_words, stage_chip, status_chip
 from apps.disputes.admin.figures import figures_page
+from apps.disputes.compelling import is_eligible
 from apps.disputes.matrix import FIELDS, FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.policies import answer_by
@@ -47,6 +48,7 @@ from apps.disputes.selectors import (
     count_open,
     count_outcomes,
     find_case,
+    find_compelling_payments,
     find_submission,
     list_files,
     now_for,
@@ -223,7 +225,7 @@ class DisputeAdmin(ObjectAdmin):
                 chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),
             ),
             subtitle=identifier(obj.id),
-            main=(_claim(obj), _checklist(obj, case), _timeline(obj)),
+            main=(_claim(obj), _checklist(obj, case), *_compelling(obj), _timeline(obj)),
             side=(
                 _deadline(obj, case),
                 *([_packet(obj)] if may_read else []),
@@ -270,6 +272,27 @@ def _checklist(dispute: Dispute, case: DisputeCase | None) -> Table:
         for wanted in checklist(dispute.reason, evidence)
     ]
     return Table("Evidence", ("What banks want", "State", "Needed", "Text"), rows, "Nothing.")
+
+
+def _compelling(dispute: Dispute) -> tuple[Table, ...]:
+    """Return the payments which answer Visa's fraud, where Visa takes that for an answer."""
+    if not is_eligible(network=dispute.network, reason_code=dispute.network_reason_code):
+        return ()
+    found = find_compelling_payments(dispute)
+    rows = [
+        (identifier(each.charge_id), moment(each.paid_at), each.description or NOTHING)
+        for each in (found.earlier if found else ())
+    ]
+    same = ", ".join(name.replace("_", " ") for name in found.matching) if found else ""
+    return (
+        Table(
+            f"Compelling evidence 3.0: the same {same}" if found else "Compelling evidence 3.0",
+            ("Undisputed payment", "Paid", "For"),
+            rows,
+            empty="No two undisputed payments by this card, 120 to 364 days older, were made with"
+            " the same IP address or device and one thing more.",
+        ),
+    )
 
 
 def _excerpt(text: str) -> str:

@@ -86,7 +86,11 @@ def _tell_claim(document: "Document", dispute: Dispute) -> None:
     document.facts(
         [
             ("Claim", claim_of(dispute.reason)),
-            ("Reason", f"{dispute.network} {dispute.network_reason_code}".strip() or "-"),
+            (
+                "Reason",
+                f"{dispute.network.capitalize()} {dispute.network_reason_code}".strip() or "-",
+            ),
+            ("Stage", dispute.stage.replace("_", "-").capitalize()),
             ("Disputed amount", _money(dispute.amount, dispute.currency)),
             ("Opened", _day(dispute.opened_at)),
         ]
@@ -96,14 +100,15 @@ def _tell_claim(document: "Document", dispute: Dispute) -> None:
 def _tell_payment(document: "Document", dispute: Dispute) -> None:
     attempt = PaymentAttempt.objects.get(pk=dispute.attempt_id)
     intent = PaymentIntent.objects.get(pk=dispute.intent_id)
-    last4 = attempt.method_details.get("last4", "")
+    details = attempt.method_details
+    card = f"{details.get('brand', '').capitalize()} ···· {details.get('last4', '')}".strip()
     document.heading("Receipt")
     document.facts(
         [
             ("Charge", attempt.charge_id),
             ("Paid", _moment(attempt.created_at)),
             ("Amount", _money(attempt.amount_captured, attempt.currency)),
-            ("Paid with", f"{attempt.method_details.get('brand', '')} ···· {last4}".strip()),
+            ("Paid with", card),
             ("For", intent.description or "-"),
             ("On the statement as", intent.statement_descriptor or "-"),
             ("Checked by the bank", checks_in_words(attempt) or "-"),
