@@ -164,6 +164,7 @@ INSERT INTO taken_line SELECT number FROM inserted
 """  # noqa: S608
 # Few lines of a kind may have to be looked up among many that are taken.
 INDEX_TAKEN = "CREATE INDEX ON taken_line (number)"
+ANALYZE_TAKEN = "ANALYZE taken_line"
 INSERT_OTHERS = _INSERT.format(resolved=_BY_GATEWAY_REFERENCE.format(source=_FRESH))
 
 # Rows whose reference is taken already: the same row of an overlapping report is known, anything

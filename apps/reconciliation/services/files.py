@@ -211,6 +211,7 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
         cursor.execute(matching.INSERT_BY_OUR_REFERENCE, params)
         file.lines_new = cursor.rowcount
         cursor.execute(matching.INDEX_TAKEN)
+        cursor.execute(matching.ANALYZE_TAKEN)
         cursor.execute(matching.INSERT_OTHERS, params)
         file.lines_new += cursor.rowcount
         if file.lines_new < staged:
