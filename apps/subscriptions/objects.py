@@ -256,7 +256,9 @@ def render_subscription(
         "payment_settings": {
             "payment_method_options": None,
             "payment_method_types": None,
-            "save_default_payment_method": "off",
+            "save_default_payment_method": "on_subscription"
+            if subscription.saves_method
+            else "off",
         },
         "pending_invoice_item_interval": None,
         "pending_setup_intent": None,

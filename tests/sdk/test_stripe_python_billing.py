@@ -8,7 +8,9 @@ import pytest
 import stripe
 from django.utils import timezone
 
+from apps.outbox.relay import drain
 from apps.subscriptions.services.clocks import run_clocks
+from apps.subscriptions.services.collection import claim_news, settle_news
 from simulator.testing import RunningSimulator
 from tests.live.environment import use_simulated_gateway
 
@@ -189,6 +191,7 @@ def test_a_payer_confirms_the_first_invoice_of_an_incomplete_subscription(
             "customer": customer.id,
             "items": [{"price": monthly(client)}],
             "payment_behavior": "default_incomplete",
+            "payment_settings": {"save_default_payment_method": "on_subscription"},
             "expand": ["latest_invoice.confirmation_secret"],
         }
     )
@@ -201,7 +204,17 @@ def test_a_payer_confirms_the_first_invoice_of_an_incomplete_subscription(
         secret.client_secret.partition("_secret")[0], {"payment_method": "pm_card_visa"}
     )
 
+    drain(now=timezone.now())
+    for news in claim_news(10):
+        settle_news(news, now=timezone.now())
+
     assert paid.status == "succeeded"
+    running = client.v1.subscriptions.retrieve(made.id)
+    assert running.status == "active"
+    # What paid is kept for the customer, and pays the next invoice.
+    assert running.default_payment_method == paid.payment_method
+    (kept,) = client.v1.customers.payment_methods.list(customer.id).data
+    assert kept.id == paid.payment_method
 
 
 def test_an_invoice_by_hand_is_finalized_paid_and_credited(client: stripe.StripeClient) -> None:

@@ -100,10 +100,10 @@ class PauseCollection(RequestSchema):
 
 
 class PaymentSettings(RequestSchema):
-    """Accepted for the SDKs' sake: a customer's methods decide how they pay."""
+    """How its invoices are paid; of which kind is the payer's choice among those that there are."""
 
     save_default_payment_method = EnumField(["off", "on_subscription"], required=False)
-    payment_method_types = ListField(TextField(max_length=40), required=False)
+    payment_method_types = ListField(EnumField(["card", "sepa_debit"]), required=False)
 
 
 class _Shared(RequestSchema):
@@ -119,7 +119,6 @@ class _Shared(RequestSchema):
     trial_end = MomentField("now", required=False)
     trial_settings = TrialSettings(required=False)
     discounts = ListField(DiscountData(), required=False, max_length=20)
-    off_session = BooleanField(required=False)
     tax_percent = DecimalTextField(required=False)
     dunning_policy = IdField("dun", required=False, allow_null=True)
 
@@ -131,6 +130,8 @@ class CreateSubscription(_Shared):
     trial_period_days = IntegerField(required=False, max_value=MAX_TRIAL_DAYS)
     proration_unit = EnumField([unit.value for unit in ProrationUnit], required=False)
     payment_behavior = EnumField([behavior.value for behavior in PaymentBehavior], required=False)
+    # Whether the payer is away while the first invoice is charged.
+    off_session = BooleanField(required=False, default=False)
 
 
 class UpdateSubscription(_Shared):
@@ -168,6 +169,9 @@ def _fields(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, An
         fields["description"] = ""
     if "default_payment_method" in params:
         fields["default_payment_method_id"] = params["default_payment_method"] or ""
+    saving = params.get("payment_settings", {}).get("save_default_payment_method")
+    if saving is not None:
+        fields["saves_method"] = saving == "on_subscription"
     if "trial_settings" in params:
         behavior = params["trial_settings"]["end_behavior"]
         fields["missing_method_action"] = behavior["missing_payment_method"]
@@ -251,7 +255,11 @@ class SubscriptionList(BillingView):
         if known:
             # An earlier run of this request died after it had made the subscription.
             made = start_subscription(
-                subscription_id=known, payment=payment, origin=self.origin, now=now
+                subscription_id=known,
+                payment=payment,
+                off_session=params["off_session"],
+                origin=self.origin,
+                now=now,
             )
         else:
             made = create_subscription(
@@ -286,6 +294,7 @@ def _new(params: dict[str, Any], payment: PaymentBehavior) -> NewSubscription:
         trial_end=None if trial_end == "now" else trial_end,
         proration=ProrationBehavior(params.get("proration_behavior", "create_prorations")),
         payment=payment,
+        off_session=params["off_session"],
     )
 
 

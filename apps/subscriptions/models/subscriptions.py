@@ -68,6 +68,8 @@ class Subscription(Recorded):
     )
     days_until_due = models.PositiveSmallIntegerField(null=True)
     default_payment_method_id = models.CharField(max_length=40, blank=True)
+    # Whether the method that pays an invoice of it becomes the one above.
+    saves_method = models.BooleanField(default=False, db_default=False)
     proration_unit = models.CharField(
         max_length=6,
         choices=[(unit.value, unit.value) for unit in ProrationUnit],

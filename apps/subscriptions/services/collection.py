@@ -299,6 +299,7 @@ def open_intent(unit: Unit, invoice: Invoice, scope: Scope) -> PaymentIntent:
             "description": f"Invoice {invoice.number}",
             "metadata": {"invoice": invoice.id},
             "expires_at": unit.booked_at + INTENT_LIFETIME,
+            "setup_future_usage": "off_session" if _saves_method(invoice) else "",
         },
         origin=unit.origin,
         now=unit.booked_at,
@@ -311,6 +312,10 @@ def open_intent(unit: Unit, invoice: Invoice, scope: Scope) -> PaymentIntent:
         created_at=unit.now,
     )
     return intent
+
+
+def _saves_method(invoice: Invoice) -> bool:
+    return invoice.subscription is not None and invoice.subscription.saves_method
 
 
 # --- Step 2: at the gateway -----------------------------------------------------------------------
@@ -442,7 +447,18 @@ def _receive(
         outcome="succeeded",
         tried_at=times.now,
     )
+    _keep_method(unit, invoice, intent)
     receive_money(unit, invoice, times=times)
+
+
+def _keep_method(unit: Unit, invoice: Invoice, intent: PaymentIntent) -> None:
+    """Charge later invoices to what paid this one, if the subscription is to have it so."""
+    subscription, method_id = invoice.subscription, intent.payment_method_id
+    if subscription is None or not subscription.saves_method:
+        return
+    if subscription.default_payment_method_id != method_id:
+        subscription.default_payment_method_id = method_id
+        record(unit, load_contract(subscription))
 
 
 def receive_money(unit: Unit, invoice: Invoice, *, times: Times) -> None:

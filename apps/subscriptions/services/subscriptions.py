@@ -111,6 +111,7 @@ class NewSubscription:
     trial_end: datetime | None = None
     proration: ProrationBehavior = ProrationBehavior.CREATE_PRORATIONS
     payment: PaymentBehavior = PaymentBehavior.ALLOW_INCOMPLETE
+    off_session: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,15 +161,26 @@ def create_subscription(
         if remember is not None:
             remember(contract.subscription.id)
     return start_subscription(
-        subscription_id=contract.subscription.id, payment=new.payment, origin=origin, now=now
+        subscription_id=contract.subscription.id,
+        payment=new.payment,
+        off_session=new.off_session,
+        origin=origin,
+        now=now,
     )
 
 
 def start_subscription(
-    *, subscription_id: str, payment: PaymentBehavior, origin: Origin, now: datetime
+    *,
+    subscription_id: str,
+    payment: PaymentBehavior,
+    off_session: bool = False,
+    origin: Origin,
+    now: datetime,
 ) -> Subscription:
     """
     Charge the first invoice of a new subscription, unless that is left to the payer.
+
+    `off_session` says that the payer is away, so that no bank can ask them.
 
     :raises CardDeclined: with `error_if_incomplete`, when the payment fails
     """
@@ -176,7 +188,7 @@ def start_subscription(
     if subscription.status != S.INCOMPLETE or payment == PaymentBehavior.DEFAULT_INCOMPLETE:
         return subscription
     invoice = collect_invoice(
-        invoice_id=subscription.latest_invoice_id, origin=origin, now=now, off_session=False
+        invoice_id=subscription.latest_invoice_id, origin=origin, now=now, off_session=off_session
     )
     subscription = Subscription.objects.get(pk=subscription_id)
     is_refused = payment == PaymentBehavior.ERROR_IF_INCOMPLETE
