@@ -78,11 +78,24 @@ def test_our_signature_is_the_one_of_adyen_s_own_library() -> None:
     assert is_valid_hmac_notification(sign(item()), KEY)
 
 
-def test_a_forged_item_behind_a_genuine_one_is_refused() -> None:
-    forged = {**item(pspReference="PSP9"), "additionalData": {"hmacSignature": "AAAA"}}
+FORGED = {**item(pspReference="PSP9"), "additionalData": {"hmacSignature": "AAAA"}}
+BAD_ITEMS = [
+    FORGED,
+    None,
+    {},
+    sign(item(pspReference="PSP9", merchantAccountCode="Other")),
+    sign(item(pspReference="PSP9", eventDate="yesterday")),
+    sign(item(pspReference="PSP9"), key="00" * 32),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_ITEMS)
+def test_ac_070_a_bad_item_tells_nothing_and_takes_no_genuine_one_along(bad: Any) -> None:
+    for items in ([sign(item()), bad], [bad, sign(item())]):
+        assert [event.id for _, event in read(batch(*items))] == ["PSP1_AUTHORISATION_true"]
 
     with pytest.raises(InvalidSignature):
-        read(batch(sign(item()), forged))
+        read(batch(bad, bad))
 
 
 def test_a_key_that_is_being_replaced_is_still_accepted() -> None:

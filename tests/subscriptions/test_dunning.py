@@ -40,6 +40,7 @@ from apps.subscriptions.services.invoices import (
     void_invoice,
 )
 from apps.subscriptions.tasks import run_billing, run_dunning
+from apps.vault.models import PaymentMethod
 from tests.factories.payments import SCOPE, TESTER
 from tests.factories.subscriptions import (
     card_of,
@@ -272,9 +273,22 @@ def test_ac_032_a_payer_who_pays_by_hand_ends_the_schedule(gateway: FakeGateway)
     assert run_dunning(now=RENEWAL + timedelta(days=1)) == 0
 
 
-def test_ac_034_a_card_at_its_schemes_cap_is_not_tried(gateway: FakeGateway) -> None:
-    invoice = unpaid_renewal(gateway)
+@pytest.mark.parametrize(
+    ("tried_as", "fingerprint", "is_tried"),
+    [
+        ("the same method", "", False),
+        ("another method", "fp_ada", False),
+        ("another method", "", True),
+    ],
+)
+def test_ac_034_a_card_at_its_schemes_cap_is_not_tried_however_often_it_is_saved(
+    gateway: FakeGateway, tried_as: str, fingerprint: str, is_tried: bool
+) -> None:
+    invoice = unpaid_renewal(gateway, NO_FUNDS, NO_FUNDS)
     card = invoice.customer.default_payment_method_id
+    if tried_as == "another method":
+        card = card_of(invoice.customer).id
+    PaymentMethod.objects.update(fingerprint=fingerprint)
     CollectionTry.objects.bulk_create(
         CollectionTry(invoice=invoice, payment_method_id=card, outcome="failed", tried_at=RENEWAL)
         for _ in range(14)
@@ -282,7 +296,7 @@ def test_ac_034_a_card_at_its_schemes_cap_is_not_tried(gateway: FakeGateway) -> 
 
     invoice = tick(invoice, day("2025-02-01T10:00"))
 
-    assert not CollectionTry.objects.filter(tried_at__gt=RENEWAL).exists()
+    assert CollectionTry.objects.filter(tried_at__gt=RENEWAL).exists() is is_tried
     assert (invoice.status, invoice.next_payment_attempt) == ("open", day("2025-02-03T10:00"))
 
 

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -32,6 +33,7 @@ from apps.webhooks.policies import (
     parked_wait_after,
 )
 from apps.webhooks.states import InboundStatus
+from tests.gateways import test_adyen_webhooks as adyens
 from tests.webhooks import routes
 from tests.webhooks.gateways import OCCURRED_AT, SIGNATURE, gateway_event
 
@@ -177,6 +179,51 @@ def test_all_events_of_one_call_are_kept() -> None:
 
     kept = InboundEvent.objects.order_by("id").values_list("event_id", flat=True)
     assert list(kept) == ["evt_psp_1", "evt_psp_2"]
+
+
+@pytest.fixture
+def adyen(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Let the real adapter of Adyen hear notifications; return its address."""
+    monkeypatch.setattr(views, "get_webhook_source", get_gateway)
+    settings.GATEWAYS = {
+        "adyen_main": {
+            "kind": "adyen",
+            "api_base": "https://adyen.example",
+            "api_key": "adyen_test",
+            "merchant_account": adyens.ACCOUNT,
+            "webhook_secret": adyens.KEY,
+            "connect_timeout": 0.5,
+            "read_timeout": 0.5,
+            "total_timeout": 0.5,
+        }
+    }
+    reset_gateways()
+    yield "/webhooks/adyen/adyen_main"
+    reset_gateways()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("items", "status", "answer", "kept"),
+    [
+        ([adyens.sign(adyens.item())], 200, b"[accepted]", 1),
+        ([adyens.sign(adyens.item()), adyens.FORGED], 200, b"[accepted]", 1),
+        ([adyens.FORGED], 400, b"", 0),
+        ([adyens.item()], 400, b"", 0),
+        ([], 400, b"", 0),
+    ],
+)
+def test_ac_070_adyen_reads_accepted_and_a_bad_item_poisons_no_batch(
+    adyen: str, items: list[Any], status: int, answer: bytes, kept: int
+) -> None:
+    body = adyens.batch(*items)
+
+    for _ in range(2):
+        told = Client().post(adyen, body, content_type="application/json")
+        assert (told.status_code, told.content) == (status, answer)
+
+    assert InboundEvent.objects.count() == kept
+    assert not InboundEvent.objects.filter(event_id__startswith="PSP9").exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,8 @@ from apps.gateways.adyen.facts import Unreadable, read_item, text_of
 from apps.gateways.adyen.fold import REFUND_CODES
 from apps.gateways.adyen.journal import Fact
 from apps.gateways.base import EventKind, GatewayEvent, InvalidSignature
+
+logger = logging.getLogger(__name__)
 
 # Adyen sends one to six; thousands are an attempt to keep us busy.
 MAX_ITEMS = 100
@@ -50,15 +53,28 @@ def read_notification(
     body: bytes, *, secrets: Sequence[str], merchant_account: str, livemode: bool
 ) -> list[tuple[Fact, GatewayEvent]]:
     """
-    Return what the items of a notification say, when one of our keys signed each of them.
+    Return what the items of a notification say that one of our keys signed.
 
-    :raises InvalidSignature: in every other case, whatever is wrong
+    What is wrong with an item is wrong with that item only: a batch that were refused for it would
+    come again and again, and its genuine items with it (AC-70).
+
+    :raises InvalidSignature: the notification itself is wrong, or none of its items is genuine
     """
     batch = _parse(body)
     if batch.get("live") != ("true" if livemode else "false"):
         raise InvalidSignature("the notification is of the other mode")
     keys = [_key(secret) for secret in secrets]
-    return [_read(item, keys=keys, merchant_account=merchant_account) for item in _items_of(batch)]
+    found = []
+    refusal = InvalidSignature("the notification has no items")
+    for item in _items_of(batch):
+        try:
+            found.append(_read(item, keys=keys, merchant_account=merchant_account))
+        except InvalidSignature as error:
+            logger.warning("an item of a notification of Adyen is ignored: %s", error)
+            refusal = error
+    if not found:
+        raise refusal
+    return found
 
 
 def _parse(body: bytes) -> Mapping[str, Any]:
@@ -71,23 +87,19 @@ def _parse(body: bytes) -> Mapping[str, Any]:
     return batch
 
 
-def _items_of(batch: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _items_of(batch: Mapping[str, Any]) -> list[Any]:
     wrapped = batch.get("notificationItems")
     if not isinstance(wrapped, list) or not 1 <= len(wrapped) <= MAX_ITEMS:
         raise InvalidSignature("the notification has none or too many items")
-    items = [
-        each.get("NotificationRequestItem") if isinstance(each, Mapping) else None
-        for each in wrapped
-    ]
-    found = [each for each in items if isinstance(each, Mapping)]
-    if len(found) != len(wrapped):
-        raise InvalidSignature("the notification has items that are none")
-    return found
+    return wrapped
 
 
 def _read(
-    item: Mapping[str, Any], *, keys: Sequence[bytes], merchant_account: str
+    wrapped: Any, *, keys: Sequence[bytes], merchant_account: str
 ) -> tuple[Fact, GatewayEvent]:
+    item = wrapped.get("NotificationRequestItem") if isinstance(wrapped, Mapping) else None
+    if not isinstance(item, Mapping):
+        raise InvalidSignature("the item is none")
     _verify(item, keys)
     if item.get("merchantAccountCode") != merchant_account:
         raise InvalidSignature("the item is of another merchant account")

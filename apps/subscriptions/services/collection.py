@@ -213,11 +213,18 @@ _NO_METHOD = {
 
 
 def _is_over_cap(method_id: str, times: Times) -> bool:
-    brand = PaymentMethod.objects.filter(pk=method_id).values_list("brand", flat=True).first()
+    """Return whether the scheme lets nobody try this card again yet, however often it is saved."""
+    method = PaymentMethod.objects.filter(pk=method_id).first()
+    if method is None:
+        return False
+    same_card = PaymentMethod.objects.filter(
+        merchant_id=method.merchant_id, livemode=method.livemode, fingerprint=method.fingerprint
+    )
     tries = CollectionTry.objects.filter(
-        payment_method_id=method_id, tried_at__gt=times.now - CAPS_WINDOW
+        payment_method_id__in=same_card.values("pk") if method.fingerprint else [method_id],
+        tried_at__gt=times.now - CAPS_WINDOW,
     ).values_list("tried_at", flat=True)
-    return is_capped(brand or "", list(tries), times.now)
+    return is_capped(method.brand, list(tries), times.now)
 
 
 def _make_ready(unit: Unit, invoice: Invoice, scope: Scope, method_id: str) -> Charge:
