@@ -326,6 +326,8 @@ TOKENISER_URL = env.str("TOKENISER_URL", default="")
 ROUTED_PAYMENTS = "apps.payments.routed.list_routed_payments"
 # The same for what became of the latest attempts at each gateway.
 GATEWAY_RECORDS = "apps.payments.gateway_records.list_gateway_records"
+# `(gateway names, now=) -> Stacks`: how payments were shared among them lately.
+GATEWAY_SHARES = "apps.reporting.shares.share_chart"
 
 # --- Sellers and payouts --------------------------------------------------------------------
 # The gateway account which pays sellers out; empty: the first of GATEWAYS.

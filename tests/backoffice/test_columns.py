@@ -1,6 +1,7 @@
 """What lists say about rows beyond their own columns: wallets, and second persons."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -48,7 +49,7 @@ def test_the_list_of_sellers_shows_their_wallets_in_one_statement(
     with CaptureQueriesContext(connection) as two:
         shown = client.get(url).context["cl"].result_list
 
-    screen = admin.site.get_model_admin(Seller)
+    screen: Any = admin.site.get_model_admin(Seller)
     (row,) = [row for row in shown if row.pk == other.pk]
     assert screen.available(row) == "7.00\u00a0EUR"
     assert (screen.pending(row), screen.held(row)) == ("0.00\u00a0EUR", "0.00\u00a0EUR")
@@ -77,7 +78,8 @@ def test_the_list_of_refunds_says_who_agreed(house: House, superuser_client: Cli
     def told() -> str:
         shown = superuser_client.get(reverse("admin:payments_refund_changelist"))
         (row,) = [row for row in shown.context["cl"].result_list if row.pk == refund.pk]
-        return plain(admin.site.get_model_admin(Refund).asked_by(row))
+        screen: Any = admin.site.get_model_admin(Refund)
+        return plain(screen.asked_by(row))
 
     assert told() == "ana@shop.example"
     approve(approval_id=request.pk, user=lead, note="", origin=Origin(actor=lead.actor), now=now)

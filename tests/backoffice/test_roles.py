@@ -73,7 +73,7 @@ MATRIX: dict[str, tuple[str, str]] = {
         "delivery event inboundevent loggedrequest message paymentintent refund routingrule"
         " webhookendpoint",
         "change create disable discard enable fail-back force-failover replay resend rotate"
-        " switch-off switch-on",
+        " simulate switch-off switch-on",
     ),
     "auditor": (
         "account apikey approval customer delivery dispute dunningpolicy event"

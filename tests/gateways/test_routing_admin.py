@@ -9,9 +9,10 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from apps.api.models import Merchant
-from apps.backoffice.kit.pages import Table
+from apps.backoffice.kit.dashboard import Stacks
+from apps.backoffice.kit.pages import Drawings, Table
 from apps.common.origin import Origin, Scope
-from apps.gateways.admin import (
+from apps.gateways.admin.routing import (
     ChangeRuleDialog,
     FailBackDialog,
     FailoverDialog,
@@ -20,8 +21,13 @@ from apps.gateways.admin import (
     SwitchOffDialog,
     SwitchOnDialog,
 )
+from apps.gateways.admin.simulation import SimulateDialog
 from apps.gateways.models import RoutingRule
+from apps.gateways.routing import Conditions
+from apps.gateways.rulebook import forget_rules
 from apps.gateways.services import RoutingWish, create_routing_rule
+from apps.payments.models import PaymentIntent
+from apps.reporting.models import HourOfAttempts
 from tests.factories.backoffice import staff
 from tests.factories.payments import SCOPE, TESTER, confirmed_intent, stored_method
 from tests.fake_gateway import FakeGateway, use_gateways
@@ -128,9 +134,9 @@ def test_operations_force_a_failover_and_fail_back() -> None:
         reason="They are ill.",
     )
     screen = RoutingRuleAdmin(RoutingRule, admin.site)
-    (resting,) = screen.figures()
+    resting, _ = screen.figures()
     back = send(FailBackDialog(None, user=clerk), gateway="stripe_main", reason="They are well.")
-    (used,) = screen.figures()
+    used, _ = screen.figures()
 
     assert "stripe_main gets no new payments until" in out.message
     assert back.message == "stripe_main is in use again."
@@ -138,3 +144,56 @@ def test_operations_force_a_failover_and_fail_back() -> None:
     assert isinstance(used, Table)
     assert "Rests" in resting.rows[0][1]
     assert "In use" in used.rows[0][1]
+
+
+def test_a_route_is_simulated_without_a_payment(merchant: Merchant) -> None:
+    wish = RoutingWish(
+        name="Large to the spare", weights={"stripe_spare": 100}, is_active=True,
+        conditions=Conditions(currencies=("EUR",), amount_from=100_000),
+    )  # fmt: skip
+    scope = Scope(merchant.id, livemode=False)
+    create_routing_rule(scope=scope, wish=wish, origin=TESTER, now=timezone.now())
+    forget_rules()
+    dialog = SimulateDialog(None, user=staff("gateways.add_routingrule"))
+
+    large = send(dialog, merchant=merchant.id, amount="1000.00", method_type="card")
+    small = send(dialog, merchant=merchant.id, amount="10.00", method_type="card")
+
+    assert large.message == (
+        "1,000.00\u00a0EUR: stripe_spare, then stripe_main."
+        " Rule “Large to the spare”: stripe_spare 100."
+    )
+    assert small.message == (
+        "10.00\u00a0EUR: stripe_main, then stripe_spare. In the order of the settings."
+    )
+    assert not PaymentIntent.objects.exists()
+
+
+def test_an_amount_that_its_currency_has_not_is_refused(merchant: Merchant) -> None:
+    form = SimulateDialog.form_class(
+        {
+            "nonce": str(uuid.uuid4()), "merchant": merchant.id, "currency": "JPY",
+            "amount": "10.50", "method_type": "card",
+        }
+    )  # fmt: skip
+
+    assert not form.is_valid()
+    assert list(form.errors) == ["amount"]
+
+
+def test_the_screen_draws_which_share_each_gateway_had_hour_by_hour() -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for gateway, attempts in (("stripe_main", 3), ("stripe_spare", 1)):
+        HourOfAttempts.objects.create(
+            merchant_id=SCOPE.merchant_id, livemode=False, hour=hour, gateway=gateway,
+            currency="EUR", status="captured", attempts=attempts, amount=100,
+        )  # fmt: skip
+
+    _, drawings = RoutingRuleAdmin(RoutingRule, admin.site).figures()
+
+    assert isinstance(drawings, Drawings)
+    (shares,) = drawings.charts
+    assert isinstance(shares, Stacks)
+    assert [name for name, _ in shares.parts] == ["stripe_main", "stripe_spare"]
+    assert shares.stacks[-1] == (f"{hour:%H}", [75, 25])
+    assert all(counts == [0, 0] for _, counts in shares.stacks[:-1])

@@ -44,7 +44,7 @@ class RefundAdmin(ObjectAdmin):
     """Money on its way back; asked for on the page of its payment."""
 
     search_help_text = "Refund, payment or gateway reference"
-    list_display = ("what", "amount_back", "state", "why", "asked_by", "at")
+    list_display = ("what", "amount_back", "state", "asked_by", "at")
     list_filter = ("status", "livemode", created_filter("re"))
     tabs = (
         ("All", ""),
@@ -70,19 +70,15 @@ class RefundAdmin(ObjectAdmin):
         return stacked(format_html("<code>{}</code>", refund.id), refund.intent_id)
 
     @admin.display(description="Amount")
-    def amount_back(self, refund: Refund) -> str:
-        """Return what goes back."""
-        return money(refund.amount, refund.currency)
+    def amount_back(self, refund: Refund) -> SafeString:
+        """Return what goes back and why, or why not."""
+        why = words(refund.failure_reason or refund.reason or NOTHING)
+        return stacked(money(refund.amount, refund.currency), why)
 
     @admin.display(description="Status")
     def state(self, refund: Refund) -> SafeString:
         """Return the status."""
         return refund_chip(refund.status)
-
-    @admin.display(description="Reason")
-    def why(self, refund: Refund) -> str:
-        """Return why, or why not."""
-        return words(refund.failure_reason or refund.reason or NOTHING)
 
     def prepare(self, rows: list[Any]) -> None:
         """Load who agreed to each refund, where a second person had to."""

@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
 from apps.api.selectors import list_merchant_choices
+from apps.backoffice.kit.dashboard import Stacks
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -22,8 +25,9 @@ from apps.backoffice.kit.display import (
     stacked,
 )
 from apps.backoffice.kit.figures import FiguresAdmin
-from apps.backoffice.kit.pages import Facts, Page, Panel, Table, Text
+from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
 from apps.common.origin import Origin, Scope
+from apps.gateways.admin.simulation import SimulateDialog
 from apps.gateways.circuit import CircuitState
 from apps.gateways.models import RoutingRule
 from apps.gateways.records import GatewayState, read_gateway_states, take_back, take_out
@@ -355,11 +359,13 @@ class RoutingRuleAdmin(FiguresAdmin):
     list_filter = ("is_active", "livemode")
     tabs = (("All", ""), ("Live", "is_active__exact=1"))
     dialogs = (ChangeRuleDialog, SwitchOnDialog, SwitchOffDialog)
-    list_dialogs = (NewRuleDialog, FailoverDialog, FailBackDialog)
+    list_dialogs = (NewRuleDialog, SimulateDialog, FailoverDialog, FailBackDialog)
 
     def figures(self) -> Sequence[Panel]:
-        """Return how each gateway fares."""
-        states = read_gateway_states(now=timezone.now())
+        """Return how each gateway fares, and how much goes there."""
+        now = timezone.now()
+        states = read_gateway_states(now=now)
+        shares: Stacks = import_string(settings.GATEWAY_SHARES)(gateway_names(), now=now)
         return [
             Table(
                 "Gateways, the last 24 hours",
@@ -367,7 +373,8 @@ class RoutingRuleAdmin(FiguresAdmin):
                 [_gateway_row(each) for each in states],
                 empty="No gateway is set up: see GATEWAYS in the settings.",
                 numbers=(2, 3, 4),
-            )
+            ),
+            Drawings([shares]),
         ]
 
     @admin.display(description="Rule")
