@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import RequestFactory
 from django.utils import timezone
-from psycopg.errors import SerializationFailure
+from psycopg.errors import DeadlockDetected, SerializationFailure
 from pytest_django import DjangoAssertNumQueries
 
 from apps.api.errors import RateLimited, error_headers
@@ -236,13 +236,17 @@ def test_ac_097_a_rate_limited_request_is_not_stored(
     def empty(_key_id: str, *, write: bool, address: str) -> None:
         raise RateLimited(limit=1, subject="key", retry_after=2)
 
-    monkeypatch.setattr("apps.api.views.take_token", empty)
-    answer = api.post("/v1/notes", {"amount": 1}, key="k")
+    with monkeypatch.context() as full:
+        full.setattr("apps.api.views.take_token", empty)
+        answer = api.post("/v1/notes", {"amount": 1}, key="k")
 
     assert error_of(answer) == (429, "rate_limit_error", "rate_limit")
     assert answer.headers["Retry-After"] == "2"
     assert not IdempotencyKey.objects.exists()
     assert Script.runs == 0
+    later = api.post("/v1/notes", {"amount": 1}, key="k")
+    assert (later.status_code, count_notes()) == (200, 1)
+    assert "Idempotent-Replayed" not in later.headers
 
 
 # --- AC-07 ----------------------------------------------------------------------------------------
@@ -417,17 +421,23 @@ def test_ac_009_a_run_whose_claim_was_taken_over_commits_nothing(api: ApiClient)
     assert count_notes() == 0
 
 
-def serialization_failure() -> OperationalError:
-    error = OperationalError("could not serialize access")
-    error.__cause__ = SerializationFailure()
+LOST: list[type[Exception]] = [SerializationFailure, DeadlockDetected]
+
+
+def lost_transaction(cause: type[Exception]) -> OperationalError:
+    error = OperationalError("others were faster")
+    error.__cause__ = cause()
     return error
 
 
+@pytest.mark.parametrize("cause", LOST)
 @pytest.mark.django_db
-def test_ac_010_a_transaction_that_lost_is_run_again(api: ApiClient) -> None:
+def test_ac_010_a_transaction_that_lost_is_run_again(
+    api: ApiClient, cause: type[Exception]
+) -> None:
     def fail_twice(_view: ApiView) -> None:
         if Script.runs < 3:
-            raise serialization_failure()
+            raise lost_transaction(cause)
 
     Script.step = fail_twice
     answer = api.post("/v1/notes", {"amount": 1}, key="k")
@@ -438,11 +448,12 @@ def test_ac_010_a_transaction_that_lost_is_run_again(api: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("cause", LOST)
 @pytest.mark.django_db
 def test_ac_010_a_transaction_that_keeps_losing_is_answered_503_and_its_key_is_free(
-    api: ApiClient, path: str
+    api: ApiClient, path: str, cause: type[Exception]
 ) -> None:
-    refuse_with(serialization_failure())
+    refuse_with(lost_transaction(cause))
     lost = api.post(path, {"amount": 1}, key="k")
     Script.step = None
     again = api.post(path, {"amount": 1}, key="k")

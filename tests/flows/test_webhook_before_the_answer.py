@@ -1,13 +1,15 @@
 """A gateway's webhook that overtakes the answer of its own call has one effect with it."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from apps.disputes.models import Dispute
 from apps.gateways.base import EventKind, GatewayEvent, PaymentRequest, PaymentResult, PaymentState
+from apps.gateways.errors import GatewayUnknown
 from apps.ledger.models import JournalEntry
 from apps.outbox.history import find_differences
 from apps.outbox.models import Event
@@ -15,6 +17,9 @@ from apps.payments.handlers import on_gateway_payment
 from apps.payments.models import PaymentIntent
 from apps.payments.services.attempts import sync_attempt
 from apps.payments.services.intents import Confirmation, confirm_intent
+from apps.payments.services.sweeps import sweep_attempts
+from apps.webhooks.errors import UnknownObject
+from tests.disputes.stories import balances, tell
 from tests.factories.payments import SCOPE, TESTER, attempt_of, created_intent
 from tests.fake_gateway import FakeGateway, pending, use_gateways
 from tests.races import race
@@ -74,6 +79,35 @@ def test_ac_076_news_before_our_own_answer_is_recorded_once(gateway: FakeGateway
 
     assert outcome(intent) == ("succeeded", intent.amount, 1, 1)
     assert gateway.count("create") == 1
+    assert list(find_differences()) == []
+
+
+@pytest.mark.django_db
+def test_ac_072_a_dispute_before_its_charge_is_known_waits_and_ends_the_same(
+    gateway: FakeGateway,
+) -> None:
+    gateway.after = [GatewayUnknown("read timeout"), GatewayUnknown("read timeout")]
+    intent = created_intent()
+    confirm(intent)
+    [charge] = gateway.captures
+    opened = gateway.open_dispute(charge, now=timezone.now())
+
+    with pytest.raises(UnknownObject):
+        tell(opened)
+    assert PaymentIntent.objects.get(pk=intent.id).status == "processing"
+    assert not Dispute.objects.exists()
+    sweep_attempts(now=timezone.now() + timedelta(minutes=1))
+    dispute = tell(opened, times=2)
+
+    assert outcome(intent) == ("succeeded", intent.amount, 1, 1)
+    assert (dispute.status, dispute.amount_withdrawn) == ("needs_response", intent.amount)
+    assert balances() == {
+        "sales": intent.amount,
+        "gateway_fees": 30,
+        "dispute_withheld": intent.amount,
+        "dispute_fees": 1500,
+        "gateway_clearing": -30 - 1500,
+    }
     assert list(find_differences()) == []
 
 

@@ -114,6 +114,22 @@ def test_a_decline_says_whether_another_confirm_may_pay(api: Any, gateway: FakeG
     assert "Stripe-Should-Retry" not in soft
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [
+        (50, "usd"), (50, "eur"), (99_999_999, "usd"), (500, "jpy"), (5120, "kwd"),
+        (50_000, "isk"), (50_000, "ugx"),
+    ],
+)  # fmt: skip
+def test_ac_043_the_limits_and_steps_themselves_are_charged(
+    api: Any, gateway: FakeGateway, amount: int, currency: str
+) -> None:
+    paid = api.post("/v1/payment_intents", {**PAY, "amount": amount, "currency": currency}).json()
+
+    assert (paid["status"], paid["amount_received"]) == ("succeeded", amount)
+    assert [(p.amount, p.currency) for p in gateway.captures] == [(amount, currency.upper())]
+
+
 def test_unreachable_gateway_is_502_and_the_same_key_tries_again(
     api: Any, gateway: FakeGateway
 ) -> None:

@@ -384,13 +384,17 @@ def test_payout_below_the_sellers_minimum_is_refused(gateway: FakeGateway) -> No
     assert asked_payout(seller, 500).amount == 500
 
 
-def test_ac_042_forints_are_paid_out_in_whole_units(gateway: FakeGateway) -> None:
-    seller = paid_seller(123_450, "HUF")
+@pytest.mark.parametrize("currency", ["HUF", "TWD"])
+def test_ac_042_forints_and_taiwan_dollars_are_paid_out_in_whole_units(
+    gateway: FakeGateway, currency: str
+) -> None:
+    seller = paid_seller(123_450, currency)
 
     with pytest.raises(PayoutAmountUneven):
-        asked_payout(seller, 123_450, "HUF")
+        asked_payout(seller, 123_450, currency)
 
-    assert asked_payout(seller, 123_400, "HUF").amount == 123_400
+    assert not Payout.objects.exists()
+    assert asked_payout(seller, 123_400, currency).amount == 123_400
 
 
 def test_daily_schedule_pays_out_what_is_available_and_no_more(gateway: FakeGateway) -> None:

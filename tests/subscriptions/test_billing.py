@@ -9,8 +9,9 @@ from django.db.transaction import atomic
 from apps.outbox.models import Event
 from apps.subscriptions.models import Invoice, InvoiceLine, Subscription
 from apps.subscriptions.services.collection import collect_invoice
+from apps.subscriptions.services.invoices import pay_invoice
 from apps.subscriptions.tasks import run_billing
-from tests.factories.payments import TESTER
+from tests.factories.payments import SCOPE, TESTER
 from tests.factories.subscriptions import (
     JANUARY,
     customer_with_card,
@@ -160,6 +161,22 @@ def test_ac_039_renewal_is_told_as_paid_only_after_the_payment(gateway: FakeGate
 
     assert "invoice.paid" not in history(second.id)
     assert Subscription.objects.get(pk=subscription.id).status == "past_due"
+
+
+def test_ac_038_a_first_payment_that_follows_within_23_hours_begins_the_subscription(
+    gateway: FakeGateway,
+) -> None:
+    gateway.script = [decline("insufficient_funds")]
+    subscription = subscribe(customer_with_card(), price(1000))
+    [invoice] = invoices_of(subscription)
+    late = JANUARY + timedelta(hours=22, minutes=59)
+
+    pay_invoice(scope=SCOPE, invoice_id=invoice.id, origin=TESTER, now=late)
+    run_billing(now=JANUARY + timedelta(hours=23))
+
+    assert Subscription.objects.get(pk=subscription.id).status == "active"
+    assert invoices_of(subscription)[0].status == "paid"
+    assert [p.amount_captured for p in gateway.captures] == [1000]
 
 
 def test_ac_038_a_first_payment_that_fails_leaves_it_incomplete_and_then_expired(
