@@ -432,6 +432,13 @@ class Discrepancy(EventSourced):
         """Return by how much the statement exceeds the ledger, in minor units."""
         return (self.statement_amount or 0) - (self.ledger_amount or 0)
 
+    @property
+    def at_stake(self) -> int:
+        """Return what a correction moves: of two currencies all of it, else the difference."""
+        if self.kind == DiscrepancyKind.CURRENCY_MISMATCH:
+            return max(abs(self.statement_amount or 0), abs(self.ledger_amount or 0))
+        return abs(self.difference)
+
     @transition(status, source=[D.OPEN, D.RESOLVED], target=D.OPEN)
     def open(self, *, day: str, **facts: Any) -> None:
         """Wait for a person; also again, when what had closed by itself came back."""

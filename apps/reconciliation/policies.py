@@ -118,6 +118,6 @@ def advise(kind: str) -> Advice:
     return Advice(*_ADVICE[DiscrepancyKind(kind)])
 
 
-def needs_second_person(difference: int, currency: str, *, limit: Decimal) -> bool:
+def needs_second_person(at_stake: int, currency: str, *, limit: Decimal) -> bool:
     """Return whether a correction of this size waits for another person's yes."""
-    return abs(to_major(difference, currency)) > limit
+    return to_major(at_stake, currency) > limit

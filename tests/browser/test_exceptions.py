@@ -77,8 +77,14 @@ PREVIEWS = {
     ],
 }
 LIMIT = Decimal(5)
-# What differs by more than that; the two currencies of a payment are as large as each other.
-ABOVE_LIMIT = {"missing_in_ledger", "status_mismatch", "missing_in_report", "bank_unexplained"}
+# What differs by more than that, or stands in two currencies.
+ABOVE_LIMIT = {
+    "missing_in_ledger",
+    "status_mismatch",
+    "missing_in_report",
+    "bank_unexplained",
+    "currency_mismatch",
+}
 LABELS = {"correct": "Correct…", "match": "Match…", "ignore": "Ignore…"}
 SUBMITS = {"correct": "Book the correction", "match": "They agree", "ignore": "Ignore it"}
 
@@ -158,6 +164,8 @@ def approve(page: Page) -> None:
     """Agree to what waits."""
     page.click("nav >> text=Approvals")
     page.click("text=Correction of a reconciliation exception")
+    expect(page.locator(".bo-table")).to_contain_text("Suspense")
+    picture(page, "approval-of-a-correction", full=True)
     page.click("text=Approve…")
     page.get_by_role("dialog").get_by_role("button", name="Approve").click()
     expect(page.get_by_text("Correction of a reconciliation exception: approved.")).to_be_visible()
@@ -188,6 +196,7 @@ def test_ac_069_every_kind_is_found_explained_and_mended_on_the_screen(
     open_the_only_one(lee, kind)
     advice = advise(kind)
     expect(lee.get_by_text(advice.reason)).to_be_visible()
+    expect(lee.locator(".bo-buttons .bo-button-primary")).to_have_text(LABELS[advice.action])
     assert_accessible(lee)
     picture(lee, f"exception-{planted}", full=True)
     action = NOT_BOOKED.get(kind, "correct")

@@ -90,6 +90,10 @@ def test_ac_069_above_the_limit_nothing_is_booked_until_a_second_person_agrees(
     assert clearing() == 0
     approval = Approval.objects.get()
     assert (approval.kind, approval.amount) == ("reconciliation_correction", 10_001)
+    assert approval.payload["legs"] == [
+        {"account": "gateway_clearing", "owner": GATEWAY, "amount": 10_001, "currency": "EUR"},
+        {"account": "suspense", "owner": "", "amount": -10_001, "currency": "EUR"},
+    ]
 
     on_correction_approved(approval, origin=Origin(actor="staff:eva@example.com"), now=NOON)
     on_correction_approved(approval, origin=Origin(actor="staff:eva@example.com"), now=NOON)
@@ -98,6 +102,18 @@ def test_ac_069_above_the_limit_nothing_is_booked_until_a_second_person_agrees(
     assert (exception.status, exception.resolved_by) == ("resolved", "staff:eva@example.com")
     assert clearing() == 10_001
     assert balance_of(scope=SCOPE, code="suspense", currency="EUR").posted == 10_001
+
+
+def test_ac_069_what_moves_in_two_currencies_is_as_large_as_what_moves(
+    gateway: FakeGateway,
+) -> None:
+    exception = one_exception(currency="chf", gross="110.00", fee="3.20", net="106.80")
+    assert exception.kind == "currency_mismatch"
+
+    waiting = resolve(exception, "correct")
+
+    assert waiting.status == "open"
+    assert Approval.objects.get().amount == 10_680
 
 
 def test_a_resolved_exception_is_not_resolved_again(gateway: FakeGateway) -> None:

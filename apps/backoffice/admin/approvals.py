@@ -25,7 +25,7 @@ from apps.backoffice.kit.display import (
     words,
 )
 from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Page, Raw, Text
+from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.backoffice.models import Approval
 from apps.backoffice.selectors import approval_kinds, kinds_decided_by
 from apps.backoffice.services import approve, reject
@@ -200,10 +200,22 @@ class ApprovalAdmin(ObjectAdmin):
                         ("Expires", moment(obj.expires_at)),
                     ],
                 ),
+                *_journal(obj.payload.get("legs", [])),
                 Raw("Details", [("Payload", obj.payload)]),
             ),
             side=(Facts("Decision", decided),),
         )
+
+
+def _journal(legs: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """Return what will be booked, where the request says it."""
+    rows: list[tuple[Text, ...]] = []
+    for leg in legs:
+        amount = money(abs(leg["amount"]), leg["currency"])
+        debit, credit = (amount, NOTHING) if leg["amount"] > 0 else (NOTHING, amount)
+        rows.append((stacked(words(leg["account"]), leg["owner"]), debit, credit))
+    head = ("Account", "Debit", "Credit")
+    return [Table("Journal", head, rows, empty="", numbers=(1, 2))] if rows else []
 
 
 def approval_chip(status: str) -> SafeString:

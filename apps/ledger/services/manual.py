@@ -55,7 +55,7 @@ def request_journal(
         kind=APPROVAL_KIND,
         subject_id=subject_id,
         payload={
-            "legs": [_payload_leg(leg) for leg in draft.legs],
+            "legs": [show_leg(leg) for leg in draft.legs],
             "value_on": value_on.isoformat() if value_on else None,
         },
         amount=sum(leg.amount for leg in legs if leg.amount > 0) or None,
@@ -89,7 +89,8 @@ def book_journal(approval: Approval, *, now: datetime) -> str:
     )
 
 
-def _payload_leg(leg: Leg) -> dict[str, Any]:
+def show_leg(leg: Leg) -> dict[str, Any]:
+    """Return a leg as a request for a second person's approval has it."""
     return {
         "account": leg.account,
         "owner": leg.owner,

@@ -72,7 +72,7 @@ class _ResolveDialog(_ExceptionDialog):
         )
         if row.status == DiscrepancyStatus.OPEN:
             return Outcome(
-                message=f"{money(abs(row.difference), row.currency)} is above the limit: a second"
+                message=f"{money(row.at_stake, row.currency)} is above the limit: a second"
                 f" person has to approve it ({row.id})."
             )
         return Outcome(message=f"{row.id} is {words(row.status).lower()}.")
@@ -117,7 +117,7 @@ class _BookingDialog(_ResolveDialog):
         """Say when a second person is needed."""
         limit = settings.RECONCILIATION_APPROVAL_LIMIT
         row = self.subject
-        if needs_second_person(row.difference, row.currency, limit=limit):
+        if needs_second_person(row.at_stake, row.currency, limit=limit):
             return f"Above {limit} {row.currency} a second person has to approve it."
         return "The journal below is booked at once."
 

@@ -8,7 +8,6 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.columns import Column, major
@@ -40,10 +39,14 @@ from apps.reconciliation.admin.dialogs import (
 )
 from apps.reconciliation.admin.display import age_chip, kind_text, status_chip
 from apps.reconciliation.admin.drawings import list_ages
-from apps.reconciliation.models import Discrepancy, Settlement, StatementLine
+from apps.reconciliation.models import BankLine, Discrepancy, StatementLine
+from apps.reconciliation.policies import advise
+from apps.reconciliation.states import LineKind
 
 _MAX_LINES: Final = 50
 _MAX_EVENTS: Final = 50
+SETTLEMENT_PREFIX: Final = "stl_"
+PAYOUT_KINDS: Final = (LineKind.PAYOUT, LineKind.PAYOUT_FAILURE)
 
 
 @admin.register(Discrepancy)
@@ -132,6 +135,14 @@ class DiscrepancyAdmin(FiguresAdmin):
         """Search by any of its names."""
         return Q(pk=term) | Q(subject_id=term) | Q(entry_id=term) | Q(reference=term)
 
+    def offers(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
+        """Return what may be done, beginning with what usually helps."""
+        offered = super().offers(request, obj)
+        if obj is None:
+            return offered
+        usual = advise(obj.kind).action
+        return sorted(offered, key=lambda offer: offer["dialog"].name != usual)
+
     def page(self, _request: HttpRequest, obj: Any) -> Page:
         """Return what does not agree, why we think so, and what usually helps."""
         action, reason = advice_of(obj)
@@ -166,27 +177,46 @@ def _lines(row: Discrepancy) -> Table:
     lines = StatementLine.objects.filter(gateway=row.gateway, merchant_id=row.merchant_id)
     if row.entry_id:
         lines = lines.filter(entry_id=row.entry_id)
+    elif row.subject.startswith(SETTLEMENT_PREFIX):
+        lines = lines.filter(object_reference=row.reference, kind__in=PAYOUT_KINDS)
     else:
         _, _, number = row.subject.partition("line:")
         lines = lines.filter(pk=int(number)) if number.isdecimal() else lines.none()
     shown = lines.select_related("file").order_by("pk")[:_MAX_LINES]
+    rows: list[tuple[Text, ...]] = [
+        (
+            stacked(line.reference, f"{line.file.name}, line {line.number}"),
+            words(line.kind),
+            money(line.gross, line.currency),
+            money(line.fee, line.currency),
+            money(line.net, line.currency),
+            words(line.rule) if line.rule else NOTHING,
+        )
+        for line in shown
+    ]
     return Table(
         "Lines of the statement",
         ("Line", "Kind", "Gross", "Fee", "Net", "Matched by"),
-        [
-            (
-                stacked(line.reference, f"{line.file.name}, line {line.number}"),
-                words(line.kind),
-                money(line.gross, line.currency),
-                money(line.fee, line.currency),
-                money(line.net, line.currency),
-                words(line.rule) if line.rule else NOTHING,
-            )
-            for line in shown
-        ],
+        rows + _credits(row),
         empty="No line of a statement is behind it.",
         numbers=(2, 3, 4),
     )
+
+
+def _credits(row: Discrepancy) -> list[tuple[Text, ...]]:
+    """Return the credit on the bank's statement, of an exception about one or about a payout."""
+    lines = BankLine.objects.filter(Q(pk=row.subject) | Q(settlement_id=row.subject))
+    return [
+        (
+            stacked(line.reference, f"{line.file.name}, line {line.number}"),
+            words("bank_credit"),
+            NOTHING,
+            NOTHING,
+            money(line.amount, line.currency),
+            NOTHING,
+        )
+        for line in lines.select_related("file")
+    ]
 
 
 def _timeline(row: Discrepancy) -> Timeline:
@@ -223,7 +253,7 @@ def _details(row: Discrepancy) -> Facts:
     return Facts(
         "Details",
         [
-            ("About", _subject(row)),
+            ("About", identifier(row.subject_id) if row.subject_id else row.subject),
             ("Booked as", _entry(row.entry_id)),
             ("Reference", row.reference or NOTHING),
             ("Day", row.day.isoformat()),
@@ -233,13 +263,6 @@ def _details(row: Discrepancy) -> Facts:
             ("Opened", moment(row.created_at)),
         ],
     )
-
-
-def _subject(row: Discrepancy) -> Text:
-    if row.subject_id.startswith("stl_") and Settlement.objects.filter(pk=row.subject_id).exists():
-        url = reverse("admin:reconciliation_settlement_change", args=[row.subject_id])
-        return link(url, row.subject_id)
-    return format_html("<code>{}</code>", row.subject_id or row.subject)
 
 
 def _entry(entry_id: str) -> Text:

@@ -12,6 +12,7 @@ from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.rows import get_row
 from apps.ledger.drafts import EntryDraft
 from apps.ledger.services import post_entry
+from apps.ledger.services.manual import show_leg
 from apps.outbox.services import EventDraft, publish
 from apps.reconciliation.errors import AlreadyResolved
 from apps.reconciliation.models import Discrepancy
@@ -92,11 +93,10 @@ def resolve_exception(
         row = _lock(scope, exception_id)
         if action in BOOKING_ACTIONS:
             # Refused before anybody is asked to agree to it.
-            draft_correction(row, action=action, origin=origin, now=now)
-            if needs_second_person(
-                row.difference, row.currency, limit=settings.RECONCILIATION_APPROVAL_LIMIT
-            ):
-                _ask_second_person(row, action, reason=reason, origin=origin, now=now)
+            draft = draft_correction(row, action=action, origin=origin, now=now)
+            limit = settings.RECONCILIATION_APPROVAL_LIMIT
+            if needs_second_person(row.at_stake, row.currency, limit=limit):
+                _ask_second_person(row, action, draft, reason=reason, origin=origin, now=now)
                 return row
         _carry_out(row, action, reason=reason, origin=origin, now=now)
     return row
@@ -165,14 +165,21 @@ def _lock(scope: Scope, exception_id: str) -> Discrepancy:
 
 
 def _ask_second_person(
-    row: Discrepancy, action: str, *, reason: str, origin: Origin, now: datetime
+    row: Discrepancy,
+    action: str,
+    draft: EntryDraft,
+    *,
+    reason: str,
+    origin: Origin,
+    now: datetime,
 ) -> None:
     request_approval(
         scope=row.scope,
         kind=APPROVAL_KIND,
         subject_id=row.id,
-        payload={"action": action, "reason": reason},
-        amount=abs(row.difference),
+        # The other person decides about a journal, so it stands in the request.
+        payload={"action": action, "reason": reason, "legs": [show_leg(leg) for leg in draft.legs]},
+        amount=row.at_stake,
         currency=row.currency,
         reason=reason,
         origin=origin,
