@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Final
 
 # Class attributes and keyword arguments whose text is shown.
-_SHOWN: Final = {"label", "submit", "description", "help_text", "empty", "search_help_text", "hint"}
+_SHOWN: Final = {
+    "label",
+    "submit",
+    "description",
+    "help_text",
+    "empty",
+    "search_help_text",
+    "hint",
+    "message",
+}
 # Panels: their titles, and the names in their rows or columns.
 _PANELS: Final = {"Facts", "Table", "Timeline"}
 

@@ -1,5 +1,6 @@
 """The back-office in German: asked for by the browser, English for everybody else."""
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from babel.messages.pofile import read_po
 from django.test import Client
 from django.urls import reverse
 
+from apps.backoffice.models import StaffAction
 from config.backoffice import CARDS, SIDEBAR
 from config.empty_lists import EMPTY_LISTS
 from tests.backoffice.house import House, furnish
@@ -77,6 +79,26 @@ def test_every_label_of_the_back_office_is_said_in_german() -> None:
     said |= {text for card in CARDS for text in (card.label, card.hint)}
 
     assert sorted(said - known) == []
+
+
+def test_what_came_of_a_dialog_is_told_in_german_and_kept_in_english(
+    house: House, enter_as: EnterAs
+) -> None:
+    client = enter_as("support_lead")
+    url = reverse("admin:payments_paymentintent_dialog", args=[house.paid.id, "refund"])
+    answers = {"amount": "4.00", "cause": "duplicate", "reason": "Twice."}
+
+    answer = client.post(
+        url,
+        {"nonce": str(uuid.uuid4()), **answers},
+        headers={"Accept-Language": "de"},
+        follow=True,
+    )
+
+    (told,) = [str(message) for message in answer.context["messages"]]
+    assert told.startswith("4.00\u00a0EUR ist auf dem Weg zurück zum Zahler (re_")
+    kept = StaffAction.objects.get().outcome
+    assert kept.startswith("4.00\u00a0EUR is on its way back to the payer (re_")
 
 
 def test_support_copies_a_message_in_the_reader_s_language(house: House, enter_as: EnterAs) -> None:

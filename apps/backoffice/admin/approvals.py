@@ -101,7 +101,7 @@ class ApproveDialog(_Decision):
             origin=origin,
             now=now,
         )
-        return Outcome(message=f"{kind_label(self.subject.kind)}: approved.")
+        return Outcome(message="{what}: approved.", facts={"what": kind_label(self.subject.kind)})
 
 
 class RejectDialog(_Decision):
@@ -122,7 +122,7 @@ class RejectDialog(_Decision):
             origin=origin,
             now=now,
         )
-        return Outcome(message=f"{kind_label(self.subject.kind)}: rejected.")
+        return Outcome(message="{what}: rejected.", facts={"what": kind_label(self.subject.kind)})
 
 
 @admin.register(Approval)

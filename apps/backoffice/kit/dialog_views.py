@@ -161,13 +161,13 @@ class DialogViews:
                 dialog.subject = self._get(request, dialog.subject.pk)
             again = self._form(request, dialog, _with_fresh_nonce(request))
             again.is_valid()
-            again.add_error(None, outcome.message)
+            again.add_error(None, outcome.in_words)
             return self._show_dialog(request, dialog, again, status=422)
         if outcome.file is not None:
             return FileResponse(outcome.file, as_attachment=True, filename=outcome.file_name)
         if outcome.secret:
             return self._show_secret(request, dialog, outcome)
-        messages.success(request, outcome.message)
+        messages.success(request, outcome.in_words)
         return HttpResponseRedirect(self._home_url(dialog, is_gone=outcome.is_gone))
 
     def _show_dialog(

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.display import plain_amount
 from apps.backoffice.services.dialogs import Outcome
@@ -61,7 +62,7 @@ class PreviewForm(DialogForm):
         answers: dict[str, Any] = super().clean() or {}
         if self.shown() and answers.get("seen") != self.digest():
             self.data = {**dict(self.data.items()), "seen": self.digest()}
-            raise ValidationError("Look at what this comes to, then send it once more.")
+            raise ValidationError(gettext("Look at what this comes to, then send it once more."))
         return answers
 
     def digest(self) -> str:

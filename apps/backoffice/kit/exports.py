@@ -51,7 +51,11 @@ class ExportDialog(Dialog):
             file_format=answers["file_format"],
             now=now,
         )
-        return Outcome(message=f"The file is being made: {export.id}.", object_id=export.id)
+        return Outcome(
+            message="The file is being made: {file}.",
+            facts={"file": export.id},
+            object_id=export.id,
+        )
 
 
 def filter_in_words(query: str) -> str:

@@ -65,7 +65,7 @@ class SaveViewDialog(Dialog):
             is_default=answers["is_default"],
             now=now,
         )
-        return Outcome(message=f"Saved as {view.name}.")
+        return Outcome(message="Saved as {name}.", facts={"name": view.name})
 
 
 class RemoveViewDialog(Dialog):

@@ -1,12 +1,13 @@
 """What staff do in dialogs: once per opened dialog, and always written down."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any, Final
 from uuid import UUID, uuid5
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from apps.backoffice.errors import DialogSentBefore
 from apps.backoffice.models import DialogClaim, StaffAction
@@ -41,7 +42,7 @@ class Deed:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """
-    What the person is told.
+    What the person is told: `message` with `facts` in its places, such as `{amount}`.
 
     `succeeded` is false when the platform refused. `secret` is shown this once and kept nowhere;
     `object_id` is the object that came to be, for a dialog which makes one; `is_gone` says that
@@ -49,12 +50,24 @@ class Outcome:
     """
 
     message: str
+    facts: Mapping[str, object] = field(default_factory=dict)
     succeeded: bool = True
     secret: str = ""
     object_id: str = ""
     is_gone: bool = False
     file: IO[bytes] | None = None
     file_name: str = ""
+
+    @property
+    def in_english(self) -> str:
+        """Return it as the audit trail keeps it, whoever reads that."""
+        return self.message.format(**self.facts) if self.facts else self.message
+
+    @property
+    def in_words(self) -> str:
+        """Return it in the reader's language."""
+        told = gettext(self.message)
+        return told.format(**self.facts) if self.facts else told
 
 
 def run_dialog(
@@ -150,7 +163,7 @@ def _keep(
     with transaction.atomic():
         claim.finished_at = now
         claim.succeeded = outcome.succeeded
-        claim.outcome = outcome.message[:MAX_TEXT]
+        claim.outcome = outcome.in_english[:MAX_TEXT]
         claim.save(update_fields=["finished_at", "succeeded", "outcome"])
         StaffAction.objects.create(
             at=now,
@@ -164,6 +177,6 @@ def _keep(
             after=dict(after),
             reason=deed.reason[:MAX_TEXT],
             succeeded=outcome.succeeded,
-            outcome=outcome.message[:MAX_TEXT],
+            outcome=outcome.in_english[:MAX_TEXT],
             request_id=actor.request_id,
         )

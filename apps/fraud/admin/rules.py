@@ -176,7 +176,7 @@ class NewRuleDialog(Dialog):
             origin=origin,
             now=now,
         )
-        return Outcome(message=f"“{rule.name}” is a draft.", object_id=rule.id)
+        return Outcome(message="“{name}” is a draft.", facts={"name": rule.name}, object_id=rule.id)
 
 
 class _RuleDialog(Dialog):
@@ -221,7 +221,10 @@ class ReviseDialog(_RuleDialog):
             origin=origin,
             now=now,
         )
-        return Outcome(message=f"Version {rule.version} of “{rule.name}” is a draft ({rule.id}).")
+        return Outcome(
+            message="Version {version} of “{name}” is a draft ({rule}).",
+            facts={"version": rule.version, "name": rule.name, "rule": rule.id},
+        )
 
 
 class ShadowDialog(_RuleDialog):
@@ -286,7 +289,9 @@ class PublishDialog(_RuleDialog):
             origin=origin,
             now=now,
         )
-        return Outcome(message=f"Asked: {approval.id} waits for a second person.")
+        return Outcome(
+            message="Asked: {request} waits for a second person.", facts={"request": approval.id}
+        )
 
 
 class RetireDialog(_RuleDialog):
@@ -337,7 +342,7 @@ class RestoreDialog(_RuleDialog):
         """Roll back."""
         del origin, now
         rule = restore_rule(scope=self.subject.scope, rule_id=self.subject.id)
-        return Outcome(message=f"Version {rule.version} is live again.")
+        return Outcome(message="Version {version} is live again.", facts={"version": rule.version})
 
 
 @admin.register(Rule)

@@ -121,21 +121,26 @@ class RefundDialog(_PaymentDialog):
             origin=origin,
             now=now,
         )
-        amount = self.money(refund.amount)
+        facts = {"amount": self.money(refund.amount), "refund": refund.id}
         if refund.status == RefundStatus.REQUIRES_APPROVAL:
             return Outcome(
-                message=f"{amount} is above your limits: a second person has to approve it"
-                f" ({refund.id})."
+                message="{amount} is above your limits: a second person has to approve it"
+                " ({refund}).",
+                facts=facts,
             )
         if refund.status == RefundStatus.SUCCEEDED:
-            return Outcome(message=f"{amount} is on its way back to the payer ({refund.id}).")
+            return Outcome(
+                message="{amount} is on its way back to the payer ({refund}).", facts=facts
+            )
         if refund.status == RefundStatus.PENDING:
             return Outcome(
-                message=f"{amount}: the gateway has not confirmed the refund yet. Unknown, we are"
-                f" checking; do not repeat it ({refund.id})."
+                message="{amount}: the gateway has not confirmed the refund yet. Unknown, we are"
+                " checking; do not repeat it ({refund}).",
+                facts=facts,
             )
         return Outcome(
-            message=f"The gateway refused the refund of {amount}: {refund.failure_reason}.",
+            message="The gateway refused the refund of {amount}: {reason}.",
+            facts={**facts, "reason": refund.failure_reason},
             succeeded=False,
         )
 
@@ -187,7 +192,9 @@ class CaptureDialog(_PaymentDialog):
             now=now,
         )
         if payment.status == IntentStatus.SUCCEEDED:
-            return Outcome(message=f"{self.money(payment.amount_received)} captured.")
+            return Outcome(
+                message="{amount} captured.", facts={"amount": self.money(payment.amount_received)}
+            )
         return Outcome(
             message="The gateway has not confirmed the capture yet. Unknown, we are checking."
         )

@@ -85,10 +85,10 @@ class PayOutDialog(Dialog):
             origin=origin,
             now=now,
         )
-        shown = money(payout.amount, payout.currency)
+        facts = {"payout": payout.id, "amount": money(payout.amount, payout.currency)}
         if payout.needs_approval:
-            return Outcome(message=f"{payout.id} over {shown} waits for a second person.")
-        return Outcome(message=f"{payout.id} over {shown} leaves in a moment.")
+            return Outcome(message="{payout} over {amount} waits for a second person.", facts=facts)
+        return Outcome(message="{payout} over {amount} leaves in a moment.", facts=facts)
 
 
 class SuspendDialog(Dialog):

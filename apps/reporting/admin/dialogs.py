@@ -91,7 +91,11 @@ class ExportReportDialog(ReportDialog):
             file_format=answers["file_format"],
             now=now,
         )
-        return Outcome(message=f"The file is being made: {export.id}.", object_id=export.id)
+        return Outcome(
+            message="The file is being made: {file}.",
+            facts={"file": export.id},
+            object_id=export.id,
+        )
 
 
 class KeepReportDialog(ReportDialog):
