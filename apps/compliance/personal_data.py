@@ -406,6 +406,7 @@ WITHOUT_PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "fraud_decision": (MACHINE, "model_version features degraded"),
     "fraud_drift": (MACHINE, "model_version feature"),
+    "fraud_historicalreviewcase": (STAFF, "history_change_reason"),
     "fraud_review": (STAFF, "closed_by"),
     "fraud_riskmodel": (MACHINE, "version sha256 artifact metrics card"),
     "fraud_rule": (MERCHANT, "family name expression created_by published_by"),

@@ -61,13 +61,15 @@ MATRIX: dict[str, tuple[str, str]] = {
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
         " setupintent"
         " fraudreport",
-        "approve block decline draft publish revise shadow",
+        "approve assign block bulk-assign"
+        " decline draft publish revise shadow",
     ),
     "risk_lead": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
         " setupintent"
         " fraudreport",
-        "approve block cancel decline draft expire publish restore retire revise shadow",
+        "approve assign block bulk-assign"
+        " cancel decline draft expire publish restore retire revise shadow",
     ),
     "ops": (
         "delivery event inboundevent loggedrequest message paymentintent refund routingrule"

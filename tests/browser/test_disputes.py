@@ -121,7 +121,7 @@ def test_disputes_are_handed_out_and_counted(live_server: Any, page: Page, house
     page.click("nav >> text=/^.*Disputes$/")
     page.check(f"input[type=checkbox][value={house.dispute.id}]")
     page.click("text=Assign several…")
-    expect(page.locator("textarea[name=disputes]")).to_have_value(house.dispute.id)
+    expect(page.locator("textarea[name=cases]")).to_have_value(house.dispute.id)
     picture(page, "disputes-assign")
     page.click("button >> text=/^Assign$/")
     expect(page.get_by_text(re.compile(r"Assigned to .*: 1\."))).to_be_visible()

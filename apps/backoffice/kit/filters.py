@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.contrib.admin import SimpleListFilter
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -59,6 +59,29 @@ class CreatedFilter(SimpleListFilter):
         if chosen not in _DAYS:
             return queryset
         return queryset.filter(pk__gte=first_id(self.prefix, _days_ago(int(chosen) - 1)))
+
+
+class AssigneeFilter(SimpleListFilter):
+    """Whose work a case is; for models whose `case` has an `assignee`."""
+
+    title = "assigned to"
+    parameter_name = "assignee"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return [("me", "Me"), ("nobody", "Nobody"), ("others", "Others")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the cases of the choice; something else chooses nothing."""
+        mine = Q(case__assignee=request.user.pk)
+        match self.value():
+            case "me":
+                return queryset.filter(mine)
+            case "nobody":
+                return queryset.filter(case__assignee=None)
+            case "others":
+                return queryset.exclude(case__assignee=None).exclude(mine)
+        return queryset
 
 
 def created_filter(prefix: str) -> type[CreatedFilter]:

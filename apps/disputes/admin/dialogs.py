@@ -1,16 +1,15 @@
 """What staff may do about a dispute."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
 
+from apps.backoffice.kit.assigning import BulkAssignDialog, BulkAssignForm
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import money
 from apps.backoffice.models import User
-from apps.backoffice.selectors import people_with
 from apps.common.origin import Origin
 from apps.disputes.matrix import FIELD_LIMIT, FIELDS, checklist, missing
 from apps.disputes.models import Dispute
@@ -19,9 +18,6 @@ from apps.disputes.services.details import assign_dispute, assign_disputes
 from apps.disputes.services.endings import accept_dispute
 from apps.disputes.services.evidence import attach_file, save_evidence, submit_evidence
 from apps.disputes.states import ANSWERABLE, OPEN_CHARGEBACKS
-
-# More are nobody's work at once.
-ASSIGN_MAX = 100
 
 
 class _DisputeDialog(Dialog):
@@ -64,55 +60,20 @@ class AssignDialog(_DisputeDialog):
         return Outcome(message=f"{self.subject.id} is yours.")
 
 
-class BulkAssignForm(DialogForm):
-    """Which disputes, and whose they are from now on."""
-
-    disputes = forms.CharField(
-        max_length=6000,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text=f"Ids of at most {ASSIGN_MAX} disputes.",
-    )
-    person = forms.ModelChoiceField(
-        queryset=User.objects.none(), label="Person", empty_label="Nobody", required=False
-    )
-
-    def __init__(self, data: Any = None, *, subject: Any = None) -> None:
-        super().__init__(data, subject=subject)
-        person: Any = self.fields["person"]
-        person.queryset = _workers()
-
-    def clean_disputes(self) -> list[Dispute]:
-        """Return the disputes, in the order in which they were named."""
-        wanted = list(dict.fromkeys(self.cleaned_data["disputes"].replace(",", " ").split()))
-        if len(wanted) > ASSIGN_MAX:
-            raise forms.ValidationError(f"At most {ASSIGN_MAX} disputes at once.")
-        found = Dispute.objects.in_bulk(wanted)
-        if missing := [name for name in wanted if name not in found]:
-            raise forms.ValidationError(f"There is no dispute {missing[0][:60]}.")
-        return [found[name] for name in wanted]
+class _SeveralDisputes(BulkAssignForm):
+    model = Dispute
+    permission = "disputes.change_dispute"
 
 
-class BulkAssignDialog(Dialog):
+class BulkAssignDisputes(BulkAssignDialog):
     """Hand several disputes to one person."""
 
-    name = "bulk-assign"
-    label = "Assign several…"
     permission = "disputes.change_dispute"
-    form_class = BulkAssignForm
-    submit = "Assign"
-    takes_picks = True
+    form_class = _SeveralDisputes
 
-    def initial(self) -> Mapping[str, Any]:
-        """Begin with what was ticked in the list, and with oneself."""
-        return {"disputes": "\n".join(self.place.picks), "person": self.user.pk}
-
-    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
-        """Note who works on them."""
-        del origin, now
-        disputes: list[Dispute] = answers["disputes"]
-        assign_disputes(dispute_ids=[each.id for each in disputes], assignee=answers["person"])
-        who = answers["person"] or "nobody"
-        return Outcome(message=f"Assigned to {who}: {len(disputes)}.")
+    def assign(self, ids: Collection[str], person: User | None) -> None:
+        """Note who works on these disputes."""
+        assign_disputes(dispute_ids=ids, assignee=person)
 
 
 class EvidenceForm(DialogForm):
@@ -287,8 +248,3 @@ class AcceptDialog(_DisputeDialog):
         """Accept."""
         accept_dispute(scope=self.subject.scope, dispute_id=self.subject.id, origin=origin, now=now)
         return Outcome(message="The dispute is accepted.")
-
-
-def _workers() -> QuerySet[User]:
-    """Return who may work on disputes, by their roles."""
-    return people_with("disputes.change_dispute")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -25,13 +25,13 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
-from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.filters import AssigneeFilter, created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timeline
 from apps.disputes.admin.dialogs import (
     AcceptDialog,
     AssignDialog,
-    BulkAssignDialog,
+    BulkAssignDisputes,
     EvidenceDialog,
     SubmitDialog,
     UploadDialog,
@@ -39,7 +39,7 @@ from apps.disputes.admin.dialogs import (
 from apps.disputes.admin.display import due_chip, rate_in_words, stage_chip, status_chip
 from apps.disputes.admin.figures import figures_page
 from apps.disputes.compelling import is_eligible
-from apps.disputes.matrix import FIELDS, FILE_FIELDS, checklist, claim_of
+from apps.disputes.matrix import CLAIMS, FIELDS, FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.policies import answer_by
 from apps.disputes.ratios import win_rate
@@ -64,9 +64,25 @@ _EVENTS_MAX = 100
 
 
 _WAITING = "status__in=needs_response,warning_needs_response"
+_MINE = f"assignee=me&{_WAITING}"
 _REVIEWED = "status__in=under_review,warning_under_review"
 _INQUIRIES = "stage__exact=inquiry"
 _LATER = "stage__in=pre_arbitration,arbitration"
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    """What the payer says; the choices are those that have a checklist of their own."""
+
+    title = "reason"
+    parameter_name = "reason__exact"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return [(reason, words(reason)) for reason in CLAIMS]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the disputes for the reason that was chosen; something else chooses nothing."""
+        return queryset.filter(reason=self.value()) if self.value() in CLAIMS else queryset
 
 
 @admin.register(Dispute)
@@ -75,7 +91,15 @@ class DisputeAdmin(ObjectAdmin):
 
     search_help_text = "Dispute, payment or gateway reference"
     list_display = ("what", "amount_disputed", "why", "due", "evidence", "state", "who")
-    list_filter = ("status", "stage", "network", "livemode", created_filter("dp"))
+    list_filter = (
+        "status",
+        "stage",
+        ReasonFilter,
+        "network",
+        AssigneeFilter,
+        "livemode",
+        created_filter("dp"),
+    )
     list_select_related = ("case__assignee",)
     export_columns = (
         Column("Id", lambda row: str(row.pk)),
@@ -93,6 +117,7 @@ class DisputeAdmin(ObjectAdmin):
     tabs = (
         ("All", ""),
         ("Needs response", _WAITING),
+        ("Mine", _MINE),
         ("Under review", _REVIEWED),
         ("Inquiries", _INQUIRIES),
         ("Later rounds", _LATER),
@@ -101,7 +126,7 @@ class DisputeAdmin(ObjectAdmin):
     )
     dialogs = (EvidenceDialog, UploadDialog, SubmitDialog, AssignDialog, AcceptDialog)
 
-    list_dialogs = (BulkAssignDialog,)
+    list_dialogs = (BulkAssignDisputes,)
 
     def count_tabs(self, _request: HttpRequest) -> Mapping[str, int]:
         """Return how many wait where somebody has to do something; only open ones are counted."""

@@ -1,6 +1,6 @@
 """The review queue, and the decisions behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from apps.backoffice.kit.assigning import BulkAssignDialog, BulkAssignForm
 from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -22,14 +23,16 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.filters import AssigneeFilter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
+from apps.backoffice.models import User
 from apps.common.origin import Origin
 from apps.fraud.display import score_chip
-from apps.fraud.models import Check, Decision, Review
+from apps.fraud.models import Check, Decision, Review, ReviewCase
 from apps.fraud.policies import level_of
 from apps.fraud.selectors import linked_decisions
-from apps.fraud.services.reviews import approve_review, block_card, decline_review
+from apps.fraud.services.reviews import approve_review, assign_reviews, block_card, decline_review
 from apps.fraud.states import ReviewStatus
 
 
@@ -126,15 +129,59 @@ class BlockCardDialog(_ReviewDialog):
         return Outcome(message="Declined, and the card is blocked.")
 
 
+class AssignDialog(Dialog):
+    """Take a review."""
+
+    subject: Review
+    name = "assign"
+    label = "Assign to me…"
+    permission = "fraud.change_review"
+    submit = "Assign to me"
+
+    def is_offered(self) -> bool:
+        """Return whether it is open, and not this person's already."""
+        case = _case_of(self.subject)
+        is_mine = case is not None and case.assignee_id == self.user.pk
+        return self.subject.status == ReviewStatus.OPEN and not is_mine
+
+    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Note who looks at it."""
+        del origin, now
+        assign_reviews(review_ids=[self.subject.id], assignee=self.user)
+        return Outcome(message=f"{self.subject.id} is yours.")
+
+
+class _SeveralReviews(BulkAssignForm):
+    model = Review
+    permission = "fraud.change_review"
+
+
+class BulkAssignReviews(BulkAssignDialog):
+    """Hand several reviews to one person."""
+
+    permission = "fraud.change_review"
+    form_class = _SeveralReviews
+
+    def assign(self, ids: Collection[str], person: User | None) -> None:
+        """Note who looks at these reviews."""
+        assign_reviews(review_ids=ids, assignee=person)
+
+
 @admin.register(Review)
 class ReviewAdmin(ObjectAdmin):
     """Payments that wait for a person's eye."""
 
     search_help_text = "Review, payment or attempt"
-    list_display = ("what", "at_stake", "score_shown", "waiting", "state")
-    list_filter = ("status", "livemode")
-    tabs = (("Open", "status__exact=open"), ("All", ""))
-    dialogs = (ApproveDialog, DeclineDialog, BlockCardDialog)
+    list_display = ("what", "at_stake", "score_shown", "waiting", "state", "who")
+    list_filter = ("status", AssigneeFilter, "livemode")
+    list_select_related = ("case__assignee",)
+    tabs = (
+        ("Open", "status__exact=open"),
+        ("Mine", "assignee=me&status__exact=open"),
+        ("All", ""),
+    )
+    dialogs = (ApproveDialog, DeclineDialog, BlockCardDialog, AssignDialog)
+    list_dialogs = (BulkAssignReviews,)
 
     @admin.display(description="Review")
     def what(self, review: Review) -> SafeString:
@@ -164,6 +211,11 @@ class ReviewAdmin(ObjectAdmin):
         """Return the status in words."""
         return words(str(review.status))
 
+    @admin.display(description="Assigned to")
+    def who(self, review: Review) -> str:
+        """Return who looks at it."""
+        return _assignee(review)
+
     def look_up(self, term: str) -> Q | None:
         """Search by the review's id, its payment's, or its attempt's."""
         return Q(pk=term) | Q(intent_id=term) | Q(attempt_id=term)
@@ -185,6 +237,7 @@ class ReviewAdmin(ObjectAdmin):
                         ("Payment", identifier(obj.intent_id)),
                         ("Opened", moment(obj.created_at)),
                         ("Promised by", moment(obj.due_at)),
+                        ("Assigned to", _assignee(obj)),
                         ("Closed", moment(obj.closed_at)),
                         ("Closed by", obj.closed_by or NOTHING),
                         ("Note", obj.note or NOTHING),
@@ -199,6 +252,15 @@ class ReviewAdmin(ObjectAdmin):
                 ),
             ),
         )
+
+
+def _case_of(review: Review) -> ReviewCase | None:
+    return getattr(review, "case", None)
+
+
+def _assignee(review: Review) -> str:
+    case = _case_of(review)
+    return str(case.assignee) if case and case.assignee else NOTHING
 
 
 def _bank_said(attempt_id: str) -> Facts:

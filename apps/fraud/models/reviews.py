@@ -3,8 +3,10 @@
 from datetime import datetime
 from functools import partial
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords  # type: ignore[import-untyped]
 
 from apps.common.fsm import StatefulModel, StatusField, transition
 from apps.common.ids import new_id
@@ -84,3 +86,19 @@ class Review(StatefulModel):
     def _close(self, by: str, note: str, now: datetime) -> None:
         self.closed_by, self.closed_at, self.note = by, now, note
         self.version += 1
+
+
+class ReviewCase(models.Model):
+    """The work on one review; every change of the person is kept."""
+
+    review = models.OneToOneField(
+        Review, on_delete=models.PROTECT, primary_key=True, related_name="case"
+    )
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return str(self.pk)
