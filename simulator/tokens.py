@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from simulator import instruments
 from simulator.instruments import Card
 
-CARDS_BY_NAME: Mapping[str, Card] = {
+_CARDS: Mapping[str, Card] = {
     "visa": instruments.VISA,
     "mastercard": instruments.MASTERCARD,
     "amex": instruments.AMEX,
@@ -33,4 +33,9 @@ CARDS_BY_NAME: Mapping[str, Card] = {
     "declineAfterAttaching": instruments.DECLINED_ONCE_SAVED,
 }
 
+# Stripe's names of these have the brand in them, too.
+CARDS_BY_NAME: Mapping[str, Card] = {
+    **_CARDS,
+    **{f"visa_{name}": card for name, card in _CARDS.items() if name.startswith("chargeDeclined")},
+}
 CARDS_BY_TOKEN = {f"tok_{name}": card for name, card in CARDS_BY_NAME.items()}

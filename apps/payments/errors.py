@@ -113,6 +113,14 @@ class GatewayFailed(DomainError):
     template: ClassVar[str] = "The gateway could not be reached; nothing was charged."
 
 
+class MethodUnknownToGateway(DomainError):
+    """Nothing was charged: a token that is spent or misspelled, or of another account."""
+
+    code: ClassVar[str] = "payment_method_unknown"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The gateway has no such payment method or token."
+
+
 class ConcurrentChange(DomainError):
     """Others changed the intent each time we tried; nothing was done."""
 

@@ -131,6 +131,10 @@ def describe_block() -> dict[str, Any]:
     }
 
 
+# The gateway does not have the payment method that it was asked to charge.
+METHOD_UNKNOWN = "payment_method_unknown"
+
+
 def describe_failure(error_class: ErrorClass, *, code: str, message: str) -> dict[str, Any]:
     """Return `last_payment_error` for an attempt that broke before the bank was asked."""
     return {

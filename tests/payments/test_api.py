@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps.api.models import IdempotencyKey
 from apps.gateways.base import DeclineClass
-from apps.gateways.errors import GatewayNotSent, GatewayUnknown
+from apps.gateways.errors import GatewayNotSent, GatewayRejected, GatewayUnknown
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
 from apps.payments.services.attempts import resolve_attempt
 from apps.payments.services.sweeps import expire_intents, sweep_attempts
@@ -128,6 +128,25 @@ def test_ac_043_the_limits_and_steps_themselves_are_charged(
 
     assert (paid["status"], paid["amount_received"]) == ("succeeded", amount)
     assert [(p.amount, p.currency) for p in gateway.captures] == [(amount, currency.upper())]
+
+
+def test_a_token_that_the_gateway_does_not_know_is_the_callers_mistake(
+    api: Any, gateway: FakeGateway
+) -> None:
+    gateway.before = [GatewayRejected("No such PaymentMethod", code="resource_missing")]
+
+    refused = api.post("/v1/payment_intents", PAY, key="order-7")
+    corrected = api.post(
+        "/v1/payment_intents", {**PAY, "payment_method": "tok_visa"}, key="order-7"
+    )
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["param"]) == (
+        400, "payment_method_unknown", "payment_method",
+    )  # fmt: skip
+    assert error["payment_intent"]["status"] == "failed"
+    assert (again.status_code, again.json()["error"]["code"]) == (400, "payment_method_unknown")
+    assert (gateway.count("create"), PaymentIntent.objects.count()) == (1, 1)
 
 
 def test_unreachable_gateway_is_502_and_the_same_key_tries_again(

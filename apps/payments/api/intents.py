@@ -34,9 +34,10 @@ from apps.payments.api.shapes import (
     PAYMENT_INTENTS,
     PAYMENT_TRACE,
 )
-from apps.payments.errors import CardDeclined, GatewayFailed
+from apps.payments.errors import CardDeclined, GatewayFailed, MethodUnknownToGateway
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.objects import render_attempt, render_intent
+from apps.payments.policies import METHOD_UNKNOWN
 from apps.payments.selectors import get_attempt, get_intent
 from apps.payments.services.increments import check_increment, increment_intent
 from apps.payments.services.intents import (
@@ -185,6 +186,14 @@ def answer_intent(intent: PaymentIntent) -> Json | DomainError | None:
     return None
 
 
+def _failure(intent: PaymentIntent) -> DomainError:
+    """Return what is told of a payment that the bank was never asked about."""
+    shown = render_intent(intent)
+    if (intent.last_payment_error or {}).get("code") == METHOD_UNKNOWN:
+        return MethodUnknownToGateway(payment_intent=shown, param="payment_method")
+    return GatewayFailed(payment_intent=shown)
+
+
 class IntentView(ApiView):
     """What all views of intents share."""
 
@@ -206,7 +215,7 @@ class IntentView(ApiView):
         """Answer a payment: the object, or the error that tells why it failed."""
         answer = answer_intent(intent)
         if answer is None:
-            raise GatewayFailed(payment_intent=render_intent(intent))
+            raise _failure(intent)
         if isinstance(answer, DomainError):
             raise answer
         return self.success_status(intent), answer

@@ -11,10 +11,20 @@ from apps.gateways.errors import (
     GatewayUnknown,
 )
 from apps.payments.models import PaymentAttempt
-from apps.payments.policies import FENCE_AFTER, LEASE, describe_failure, next_check, next_poll
+from apps.payments.policies import (
+    FENCE_AFTER,
+    LEASE,
+    METHOD_UNKNOWN,
+    describe_failure,
+    next_check,
+    next_poll,
+)
 from apps.payments.services.results import finish, is_wanted, rest_on_hold
 from apps.payments.services.step import Step
 from apps.payments.states import AttemptStatus, ErrorClass, IntentStatus, Operation
+
+# How gateways call it when they do not have what a request names: here, the payment method.
+NO_SUCH_OBJECT = "resource_missing"
 
 
 def settle_setback(
@@ -37,7 +47,8 @@ def _settle_failed_create(
     step: Step, attempt: PaymentAttempt, error: GatewayError, *, may_reroute: bool
 ) -> PaymentAttempt:
     if isinstance(error, GatewayRejected):
-        _fail(step, attempt, ErrorClass.TERMINAL, code="gateway_rejected", error=error)
+        code = METHOD_UNKNOWN if error.code == NO_SUCH_OBJECT else "gateway_rejected"
+        _fail(step, attempt, ErrorClass.TERMINAL, code=code, error=error)
     elif not _was_never_sent(attempt, error):
         if may_reroute and _may_fence(step, attempt, error):
             return _fence(step, attempt, error)
