@@ -10,7 +10,7 @@ class StatementUnreadable(DomainError):
 
     code: ClassVar[str] = "statement_unreadable"
     status: ClassVar[int] = 400
-    template: ClassVar[str] = "Not a {format} statement: {reason}."
+    template: ClassVar[str] = "This is no {format} statement: {reason}."
 
 
 class StatementTooLarge(DomainError):

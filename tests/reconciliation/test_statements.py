@@ -137,6 +137,25 @@ def test_a_report_without_a_column_is_refused_as_a_whole() -> None:
     assert refusal.value.context["reason"] == "column net is missing"
 
 
+def test_a_report_whose_lines_end_in_another_way_is_not_taken_for_an_empty_one() -> None:
+    text = csv_of([GOOD]).decode().replace("\n", "\r")
+
+    with pytest.raises(StatementUnreadable) as refusal:
+        list(read_report(io.StringIO(text), StripeReport))
+
+    assert refusal.value.context["reason"] == "its lines do not end with a line feed"
+
+
+@pytest.mark.parametrize(
+    "text", ["<html><body>Log in</body></html>", "<Document><BkToCstmrDbtCdtNtfctn/></Document>"]
+)
+def test_xml_without_a_statement_is_not_taken_for_an_empty_one(text: str) -> None:
+    with pytest.raises(StatementUnreadable) as refusal:
+        list(parse_camt053(io.BytesIO(text.encode())))
+
+    assert refusal.value.message == "This is no camt.053 statement: it holds no element Stmt."
+
+
 def test_adyens_debits_and_credits_become_signed_amounts() -> None:
     text = csv_of(
         [

@@ -59,10 +59,11 @@ def parse_camt053(stream: BinaryIO) -> Iterator[ParsedBankLine | RowRefused]:
     """
     Read the booked entries of a camt.053 document, one at a time; they count from 1.
 
-    :raises StatementUnreadable: no well-formed XML without a document type
+    :raises StatementUnreadable: no well-formed XML without a document type, or no statement in it
     """
     number = 0
     account = ""
+    is_statement = False
     for element in _elements(stream):
         if element.tag == "Acct":
             account = (element.findtext("Id/IBAN") or element.findtext("Id/Othr/Id") or "")[:100]
@@ -73,6 +74,13 @@ def parse_camt053(stream: BinaryIO) -> Iterator[ParsedBankLine | RowRefused]:
             if status.strip() == "BOOK":
                 yield _read_entry(number, account, element)
             element.clear()
+        elif element.tag == "Stmt":
+            is_statement = True
+    if not is_statement:
+        # A page saved from the bank's site is well-formed as well.
+        raise StatementUnreadable(
+            format="camt.053", reason="it holds no element Stmt", param="file"
+        )
 
 
 def _read_entry(number: int, account: str, entry: Element) -> ParsedBankLine | RowRefused:

@@ -127,8 +127,12 @@ def columns_of(header: list[str], wanted: tuple[str, ...], *, format: str) -> di
     """
     Return the place of each column by name.
 
-    :raises StatementUnreadable: a wanted column is missing
+    :raises StatementUnreadable: a wanted column is missing, or the rows stand in the header as well
     """
+    if any("\r" in name for name in header):
+        raise StatementUnreadable(
+            format=format, reason="its lines do not end with a line feed", param="file"
+        )
     places = {name.strip(): place for place, name in enumerate(header)}
     missing = [name for name in wanted if name not in places]
     if missing:
