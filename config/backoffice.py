@@ -435,6 +435,13 @@ RELATED: Mapping[str, Sequence[str]] = {
     ),
 }
 
+# What may be done to an object by apps above its own: model -> paths of dialogs.
+DIALOGS: Mapping[str, Sequence[str]] = {
+    "customers.customer": (
+        "apps.compliance.admin.ExportPersonDialog",
+        "apps.compliance.admin.ErasePersonDialog",
+    ),
+}
 
 # What the search box looks through for an address, and for anything else.
 _PALETTE_OF_ADDRESSES: Sequence[str] = ("payments.paymentintent", "customers.customer")

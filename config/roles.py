@@ -96,6 +96,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "backoffice.cancel_payment",
         "backoffice.capture_payment",
         "backoffice.approve_refund",
+        "compliance.add_datarequest",
     ),
     "finance": (
         *_EXPORT,

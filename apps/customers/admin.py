@@ -81,7 +81,7 @@ class CustomerAdmin(ObjectAdmin):
             about += [("Name", obj.name or NOTHING), ("Phone", obj.phone or NOTHING)]
         return Page(
             heading=about[0][1],
-            chips=(self.mode(obj), *([chip("Deleted", Tone.BAD)] if obj.deleted_at else [])),
+            chips=(self.mode(obj), *_ending(obj)),
             subtitle=identifier(obj.id),
             main=(
                 Facts("Customer", [*about, ("Description", obj.description or NOTHING)]),
@@ -102,6 +102,12 @@ class CustomerAdmin(ObjectAdmin):
                 ),
             ),
         )
+
+
+def _ending(customer: Customer) -> list[SafeString]:
+    if customer.erased_at:
+        return [chip("Erased", Tone.BAD)]
+    return [chip("Deleted", Tone.BAD)] if customer.deleted_at else []
 
 
 def _name_column(request: HttpRequest) -> str:

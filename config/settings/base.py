@@ -455,6 +455,8 @@ BACKOFFICE_EMPTY_LISTS = "config.empty_lists.EMPTY_LISTS"
 # `(entry ids) -> steps`: where the money of a payment's journal entries went on from the books.
 BACKOFFICE_MONEY_TRACE = "apps.reconciliation.trace.trace_settlement"
 BACKOFFICE_RELATED = "config.backoffice.RELATED"
+# What apps above an object's own add to its page.
+BACKOFFICE_DIALOGS = "config.backoffice.DIALOGS"
 # `(intent ids) -> {intent id: chip}`: what stands beside the status of a payment.
 BACKOFFICE_PAYMENT_MARKS = "apps.disputes.admin.related.mark_disputed"
 BACKOFFICE_PALETTE = "config.backoffice.palette"

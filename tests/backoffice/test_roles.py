@@ -34,7 +34,8 @@ MATRIX: dict[str, tuple[str, str]] = {
         " fraudreport",
         "bulk-refund cancel cancel-subscription capture change-plan expire pause-collection"
         " refund resume-subscription"
-        " refund-to-prevent",
+        " refund-to-prevent"
+        " erase-person export-person",
     ),
     "finance": (
         "account approval customer dispute dunningpolicy event invoice journalentry"

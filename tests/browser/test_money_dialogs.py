@@ -320,6 +320,8 @@ LATER = {
     ("subscription", "resume-subscription"),
     ("disputepolicy", "change-orders"),
 }
+# These give out or erase what is known of a person; tests/compliance does each of them twice.
+PERSONAL = {("customer", "export-person"), ("customer", "erase-person")}
 
 
 def test_the_list_has_every_dialog_that_moves_money() -> None:
@@ -331,7 +333,7 @@ def test_the_list_has_every_dialog_that_moves_money() -> None:
     }
     listed = {(each.screen.partition("/")[2], each.dialog) for each in MONEY}
 
-    assert guarded - LATER - listed == set()
+    assert guarded - LATER - PERSONAL - listed == set()
 
 
 @pytest.mark.parametrize("money", MONEY, ids=lambda each: f"{each.screen}:{each.dialog}")

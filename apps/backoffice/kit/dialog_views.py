@@ -35,7 +35,7 @@ PICK: Final = "pick"
 class DialogViews:
     """The part of a screen that does things: `dialogs` to an object, `list_dialogs` to the list."""
 
-    dialogs: ClassVar[Sequence[type[Dialog]]] = ()
+    dialogs: Sequence[type[Dialog]] = ()
     list_dialogs: ClassVar[Sequence[type[Dialog]]] = ()
 
     opts: Any

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from functools import update_wrapper
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
@@ -52,6 +54,12 @@ class ObjectAdmin(ModelAdmin, DialogViews):
     export_columns: ClassVar[Sequence[Column]] = ()
     # Large columns that the list does not show.
     list_defers: ClassVar[Sequence[str]] = ()
+
+    def __init__(self, model: type[Model], admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        added: Mapping[str, Sequence[str]] = import_string(settings.BACKOFFICE_DIALOGS)
+        more = added.get(self.opts.label_lower, ())
+        self.dialogs = (*self.dialogs, *(import_string(path) for path in more))
 
     def __init_subclass__(cls) -> None:
         """Let the titles of the list's columns be said in the reader's language."""

@@ -158,21 +158,26 @@ def finish_erasures(*, now: datetime) -> int:
     return 1
 
 
+def find_hindrances(customer_id: str) -> dict[str, int]:
+    """Return how many subscriptions, payments and others are not over, by what they are."""
+    counts = {}
+    with connection.cursor() as cursor:
+        for hindrance in HINDRANCES:
+            where = hindrance.where.format(customer="%(customer)s")
+            cursor.execute(
+                f"SELECT count(*) FROM {hindrance.table} WHERE {where}", {"customer": customer_id}
+            )
+            if count := int(cursor.fetchone()[0]):
+                counts[hindrance.name] = count
+    return counts
+
+
 def _erasure_of(customer_id: str) -> DataRequest:
     return DataRequest.objects.get(customer_id=customer_id, kind=RequestKind.ERASURE)
 
 
 def _refuse_while_needed(customer_id: str) -> None:
-    counts: dict[str, Any] = {}
-    with connection.cursor() as cursor:
-        for hindrance in HINDRANCES:
-            where = hindrance.where.format(customer="%(customer)s")
-            cursor.execute(
-                f"SELECT count(*) FROM {hindrance.table} WHERE {where}",
-                {"customer": customer_id},
-            )
-            if count := int(cursor.fetchone()[0]):
-                counts[hindrance.name] = count
+    counts: dict[str, Any] = {**find_hindrances(customer_id)}
     if counts:
         what = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
         raise CustomerStillNeeded(customer=customer_id, what=what, **counts)
