@@ -31,6 +31,9 @@ PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
 
 _unavailable = Counter("fraud_velocity_unavailable", "Assessments counted without Redis.")
 
+# What all keys begin with, inside their braces.
+KEY_PREFIX: Final = "fr"
+
 # Who is counted. The order is that of the keys in the script.
 ENTITIES: Final = ("card", "customer", "ip", "email", "email_domain", "device")
 
@@ -233,6 +236,26 @@ def count_attempt(sighting: Sighting) -> Counts:
     )
 
 
+def recount(sighting: Sighting) -> None:
+    """
+    Count an attempt of the past.
+
+    :raises redis.RedisError: Redis is away; nothing is counted anywhere else
+    """
+    _script()(keys=_keys(sighting), args=_arguments(sighting))
+
+
+def forget_counts() -> None:
+    """
+    Delete every count and profile of all merchants.
+
+    :raises redis.RedisError: Redis is away
+    """
+    client = redis_client()
+    for key in client.scan_iter(match=f"{{{KEY_PREFIX}:*", count=1_000):
+        client.unlink(key)
+
+
 def read_windows(
     entity: str, fields: Mapping[bytes, bytes], *, at: int, letters: str = "nsx"
 ) -> dict[str, int]:
@@ -355,18 +378,21 @@ class _Pause:
 def _ask(sighting: Sighting) -> Any:
     if time.monotonic() < _Pause.until:
         return None
-    arguments: Sequence[Any] = [
-        sighting.at, sighting.amount, sighting.entities["card"], KEEP_DAYS, _ONCE_SECONDS,
-        _PROFILE_SECONDS, DUPLICATE_SECONDS, MAX_DISTINCT, _VELOCITY_SECONDS, _WINDOWS_ARG,
-    ]  # fmt: skip
     try:
         if sighting.former:
             _carry_over(sighting)
-        return _script()(keys=_keys(sighting), args=arguments)
+        return _script()(keys=_keys(sighting), args=_arguments(sighting))
     except redis.RedisError as error:
         _Pause.until = time.monotonic() + PAUSE_AFTER_FAILURE_SECONDS
         logger.warning("velocity is counted in PostgreSQL, Redis does not answer: %s", error)
         return None
+
+
+def _arguments(sighting: Sighting) -> Sequence[Any]:
+    return [
+        sighting.at, sighting.amount, sighting.entities["card"], KEEP_DAYS, _ONCE_SECONDS,
+        _PROFILE_SECONDS, DUPLICATE_SECONDS, MAX_DISTINCT, _VELOCITY_SECONDS, _WINDOWS_ARG,
+    ]  # fmt: skip
 
 
 def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import Client
 
 from apps.api.models import Merchant
@@ -60,6 +62,25 @@ def test_a_fault_of_ours_tells_nothing_of_the_inside(api: ApiClient) -> None:
     assert answer.json()["error"]["type"] == "api_error"
     for inside in (b"SELECT", b"safe", b"RuntimeError", b"Traceback", b".py"):
         assert inside not in answer.content
+
+
+def test_a_database_that_takes_nobody_is_answered_503_and_the_request_may_be_repeated(
+    api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_args: object, **_options: object) -> None:
+        raise OperationalError("FATAL: sorry, too many clients already")
+
+    with monkeypatch.context() as full:
+        full.setattr(DatabaseWrapper, "create_cursor", away)
+        answers = [api.get("/v1/notes"), api.post("/v1/notes", {"amount": 1}, key="k")]
+
+    for answer in answers:
+        assert code_of(answer) == (503, "service_unavailable")
+        assert (answer.headers["Retry-After"], answer.headers["Stripe-Should-Retry"]) == (
+            "1", "true",
+        )  # fmt: skip
+        assert b"clients" not in answer.content
+    assert api.post("/v1/notes", {"amount": 1}, key="k").status_code == 200
 
 
 def test_a_form_with_brackets_does_what_json_does(api: ApiClient) -> None:

@@ -31,7 +31,7 @@ from apps.fraud.rulesets import LoadedModel, LoadedRules, rules_in_force
 from apps.fraud.sca import LOW_VALUE_SUM, CardPayment, ScaNeed, judge_sca
 from apps.fraud.scoring.trees import Score
 from apps.fraud.states import Action, Level
-from apps.fraud.velocity import Counts, Sighting, count_attempt, digest
+from apps.fraud.velocity import KEY_PREFIX, Counts, Sighting, count_attempt, digest
 
 logger = logging.getLogger(__name__)
 
@@ -237,7 +237,7 @@ def hundredths(amount: int, currency: str) -> int:
 
 def scope_key(scope: Scope) -> str:
     """Return the part of a Redis key that keeps merchants and modes apart."""
-    return f"fr:{scope.merchant_id}:{'live' if scope.livemode else 'test'}"
+    return f"{KEY_PREFIX}:{scope.merchant_id}:{'live' if scope.livemode else 'test'}"
 
 
 def sighting_of(subject: Subject, *, amount: int, at: int) -> Sighting:

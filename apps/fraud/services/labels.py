@@ -33,17 +33,17 @@ def record_label(
     )
     if is_new and is_fraud:
         # Redis is asked only when the label is there for good.
-        transaction.on_commit(lambda: _learn(scope, intent_id))
+        transaction.on_commit(lambda: teach_profiles(intent_id))
     return label
 
 
-def _learn(scope: Scope, intent_id: str) -> None:
-    """Tell the profiles once per payment, whoever else reports it."""
+def teach_profiles(intent_id: str) -> bool:
+    """Tell card and seller of a fraud, once per payment; return whether it was ever judged."""
     decision = Decision.objects.filter(intent_id=intent_id).order_by("-id").first()
     if decision is None:
-        return
+        return False
     learn_fraud(
-        scope=scope_key(scope),
+        scope=scope_key(Scope(decision.merchant_id, decision.livemode)),
         card=_digest_of_card(decision),
         seller=str(decision.facts.get("seller", "")),
         currency=decision.currency,
@@ -51,6 +51,7 @@ def _learn(scope: Scope, intent_id: str) -> None:
         attempt_id=decision.attempt_id,
         is_plain=is_plain_amount(decision.features),
     )
+    return True
 
 
 def _digest_of_card(decision: Decision) -> str:
