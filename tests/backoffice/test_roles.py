@@ -62,8 +62,7 @@ MATRIX: dict[str, tuple[str, str]] = {
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
         " setupintent"
         " fraudreport",
-        "approve assign block bulk-assign"
-        " decline draft publish revise shadow",
+        "approve assign block bulk-assign decline draft publish revise shadow",
     ),
     "risk_lead": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"

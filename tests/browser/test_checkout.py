@@ -20,8 +20,8 @@ from apps.payments.services.sweeps import sweep_attempts
 from simulator.testing import RunningSimulator
 from tests.browser.axe import assert_accessible
 from tests.browser.staff import picture
+from tests.canary import keys_with, tables_with
 from tests.factories.checkout import MERCHANT, intent_of, open_session, pay
-from tests.flows.test_card_canary import keys_with, tables_with
 from tests.live.environment import use_both_gateways
 
 pytestmark = pytest.mark.django_db(transaction=True)
