@@ -38,8 +38,13 @@ def update_customer(
     Change columns of a customer.
 
     :raises ResourceMissing: no such customer, or deleted
+    :raises DomainError: the default payment method is not the customer's
+        (`CUSTOMER_METHOD_GUARD`)
     """
     get_customer(scope, customer_id)
+    if changes.get("default_payment_method_id"):
+        guard = import_string(settings.CUSTOMER_METHOD_GUARD)
+        guard(scope, customer_id=customer_id, method_id=changes["default_payment_method_id"])
     with transaction.atomic():
         customer = Customer.objects.lock(customer_id)
         before = render_customer(customer)

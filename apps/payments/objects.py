@@ -91,7 +91,7 @@ def render_charge(attempt: PaymentAttempt, intent: PaymentIntent) -> dict[str, A
         "attempt": attempt.id,
         "balance_transaction": f"txn{attempt.id.removeprefix('att')}" if captured else None,
         "billing_details": {"address": None, "email": None, "name": None, "phone": None},
-        "calculated_statement_descriptor": intent.statement_descriptor or None,
+        "calculated_statement_descriptor": None,
         "captured": captured,
         "created": _unix(attempt.created_at),
         "currency": attempt.currency.lower(),

@@ -9,7 +9,7 @@ from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.common.sql import RowLoader
 from apps.gateways.rulebook import takers_of_network_tokens
-from apps.vault.errors import MethodDetached
+from apps.vault.errors import MethodDetached, MethodOfOtherCustomer
 from apps.vault.models import PaymentMethod
 from apps.vault.tokens import unseal
 
@@ -98,3 +98,19 @@ def get_chargeable_method(scope: Scope, method_id: str) -> ChargeableMethod:
         email=rows[0][11],
         network_token=rows[0][12] or "",
     )
+
+
+def check_owner(scope: Scope, *, customer_id: str, method_id: str) -> None:
+    """
+    Refuse a payment method which is not attached to the customer.
+
+    :raises ResourceMissing: not of this account and mode
+    :raises MethodOfOtherCustomer: nobody's yet, or somebody else's
+    """
+    method = get_method(scope, method_id)
+    if method.customer_id != customer_id:
+        raise MethodOfOtherCustomer(
+            payment_method=method_id,
+            customer=customer_id,
+            param="invoice_settings[default_payment_method]",
+        )

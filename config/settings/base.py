@@ -241,6 +241,8 @@ SPECTACULAR_SETTINGS = {
 # --- Customers ------------------------------------------------------------------------------
 # Who may refuse that a customer is deleted, by path: those apps lie above the customers.
 CUSTOMER_DELETION_GUARDS = ["apps.subscriptions.selectors.refuse_while_subscribed"]
+# Who knows which payment methods are a customer's.
+CUSTOMER_METHOD_GUARD = "apps.vault.selectors.check_owner"
 
 # --- E-mail ---------------------------------------------------------------------------------
 # consolemail://, smtp://user:password@host:25 or smtp+tls://...

@@ -75,3 +75,19 @@ def test_a_kept_token_lasts_once_it_is_attached(api: ApiClient, gateways: Gatewa
 
     assert attached.status_code == 200
     assert not any(token.is_one_time for token in GatewayToken.objects.all())
+
+
+def test_a_customers_default_is_a_method_of_theirs(api: ApiClient, gateways: Gateways) -> None:
+    ada, bob = customer_of(api), customer_of(api)
+    card = api.post("/v1/payment_methods/pm_card_visa/attach", {"customer": ada}).json()["id"]
+    wish = {"invoice_settings": {"default_payment_method": card}}
+
+    of_bob, of_ada = (api.post(f"/v1/customers/{customer}", wish) for customer in (bob, ada))
+
+    assert (of_bob.status_code, of_bob.json()["error"]["code"]) == (
+        400,
+        "payment_method_customer_mismatch",
+    )
+    assert of_ada.json()["invoice_settings"]["default_payment_method"] == card
+    shown = api.get(f"/v1/customers/{bob}").json()
+    assert shown["invoice_settings"]["default_payment_method"] is None

@@ -83,7 +83,7 @@ CHARGE = Shape(
         "attempt": TEXT,
         "balance_transaction": EXPANDABLE,
         "billing_details": MAP,
-        "calculated_statement_descriptor": TEXT_OR_NULL,
+        "calculated_statement_descriptor": NULL,
         "captured": BOOLEAN,
         "created": TIME,
         "currency": TEXT,
