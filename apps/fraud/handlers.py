@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-from django.db.models import QuerySet
-
 from apps.backoffice.models import Approval
 from apps.common.origin import Origin, Scope
 from apps.fraud.models import Decision
@@ -28,21 +26,22 @@ def on_rule_approved(approval: Approval, *, origin: Origin, now: datetime) -> No
 def on_payment_failed(event: Event, *, now: datetime) -> None:
     """Count a bank's no against card, address and the rest; blocks of our own do not count."""
     del now
-    _count_decline(event, Decision.objects.filter(attempt_id=event.data.get("attempt", "")))
+    _count_decline(event)
 
 
 def on_setup_failed(event: Event, *, now: datetime) -> None:
     """Count a bank's no to a card that was to be saved, like one to a payment."""
     del now
-    tries = Decision.objects.filter(intent_id=event.object_id, created_at__lte=event.created_at)
-    _count_decline(event, tries.order_by("-id"))
+    _count_decline(event)
 
 
-def _count_decline(event: Event, decisions: QuerySet[Decision]) -> None:
+def _count_decline(event: Event) -> None:
     error = event.data.get("error") or {}
     if error.get("type") != "card_error" or error.get("code") == BLOCK_CODE:
         return
-    decision = decisions.first()
+    # The latest one before: an attempt that took over at another gateway has none of its own.
+    judged = Decision.objects.filter(intent_id=event.object_id, created_at__lte=event.created_at)
+    decision = judged.order_by("-id").first()
     if decision is not None:
         count_decline(
             scope=scope_key(Scope(decision.merchant_id, decision.livemode)),

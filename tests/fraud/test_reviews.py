@@ -1,22 +1,27 @@
 """Block, review, 3DS: what an assessment does to a payment, from the confirm to the books."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from apps.common.origin import Origin, Scope
 from apps.fraud.errors import ReviewClosed
-from apps.fraud.models import Label, Review
+from apps.fraud.models import Decision, Label, Review
 from apps.fraud.services.reviews import approve_review, decline_review
+from apps.gateways.errors import GatewayNotSent
 from apps.outbox.history import find_differences
 from apps.outbox.models import Event
+from apps.outbox.relay import drain
+from apps.payments.admin.records import read_records
 from apps.payments.handlers import on_review_closed
 from apps.payments.models import PaymentIntent
 from apps.payments.services.sweeps import sweep_attempts
 from tests.factories.fraud import NOON, decision_of, live_rule, paid
-from tests.factories.payments import attempt_of
-from tests.fake_gateway import FakeGateway
+from tests.factories.payments import attempt_of, stored_method
+from tests.fake_gateway import FakeGateway, decline, use_gateways
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +132,23 @@ def test_a_rule_that_asks_for_3ds_reaches_the_gateway(scope: Scope, gateway: Fak
 
     assert intent.status == "succeeded"
     assert attempt_of(intent).request_three_d_secure == "any"
+
+
+def test_a_decline_at_the_gateway_that_took_over_is_counted(scope: Scope, settings: Any) -> None:
+    first, second = FakeGateway("stripe_main"), FakeGateway("stripe_spare")
+    first.before = [GatewayNotSent("connection refused")]
+    second.script = [decline("insufficient_funds")]
+    with use_gateways(settings, first, second):
+        method = stored_method(first.name, second.name, scope=scope)
+        declined = paid(scope, method=method.id, now=timezone.now())
+        drain(now=timezone.now())
+        again = paid(scope, method=method.id, now=timezone.now())
+
+    assert [a.gateway for a in declined.attempts.order_by("number")] == [first.name, second.name]
+    assert decision_of(again).facts["card_declines_1h"] == 1
+    assert decision_of(again).facts["card_attempts_1h"] == 2
+    records = read_records(PaymentIntent.objects.get(pk=declined.id))
+    assert records.decision == Decision.objects.get(intent_id=declined.id)
 
 
 def test_nobody_is_asked_for_3ds_who_is_not_there(scope: Scope, gateway: FakeGateway) -> None:

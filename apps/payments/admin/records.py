@@ -54,7 +54,8 @@ def read_records(intent: PaymentIntent) -> PaymentRecords:
         postings=_postings([row.id for row in attempts], [row.id for row in refunds]),
         customer=Customer.objects.filter(pk=intent.customer_id).first(),
         method=PaymentMethod.objects.filter(pk=intent.payment_method_id).first(),
-        decision=Decision.objects.filter(attempt_id=intent.latest_attempt_id).first(),
+        # An attempt that took over at another gateway goes by the decision of the one before.
+        decision=Decision.objects.filter(intent_id=intent.id).order_by("-id").first(),
     )
 
 
