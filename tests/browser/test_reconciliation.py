@@ -104,6 +104,9 @@ def upload_broken(page: Page, path: Path) -> None:
     assert_accessible(page)
     page.click("#result_list >> text=october.csv")
     expect(page.get_by_text("is no amount")).to_be_visible()
+    # The whole row can be read: no column of the table runs out of its panel.
+    table = page.locator(".bo-table").first
+    assert table.evaluate("one => one.scrollWidth <= one.parentElement.clientWidth")
     look(page, "statement")
 
 

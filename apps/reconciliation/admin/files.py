@@ -198,4 +198,4 @@ class StatementFileAdmin(ObjectAdmin):
 
 def _row(text: str) -> SafeString:
     """Return a row of the file, broken wherever its column ends."""
-    return format_html('<span class="bo-id"><code>{}</code></span>', text)
+    return format_html('<code class="bo-breaks">{}</code>', text)
