@@ -349,6 +349,15 @@ def test_of_a_deleted_customer_is_left_that_it_was_deleted(api: Any, gateway: Fa
     assert api.post(f"/v1/customers/{customer}", {"name": "Ada"}).status_code == 404
 
 
+def test_the_event_of_an_update_tells_what_was_before(api: Any, gateway: FakeGateway) -> None:
+    intent = api.post("/v1/payment_intents", {"amount": 1050, "currency": "eur"}).json()["id"]
+    api.post(f"/v1/payment_intents/{intent}", {"amount": 1200, "metadata": {"order": "7"}})
+
+    (event,) = api.get("/v1/events?type=payment_intent.updated").json()["data"]
+
+    assert event["data"]["previous_attributes"] == {"amount": 1050, "metadata": {}}
+
+
 def test_capture_sets_the_metadata_it_is_given(api: Any, gateway: FakeGateway) -> None:
     held = {**PAY, "capture_method": "manual", "metadata": {"order": "7"}}
     intent = api.post("/v1/payment_intents", held).json()["id"]

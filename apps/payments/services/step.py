@@ -7,6 +7,7 @@ caller reads and decides again.
 Source: docs/adr/0004-one-write-per-step.md
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -77,8 +78,14 @@ class Step:
 
     def event(self, type_: str, **data: Any) -> None:
         """Let the fact happen: move the intent and keep the event."""
+        # Only a change by hand tells what was before; each other fact says by itself what it did.
+        before = render_intent(self.intent) if type_ == "payment_intent.updated" else None
         self.intent.apply(type_, data)
-        self._events.append(self._draft(type_, data, self.intent.id, self.intent.version))
+        draft = self._draft(type_, data, self.intent.id, self.intent.version)
+        if before is not None:
+            changed = {name: old for name, old in before.items() if draft.object[name] != old}
+            draft = replace(draft, previous_attributes=changed)
+        self._events.append(draft)
 
     def object_event(
         self,
