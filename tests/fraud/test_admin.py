@@ -1,5 +1,7 @@
 """The review queue as staff see it."""
 
+from typing import Any
+
 import pytest
 from django.contrib import admin
 from django.test import RequestFactory
@@ -106,3 +108,13 @@ def test_the_page_of_a_rule_shows_its_versions(scope: Scope) -> None:
     number, status, expression = (strip_tags(str(cell)) for cell in versions.rows[0][:3])
     assert number.startswith(f"1{rule.id}")
     assert (status, expression) == ("Draft", "amount &gt; 1")
+
+
+def test_the_queue_says_why_each_payment_is_there(scope: Scope, gateway: FakeGateway) -> None:
+    rows: list[Any] = [reviewed(scope)]
+    screen = ReviewAdmin(Review, admin.site)
+
+    screen.prepare(rows)
+    rows[0].shown_decision.reasons = [["Small", 0.1], ["Large", 0.9], ["Some", 0.5], ["Next", 0.2]]
+
+    assert screen.why(rows[0]) == "Large<br>Some<br>Next"

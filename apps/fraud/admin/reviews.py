@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.safestring import SafeString
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from apps.backoffice.kit.assigning import BulkAssignDialog, BulkAssignForm
 from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
@@ -34,6 +35,9 @@ from apps.fraud.policies import level_of
 from apps.fraud.selectors import linked_decisions
 from apps.fraud.services.reviews import approve_review, assign_reviews, block_card, decline_review
 from apps.fraud.states import ReviewStatus
+
+# What the queue says of why a payment is there; its page says all.
+REASONS_SHOWN: Final = 3
 
 
 class _ReviewDialog(Dialog):
@@ -172,7 +176,7 @@ class ReviewAdmin(ObjectAdmin):
     """Payments that wait for a person's eye."""
 
     search_help_text = "Review, payment or attempt"
-    list_display = ("what", "at_stake", "score_shown", "waiting", "state", "who")
+    list_display = ("what", "at_stake", "score_shown", "why", "waiting", "state", "who")
     list_filter = ("status", AssigneeFilter, "livemode")
     list_select_related = ("case__assignee",)
     tabs = (
@@ -193,10 +197,25 @@ class ReviewAdmin(ObjectAdmin):
         """Return the amount that is held."""
         return money(review.amount, review.currency)
 
+    def prepare(self, rows: list[Any]) -> None:
+        """Load why each payment is here."""
+        decisions = Decision.objects.in_bulk([row.decision_id for row in rows])
+        for row in rows:
+            row.shown_decision = decisions.get(row.decision_id)
+
     @admin.display(description="Score")
-    def score_shown(self, review: Review) -> str:
-        """Return the score."""
-        return NOTHING if review.score is None else str(review.score)
+    def score_shown(self, review: Any) -> SafeString | str:
+        """Return the score, with the colour of its level."""
+        decision = review.shown_decision
+        return score_chip(review.score, decision.level) if decision else NOTHING
+
+    @admin.display(description="Why")
+    def why(self, review: Any) -> SafeString | str:
+        """Return the weightiest reasons."""
+        decision = review.shown_decision
+        reasons = sorted(decision.reasons, key=lambda each: -each[1]) if decision else []
+        named = [reason for reason, _ in reasons[:REASONS_SHOWN]]
+        return format_html_join(mark_safe("<br>"), "{}", ((each,) for each in named)) or NOTHING
 
     @admin.display(description="Waiting")
     def waiting(self, review: Review) -> Text:
@@ -207,9 +226,9 @@ class ReviewAdmin(ObjectAdmin):
         return chip(waited, Tone.BAD) if is_late else waited
 
     @admin.display(description="Status")
-    def state(self, review: Review) -> str:
+    def state(self, review: Review) -> SafeString:
         """Return the status in words."""
-        return words(str(review.status))
+        return chip(words(str(review.status)))
 
     @admin.display(description="Assigned to")
     def who(self, review: Review) -> str:
