@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.display import link, money, words
 from apps.backoffice.kit.pages import Step
@@ -45,7 +46,7 @@ def _settlements(lines: list[StatementLine]) -> list[Settlement]:
 def _reported(line: StatementLine) -> Step:
     url = reverse("admin:reconciliation_statementfile_change", args=[line.file_id])
     return Step(
-        stage="Reported by the gateway",
+        stage=gettext("Reported by the gateway"),
         what=link(url, line.reference),
         note=f"{words(line.kind)}, line {line.number}",
         when=line.day.isoformat(),
@@ -56,7 +57,7 @@ def _reported(line: StatementLine) -> Step:
 def _paid_out(settlement: Settlement) -> Step:
     url = reverse("admin:reconciliation_settlement_change", args=[settlement.pk])
     return Step(
-        stage="Paid out, with others",
+        stage=gettext("Paid out, with others"),
         what=link(url, settlement.reference),
         note=words(settlement.status),
         when=settlement.paid_on.isoformat(),
@@ -67,7 +68,7 @@ def _paid_out(settlement: Settlement) -> Step:
 def _received(line: BankLine) -> Step:
     url = reverse("admin:reconciliation_statementfile_change", args=[line.file_id])
     return Step(
-        stage="On our bank account",
+        stage=gettext("On our bank account"),
         what=link(url, line.reference),
         note=f"{line.bank}, line {line.number}",
         when=line.booked_on.isoformat(),

@@ -24,6 +24,7 @@ from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Text
 from apps.backoffice.kit.related import Related, related_table
 from apps.outbox.timeline import timeline_of
+from apps.vault.display import funding_in_words
 from apps.vault.models import Mandate, PaymentMethod
 
 # What a page shows of a customer's methods; the list shows the rest.
@@ -82,7 +83,7 @@ class PaymentMethodAdmin(ObjectAdmin):
                             "Expires",
                             f"{obj.exp_month:02d}/{obj.exp_year}" if obj.exp_year else NOTHING,
                         ),
-                        ("Funding", words(obj.funding or NOTHING)),
+                        ("Funding", funding_in_words(obj.funding)),
                         ("Country", obj.country or NOTHING),
                         ("Bank", obj.bank_name or NOTHING),
                         ("Can be charged at", gateways or NOTHING),

@@ -9,7 +9,7 @@ from django.urls import resolve, reverse
 from django.utils.html import strip_tags
 
 from apps.backoffice.kit.display import identifier, link
-from apps.disputes.models import Dispute, FraudReport
+from apps.disputes.models import Dispute
 from apps.payments.models import PaymentOrder
 from config.roles import ROLES
 from tests.backoffice.house import House, furnish, pages
@@ -76,31 +76,19 @@ def test_a_link_outside_of_any_request_is_a_link() -> None:
     )
 
 
-def test_a_payment_shows_its_dispute_the_banks_warning_and_its_review(
+def test_a_payment_shows_its_dispute_the_bank_s_warning_and_its_review(
     house: House, superuser_client: Client
 ) -> None:
-    disputed = house.dispute
-    FraudReport.objects.create(
-        merchant_id=disputed.merchant_id,
-        livemode=disputed.livemode,
-        attempt_id=disputed.attempt_id,
-        intent_id=disputed.intent_id,
-        gateway="stripe_main",
-        gateway_reference="issfr_1",
-        kind="made_with_stolen_card",
-        is_actionable=True,
-        created_at=disputed.opened_at,
-    )
-    report = FraudReport.objects.get()
+    disputed, warning = house.dispute, house.warning
 
     about_dispute = rows_of(superuser_client, payment_url(disputed.intent_id), "Belongs together")
     about_review = rows_of(superuser_client, payment_url(house.paid.pk), "Belongs together")
 
-    assert about_dispute == [
-        ["Dispute", disputed.pk, "Needs response", "49.00\u00a0EUR"],
-        ["Early fraud warning", report.pk, "Made with stolen card", ""],
+    assert about_dispute == [["Dispute", disputed.pk, "Needs response", "49.00\u00a0EUR"]]
+    assert about_review == [
+        ["Early fraud warning", warning.pk, "Made with stolen card", ""],
+        ["Review", house.review.pk, "Open", ""],
     ]
-    assert about_review == [["Review", house.review.pk, "Open", ""]]
 
 
 def test_an_order_stands_beside_its_payment(house: House, superuser_client: Client) -> None:

@@ -297,7 +297,7 @@ def test_the_page_of_a_payment_says_what_risk_decided(
 
     (risk,) = [panel for panel in page.side if panel.title == "Risk"]
     assert dict(risk.rows)["Decision"] == "Allow"
-    assert dict(risk.rows)["Rules"] == "none matched"
+    assert dict(risk.rows)["Rules"] == "None matched"
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ from django.utils.translation import gettext
 from apps.backoffice.kit.display import plain_amount
 from apps.backoffice.services.dialogs import Outcome
 from apps.common.errors import DomainError
-from apps.common.money import to_minor
+from apps.common.money import exponent, to_minor
 from apps.common.origin import Origin
 
 __all__ = [
@@ -42,6 +42,10 @@ class DialogForm(forms.Form):
     def __init__(self, data: Any = None, *, subject: Any = None) -> None:
         super().__init__(data, initial={"nonce": uuid.uuid4()})
         self.subject = subject
+        for each in self.fields.values():
+            # Choices that are read from somewhere name things, which have one name everywhere.
+            if isinstance(each, forms.ChoiceField) and isinstance(each.choices, list):
+                each.choices = [(value, gettext(str(label))) for value, label in each.choices]
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return what the answers come to, to be seen before they take effect."""
@@ -104,7 +108,12 @@ class AmountField(forms.CharField):
         self.currency = currency
         self.initial = plain_amount(amount, currency)
         self.widget.attrs.update({"inputmode": "decimal", "autocomplete": "off"})
-        self.help_text = f"In {currency}, with a point: {self.initial}."
+        said = (
+            gettext("In %(currency)s, with a point: %(amount)s.")
+            if exponent(currency)
+            else gettext("In %(currency)s, which has no decimals: %(amount)s.")
+        )
+        self.help_text = said % {"currency": currency, "amount": self.initial}
 
     def to_python(self, value: Any) -> Any:
         """Return minor units."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.dialogs import AmountField, Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import money
@@ -72,7 +73,9 @@ class RefundForm(DialogForm):
         most = self.subject.amount_refundable
         if not 0 < amount <= most:
             limit = money(most, self.subject.currency)
-            raise forms.ValidationError(f"At most {limit} can be refunded.")
+            raise forms.ValidationError(
+                gettext("At most %(limit)s can be refunded.") % {"limit": limit}
+            )
         return amount
 
 
@@ -97,7 +100,9 @@ class RefundDialog(_PaymentDialog):
             self.money(limit_in_minor_units(major, self.subject.currency))
             for major in (limits.each, limits.daily)
         )
-        return f"Above {each} of one payment or {daily} a day a second person has to approve it."
+        return gettext(
+            "Above %(each)s of one payment or %(daily)s a day a second person has to approve it."
+        ) % {"each": each, "daily": daily}
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return the four sums that matter."""

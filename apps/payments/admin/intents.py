@@ -43,6 +43,7 @@ from apps.payments.admin.search import payments_named
 from apps.payments.admin.statuses import attempt_chip, intent_chip, refund_chip, refunded_chip
 from apps.payments.admin.timeline import payment_timeline
 from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.vault.display import funding_in_words
 
 
 @admin.register(PaymentIntent)
@@ -216,7 +217,7 @@ def _payer(payment: Any, shown: Callable[[str], str]) -> str:
 
 
 def _subtitle(records: PaymentRecords) -> SafeString:
-    return format_html("<span>created {}</span>", moment(records.intent.created_at))
+    return format_html("<span>{} {}</span>", words("created"), moment(records.intent.created_at))
 
 
 def _amounts(records: PaymentRecords) -> Facts:
@@ -229,7 +230,7 @@ def _amounts(records: PaymentRecords) -> Facts:
         ("Received", money(payment.amount_received, payment.currency)),
         ("Refunded", money(payment.amount_refunded, payment.currency)),
         ("Refunds under way", money(payment.amount_refund_pending, payment.currency)),
-        ("Gateway's fee", money(sum(fees), payment.currency) if fees else "not known yet"),
+        ("Gateway's fee", money(sum(fees), payment.currency) if fees else words("not_known_yet")),
     ]
     net = payment.amount_received - payment.amount_refunded - sum(fees)
     rows.append(("Net", money(net, payment.currency)))
@@ -243,7 +244,7 @@ def _method(records: PaymentRecords) -> Facts:
     if details.get("exp_year"):
         rows.append(("Expires", f"{details['exp_month']:02d}/{details['exp_year']}"))
     rows += [
-        ("Funding", words(details.get("funding") or NOTHING)),
+        ("Funding", funding_in_words(details.get("funding") or "")),
         ("Country", details.get("country") or NOTHING),
         ("3-D Secure", words(details.get("three_d_secure") or "not used")),
         ("Security code", words(details.get("cvc_check") or "not checked")),
@@ -258,13 +259,13 @@ def _method(records: PaymentRecords) -> Facts:
 def _risk(records: PaymentRecords) -> Facts:
     decision = records.decision
     if decision is None:
-        return Facts("Risk", [("Score", "not assessed")])
-    score = NOTHING if decision.score is None else f"{decision.score} of 100"
+        return Facts("Risk", [("Score", words("not_assessed"))])
+    score = NOTHING if decision.score is None else str(decision.score)
     matched = ", ".join(str(rule.get("id", rule)) for rule in decision.matched_rules)
     rows: list[tuple[str, Text]] = [
         ("Score", f"{score} · {words(decision.level)}"),
         ("Decision", words(decision.action)),
-        ("Rules", matched or "none matched"),
+        ("Rules", matched or words("none_matched")),
     ]
     return Facts("Risk", rows)
 
@@ -317,7 +318,7 @@ def _attempts(records: PaymentRecords) -> Table:
 
 def _why(attempt: PaymentAttempt) -> Text:
     if not attempt.error_class:
-        return "Kept" if attempt.kept else NOTHING
+        return words("kept") if attempt.kept else NOTHING
     code = attempt.decline_code or attempt.network_decline_code or attempt.error_class
     return stacked(words(code), words(attempt.error_class))
 

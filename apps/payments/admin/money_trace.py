@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.urls import reverse
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.display import link, moment, money, words
 from apps.backoffice.kit.pages import Step, Table
@@ -41,7 +42,7 @@ def _requests(records: PaymentRecords) -> Iterator[Step]:
             continue
         told.add(event.request_id)
         yield Step(
-            stage="Request",
+            stage=gettext("Request"),
             what=link(f"{page}?q={event.request_id}", event.request_id),
             note=event.type,
             when=moment(event.created_at),
@@ -52,8 +53,11 @@ def _events(records: PaymentRecords) -> Iterator[Step]:
     if records.events:
         page = reverse("admin:outbox_event_changelist")
         yield Step(
-            stage="Events",
-            what=link(f"{page}?q={records.intent.pk}", f"{len(records.events)} events"),
+            stage=gettext("Events"),
+            what=link(
+                f"{page}?q={records.intent.pk}",
+                gettext("%(number)s events") % {"number": len(records.events)},
+            ),
             note=records.events[-1].type,
             when=moment(records.events[-1].created_at),
         )
@@ -64,7 +68,7 @@ def _attempts(records: PaymentRecords) -> Iterator[Step]:
     for attempt in records.attempts:
         reference = attempt.gateway_reference
         yield Step(
-            stage=f"Attempt at {attempt.gateway}",
+            stage=gettext("Attempt at %(gateway)s") % {"gateway": attempt.gateway},
             what=link(f"{page}?q={reference}", reference) if reference else attempt.pk,
             note=words(attempt.status),
             when=moment(attempt.finished_at or attempt.created_at),
@@ -80,7 +84,7 @@ def _entries(records: PaymentRecords) -> Iterator[Step]:
         debits[posting.entry_id] = debits.get(posting.entry_id, 0) + max(posting.amount, 0)
     for entry_id, posting in first.items():
         yield Step(
-            stage="Ledger",
+            stage=gettext("Ledger"),
             what=link(reverse("admin:ledger_journalentry_change", args=[entry_id]), entry_id),
             note=words(posting.entry.kind),
             when=moment(posting.entry.booked_at),

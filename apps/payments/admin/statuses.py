@@ -62,10 +62,8 @@ def order_chip(status: str) -> SafeString:
 
 
 def refunded_chip(intent: PaymentIntent) -> SafeString | str:
-    """Return how much of a payment went back: the lists show it beside the status."""
+    """Return what stands beside the status: once all went back, the status itself says so."""
     if intent.amount_refund_pending:
-        return chip("Refund under way", Tone.BUSY)
-    if not intent.amount_refunded:
-        return ""
-    whole = intent.amount_refunded == intent.amount_received
-    return chip("Refunded" if whole else "Partly refunded")
+        return chip(words("refund_under_way"), Tone.BUSY)
+    is_part = 0 < intent.amount_refunded < intent.amount_received
+    return chip(words("partly_refunded")) if is_part else ""
