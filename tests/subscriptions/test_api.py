@@ -121,6 +121,19 @@ def test_default_incomplete_is_paid_by_the_payer(
     assert invoice.confirmation_secret.client_secret.startswith("pi_")
 
 
+def test_the_event_of_an_update_tells_what_was_before(sdk: stripe.StripeClient) -> None:
+    made = sdk.v1.subscriptions.create(
+        {"customer": customer_with_card(sdk), "items": [{"price": monthly(sdk)}]}
+    )
+
+    sdk.v1.subscriptions.update(made.id, {"metadata": {"plan": "gold"}, "description": "Gold"})
+
+    latest = sdk.v1.events.list({"type": "customer.subscription.updated"}).data[0]
+    previous = latest.data.previous_attributes
+    assert previous is not None
+    assert previous.to_dict() == {"metadata": {}, "description": None}
+
+
 def test_a_refused_first_payment_with_error_if_incomplete(
     sdk: stripe.StripeClient, gateway: FakeGateway
 ) -> None:

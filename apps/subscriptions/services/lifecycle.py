@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 from apps.subscriptions.models import Invoice, RevenueChange
 from apps.subscriptions.models import Subscription as Row
@@ -55,11 +56,17 @@ def set_due(subscription: Row) -> None:
     subscription.due_at = duty[1] if duty and not subscription.parked_reason else None
 
 
-def record(unit: Unit, contract: Contract, type_: str = "customer.subscription.updated") -> None:
+def record(
+    unit: Unit,
+    contract: Contract,
+    type_: str = "customer.subscription.updated",
+    *,
+    before: dict[str, Any] | None = None,
+) -> None:
     """Keep what has happened to the subscription, and set its next date."""
     set_due(contract.subscription)
     note_revenue(unit, contract)
-    unit.record(contract.subscription, type_, show_contract(contract))
+    unit.record(contract.subscription, type_, show_contract(contract), before=before)
 
 
 # Trials earn nothing yet; who has stopped paying for good earns nothing any more.

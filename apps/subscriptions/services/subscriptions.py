@@ -420,6 +420,7 @@ def update_subscription(
             raise SubscriptionOver(subscription=subscription.id, status=str(subscription.status))
         times = times_of(subscription.test_clock_id, now)
         unit = Unit(origin=origin, times=times)
+        before = show_contract(contract)()
         _set_fields(contract, scope, change, times)
         if change.coupons is not None:
             _replace_coupons(unit, contract, change.coupons, times)
@@ -428,7 +429,7 @@ def update_subscription(
         if bills:
             subscription.latest_invoice_id = bills[-1].invoice.id
         write_bills(unit, bills, times, is_inline=True)
-        record(unit, contract)
+        record(unit, contract, before=before)
         unit.write()
         if remember is not None:
             remember(subscription.id)

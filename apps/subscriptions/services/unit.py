@@ -62,18 +62,29 @@ class Unit:
         known = self._updates.get(type(row), {}).get(row.pk)
         return cast("M", known) if known is not None else row
 
-    def record(self, row: Recorded, type_: str, show: Show) -> None:
-        """Keep the fact: count the version, store what changed and how the object looks now."""
+    def record(
+        self, row: Recorded, type_: str, show: Show, *, before: dict[str, Any] | None = None
+    ) -> None:
+        """
+        Keep the fact: count the version, store what changed and how the object looks now.
+
+        `before` is how it looked, for an event that tells its readers what was changed by hand.
+        """
         changes = row.changes()
         row.version += 1
+        shown = show()
+        previous = None
+        if before is not None:
+            previous = {name: old for name, old in before.items() if shown[name] != old}
         draft = EventDraft.about(
             row,
             type_,
-            show(),
+            shown,
             sequence=row.version,
             origin=self.origin,
             now=self.now,
             data={"changes": changes},
+            previous_attributes=previous,
         )
         self._events.append(draft)
         self._events_of.setdefault(draft.object_id, []).append(draft)
