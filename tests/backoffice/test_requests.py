@@ -1,5 +1,9 @@
 """The request log in the back-office: found by what people have in hand, linked from payments."""
 
+import html
+import json
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +14,7 @@ from django.urls import reverse
 from apps.api import request_log
 from apps.api.models import LoggedRequest
 from apps.api.request_log import forget_notes, write_log
+from apps.backoffice.kit.pages import Facts
 from tests.conftest import ApiClient
 from tests.fake_gateway import FakeGateway
 
@@ -102,3 +107,21 @@ def test_who_may_not_see_requests_sees_no_link_and_no_log(
     assert logged["paid"].id in page.content.decode()
     assert f"{reverse(LIST)}?q=" not in page.content.decode()
     assert support.get(reverse(LIST)).status_code == 403
+
+
+def test_a_request_is_copied_as_a_command_that_asks_it_once_more(
+    logged: dict[str, LoggedRequest], superuser_client: Client, settings: Any
+) -> None:
+    settings.PUBLIC_BASE_URL = "https://pay.example"
+    paid = logged["paid"]
+
+    page = superuser_client.get(reverse("admin:api_loggedrequest_change", args=[paid.id]))
+
+    (panel,) = [each for each in page.context["page"].main if isinstance(each, Facts)]
+    (command,) = re.findall(r'data-copy="([^"]*)"', str(dict(panel.rows)["Command"]))
+    words = shlex.split(html.unescape(command))
+    assert words[:4] == ["curl", "-X", "POST", "https://pay.example/v1/payment_intents"]
+    assert "Authorization: Bearer YOUR_KEY" in words
+    assert "Idempotency-Key: order-7" in words
+    assert json.loads(words[words.index("-d") + 1])["amount"] == 1050
+    assert "ada@payer.example" not in command

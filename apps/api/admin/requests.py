@@ -1,8 +1,10 @@
 """The request log: what callers asked and what they got."""
 
 import json
+import shlex
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
@@ -11,7 +13,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.api.models import LoggedRequest
-from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, link, moment, stacked
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    copyable,
+    identifier,
+    link,
+    moment,
+    stacked,
+)
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Text
@@ -92,6 +103,7 @@ class LoggedRequestAdmin(ObjectAdmin):
                     [("Parameters", _shown(obj.request)), ("Answer", _shown(obj.response))],
                     is_open=True,
                 ),
+                Facts("To ask it once more", [("Command", copyable(_as_curl(obj)))]),
             ),
             side=(
                 Facts(
@@ -125,6 +137,22 @@ def status_chip(status: int) -> SafeString:
     """Return the status with the colour of its hundred."""
     tones = {2: Tone.GOOD, 4: Tone.WARNING, 5: Tone.BAD}
     return chip(str(status), tones.get(status // 100, Tone.NEUTRAL))
+
+
+def _as_curl(row: LoggedRequest) -> str:
+    """Return the request as a command, with places for the key and for what is kept nowhere."""
+    words = ["curl", "-X", row.method, f"{settings.PUBLIC_BASE_URL}{row.path}"]
+    words += ["-H", "Authorization: Bearer YOUR_KEY"]
+    if row.idempotency_key:
+        words += ["-H", f"Idempotency-Key: {row.idempotency_key}"]
+    parameters = _shown(row.request) if row.request else {}
+    if isinstance(parameters, dict) and parameters and row.method == "GET":
+        words.append("-G")
+        for name, value in parameters.items():
+            words += ["--data-urlencode", f"{name}={value}"]
+    elif row.request and row.method != "GET":
+        words += ["-H", "Content-Type: application/json", "-d", row.request]
+    return shlex.join(words)
 
 
 def _request_link(request_id: str) -> Text:
