@@ -262,6 +262,17 @@ def test_a_line_of_a_final_invoice_keeps_its_sum(api: ApiClient, gateway: FakeGa
         cursor.execute("UPDATE subscriptions_invoiceline SET description = '', quantity = 2")
 
 
+def test_the_answer_of_an_erasure_is_replayed_as_it_was(api: ApiClient) -> None:
+    customer = Shop(api).customer()
+    first = api.post(f"/v1/customers/{customer}/erase", key="erase-once")
+    finish_erasures(now=timezone.now() + timedelta(minutes=2))
+
+    again = api.post(f"/v1/customers/{customer}/erase", key="erase-once")
+
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.content == first.content
+
+
 def test_a_stored_answer_is_replayed_without_the_person(api: ApiClient) -> None:
     answer = api.post("/v1/customers", {"email": "zerlina@canary.example"}, key="once")
     customer = answer.json()["id"]

@@ -38,7 +38,7 @@ SELECT merchant_id, livemode, request_id, idempotency_key FROM outbox_event
 UNION SELECT merchant_id, livemode, request_id, idempotency_key FROM compliance_datarequest
  WHERE request_id <> '' AND customer_id = {{customer}}
 """
-# All that a repetition of an old request is told.
+# All that a repetition of an old request is told. An erasure's own answer names nobody and stays.
 _LEFT_OF_ANSWER = """
 jsonb_strip_nulls(jsonb_build_object(
     'id', response_body::jsonb->'id', 'object', response_body::jsonb->'object',
@@ -63,7 +63,8 @@ _COPIES: Final[Mapping[str, str]] = {
         UPDATE api_idempotencykey stored SET response_body = {_LEFT_OF_ANSWER}
           FROM ({_REQUESTS}) asked
          WHERE stored.merchant_id = asked.merchant_id AND stored.livemode = asked.livemode
-           AND stored.key = asked.idempotency_key AND response_body <> {_LEFT_OF_ANSWER}""",
+           AND stored.key = asked.idempotency_key AND stored.path NOT LIKE '%%/erase'
+           AND response_body <> {_LEFT_OF_ANSWER}""",
     "requests": f"""
         UPDATE api_loggedrequest SET request = '', response = ''
          WHERE id IN (SELECT request_id FROM ({_REQUESTS}) asked) AND request || response <> ''""",
@@ -84,7 +85,8 @@ _COPIES: Final[Mapping[str, str]] = {
 _FAR_COPIES: Final[Mapping[str, str]] = {
     "far_answers": f"""
         UPDATE api_idempotencykey SET response_body = {_LEFT_OF_ANSWER}
-         WHERE response_body {_NAMES_THEM} AND response_body <> {_LEFT_OF_ANSWER}""",
+         WHERE response_body {_NAMES_THEM} AND path NOT LIKE '%%/erase'
+           AND response_body <> {_LEFT_OF_ANSWER}""",
     "far_requests": f"""
         UPDATE api_loggedrequest SET request = '', response = ''
          WHERE request || response <> ''
