@@ -90,8 +90,8 @@ class PreventDialog(Dialog):
     def explanation(self) -> str:
         """Say what a refund does and does not do."""
         return (
-            "The payer gets back what is left, so the bank has nothing to dispute. The warning"
-            " itself still counts for the card scheme's ratio."
+            "The payer gets back what is left, which mostly spares the dispute. The warning itself"
+            " still counts for the card scheme's ratio."
         )
 
     def facts(self) -> Sequence[tuple[str, str]]:
