@@ -103,15 +103,18 @@ MATRIX: dict[str, tuple[str, str]] = {
 RECONCILERS: dict[str, tuple[str, str]] = {
     "finance": (
         "discrepancy reconciliationrun settlement statementfile",
-        "assign assign-several correct correct-several ignore ignore-several match reconcile"
-        " upload-statement write-off",
+        "assign assign-several correct correct-several download-statement ignore ignore-several"
+        " match reconcile upload-statement write-off",
     ),
     "finance_lead": (
         "discrepancy reconciliationrun settlement statementfile",
-        "assign assign-several close-month correct correct-several ignore ignore-several match"
-        " reconcile upload-statement write-off",
+        "assign assign-several close-month correct correct-several download-statement ignore"
+        " ignore-several match reconcile upload-statement write-off",
     ),
-    "auditor": ("discrepancy reconciliationrun settlement statementfile", ""),
+    "auditor": (
+        "discrepancy reconciliationrun settlement statementfile",
+        "download-statement",
+    ),
 }
 
 # The same for reports.

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from apps.api.models import Merchant
-from apps.backoffice.models import Approval
+from apps.backoffice.models import Approval, StaffAction
 from apps.backoffice.services import setup_roles
 from apps.ledger import chart
 from apps.ledger.models import PeriodClose
@@ -163,6 +163,18 @@ def test_a_broken_file_says_which_rows_it_was_refused_for(finance: Client) -> No
     shown = finance.get(reverse("admin:reconciliation_statementfile_change", args=[file.pk]))
     assert file.sha256 in shown.content.decode()
     assert "is no amount" in shown.content.decode()
+
+
+def test_a_statement_is_fetched_as_it_came_and_that_is_written_down(finance: Client) -> None:
+    rows = csv_of([stripe_row(reference="t", category="charge", source="ch_x", gross=700)])
+    file = upload(content=rows, name="november.csv")
+
+    answer = send(finance, "statementfile", "download-statement", file)
+
+    assert b"".join(answer.streaming_content) == rows
+    assert 'filename="november.csv"' in answer["Content-Disposition"]
+    deed = StaffAction.objects.latest("pk")
+    assert (deed.action, deed.succeeded) == ("statementfile.download-statement", True)
 
 
 def test_a_report_of_an_account_that_is_not_ours_is_refused(finance: Client) -> None:

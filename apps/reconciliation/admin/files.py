@@ -20,7 +20,7 @@ from apps.common.origin import Origin
 from apps.gateways.registry import gateway_names
 from apps.reconciliation.admin.forms import ScopeForm, scope_of
 from apps.reconciliation.models import StatementFile
-from apps.reconciliation.services import import_statement
+from apps.reconciliation.services import import_statement, open_statement
 from apps.reconciliation.states import BANK_FORMATS, StatementFormat
 
 # A browser's upload; larger statements are taken in by `manage.py reconcile --file`.
@@ -92,6 +92,30 @@ class UploadStatementDialog(Dialog):
         )
 
 
+class DownloadStatementDialog(Dialog):
+    """Fetch a statement as it came; who did is written down."""
+
+    subject: StatementFile
+    name = "download-statement"
+    label = "Download…"
+    permission = "backoffice.export_rows"
+    submit = "Download"
+    is_download = True
+
+    def explanation(self) -> str:
+        """Say that it is written down."""
+        return "That you fetched it is kept in the audit trail."
+
+    def look(self) -> Mapping[str, Any]:
+        """Return which file it is."""
+        return {"source": self.subject.source, "sha256": self.subject.sha256}
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
+        """Open it."""
+        name = self.subject.name or self.subject.id
+        return Outcome(message="Downloaded.", file=open_statement(self.subject), file_name=name)
+
+
 def _elsewhere(file: StatementFile) -> str:
     count = file.lines_elsewhere
     return f", {count} are other merchants' on the same account" if count else ""
@@ -104,6 +128,7 @@ class StatementFileAdmin(ObjectAdmin):
     search_help_text = "Id or SHA-256 of the file"
     list_display = ("what", "account", "new", "known", "twice", "refused", "by", "taken")
     list_filter = ("format", "livemode", created_filter("sf"))
+    dialogs = (DownloadStatementDialog,)
     list_dialogs = (UploadStatementDialog,)
 
     @admin.display(description="Statement")

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final, TypeVar
 
 from django.conf import settings
@@ -146,10 +147,13 @@ def import_statement(
     return file
 
 
-def read_statement(file: StatementFile) -> Iterator[bytes]:
-    """Return the bytes of the file as they came, piece by piece."""
+def open_statement(file: StatementFile) -> BinaryIO:
+    """Return the bytes of the file as they came; they go through the disk, whatever their size."""
+    stream = TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
     for chunk in file.chunks.order_by("number").iterator(chunk_size=1):
-        yield zlib.decompress(chunk.content)
+        stream.write(zlib.decompress(chunk.content))
+    stream.seek(0)
+    return stream
 
 
 def _measure(stream: BinaryIO) -> tuple[str, int]:
