@@ -63,19 +63,19 @@ def people_with(permission: str) -> QuerySet[User]:
 
 def views_of(user: User, screen: str) -> list[SavedView]:
     """Return the views of a list: one's own, and those shared with one's roles."""
-    mine_or_shared = Q(owner=user) | Q(role__in=user.groups.values("name"))
-    return list(SavedView.objects.filter(mine_or_shared, screen=screen).order_by("name"))
+    return [view for view in user.saved_views if view.screen == screen]
 
 
 def find_view(*, user: User, screen: str, query: str) -> SavedView | None:
     """Return the person's own view with this filter."""
-    return SavedView.objects.filter(owner=user, screen=screen, query=query).first()
+    own = (view for view in views_of(user, screen) if view.owner_id == user.pk)
+    return next((view for view in own if view.query == query), None)
 
 
 def default_queries(user: User) -> dict[str, str]:
     """Return with which filter each list opens for this person: screen -> query."""
-    views = SavedView.objects.filter(owner=user, is_default=True)
-    return dict(views.values_list("screen", "query"))
+    own = (view for view in user.saved_views if view.owner_id == user.pk)
+    return {view.screen: view.query for view in own if view.is_default}
 
 
 def find_approvals(subject_ids: Iterable[str]) -> dict[str, Approval]:

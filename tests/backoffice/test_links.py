@@ -118,7 +118,9 @@ def test_the_list_says_which_payments_were_disputed_and_how_risky_they_were(
     marked = {row.pk for row in shown.context["cl"].result_list if row.shown_mark}
     assert marked == set(Dispute.objects.values_list("intent_id", flat=True))
     assert all(
-        row.shown_decision for row in shown.context["cl"].result_list if row.latest_attempt_id
+        row.shown_attempt.risk_level
+        for row in shown.context["cl"].result_list
+        if row.latest_attempt_id
     )
 
 

@@ -1,9 +1,13 @@
 """People of the back-office."""
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
+from django.db.models import Q
+
+from apps.backoffice.models.views import SavedView
 
 
 class UserManager(BaseUserManager["User"]):
@@ -43,6 +47,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     def actor(self) -> str:
         """Who this person is in the event history and in every journal."""
         return f"staff:{self.email}"
+
+    @cached_property
+    def saved_views(self) -> list[SavedView]:
+        """The views of all lists, one's own and those shared with one's roles; read once a page."""
+        mine_or_shared = Q(owner=self) | Q(role__in=self.groups.values("name"))
+        return list(SavedView.objects.filter(mine_or_shared).order_by("name"))
 
     def get_full_name(self) -> str:
         return self.name or self.email

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -82,9 +82,11 @@ class PaymentIntentAdmin(ObjectAdmin):
 
     def prepare(self, rows: list[Any]) -> None:
         """Load what each payment shows of its attempt, its payer, risk and other apps."""
-        attempt_ids = [row.latest_attempt_id for row in rows]
-        attempts = PaymentAttempt.objects.in_bulk(attempt_ids)
-        decisions = Decision.objects.in_bulk(attempt_ids, field_name="attempt_id")
+        judged = Decision.objects.filter(attempt_id=OuterRef("pk"))
+        attempts = PaymentAttempt.objects.annotate(
+            risk_score=Subquery(judged.values("score")),
+            risk_level=Subquery(judged.values("level")),
+        ).in_bulk([row.latest_attempt_id for row in rows])
         payers = Customer.objects.only("email").in_bulk(
             [row.customer_id for row in rows if row.customer_id]
         )
@@ -93,7 +95,6 @@ class PaymentIntentAdmin(ObjectAdmin):
         )
         for row in rows:
             row.shown_attempt = attempts.get(row.latest_attempt_id)
-            row.shown_decision = decisions.get(row.latest_attempt_id)
             row.shown_payer = payers.get(row.customer_id)
             row.shown_mark = marks.get(row.pk, "")
 
@@ -135,8 +136,9 @@ class PaymentIntentAdmin(ObjectAdmin):
     @admin.display(description="Risk")
     def risk(self, payment: Any) -> Text:
         """Return the score, of which 100 is the worst."""
-        decision = payment.shown_decision
-        return score_chip(decision.score, decision.level) if decision else NOTHING
+        attempt = payment.shown_attempt
+        is_judged = attempt is not None and attempt.risk_level is not None
+        return score_chip(attempt.risk_score, attempt.risk_level) if is_judged else NOTHING
 
     @admin.display(description="Created")
     def at(self, payment: PaymentIntent) -> SafeString:
