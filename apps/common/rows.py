@@ -1,5 +1,6 @@
-"""Find a merchant's row by its id, or say that there is none."""
+"""Find a merchant's rows by their ids."""
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from django.db import models
@@ -30,3 +31,10 @@ def get_row(
     if row is None:
         raise ResourceMissing(resource=resource, id=str(id_)[:SHOWN_ID_CHARS], param=param)
     return row
+
+
+def get_rows(
+    rows: models.Manager[M] | models.QuerySet[M], scope: Scope, ids: Collection[Any]
+) -> models.QuerySet[M]:
+    """Return those of the rows with these ids that are within the walls of the call."""
+    return rows.filter(pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode)

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from apps.common.errors import ResourceMissing
 from apps.common.ids import first_id
 from apps.common.origin import Scope
-from apps.common.rows import get_row
+from apps.common.rows import get_row, get_rows
 from apps.customers.models import Customer
 from apps.disputes.compelling import (
     OLDEST,
@@ -141,9 +141,7 @@ def list_files(scope: Scope, ids: Collection[str]) -> list[StoredFile]:
     """
     if not ids:
         return []
-    rows = StoredFile.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(StoredFile.objects, scope, ids)
     found = {file.id: file for file in rows.defer("content")}
     absent = sorted(set(ids) - found.keys())
     if absent:

@@ -37,6 +37,7 @@ from apps.checkout.services.sessions import (
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 
 _MAX_QUANTITY = 1000
 _MAX_LINES = 100
@@ -239,7 +240,5 @@ def load_line_items(ids: set[str], scope: Scope) -> dict[str, Json]:
 
 
 def _sessions(ids: set[str], scope: Scope) -> dict[str, Session]:
-    rows = Session.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(Session.objects, scope, ids)
     return {row.id: row for row in rows}

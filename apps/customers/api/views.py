@@ -20,6 +20,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter, ResourceMissing
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.customers.api.shapes import CUSTOMER, CUSTOMER_SEARCH, CUSTOMERS, DELETED_CUSTOMER
 from apps.customers.models import Customer
 from apps.customers.objects import render_customer
@@ -196,7 +197,5 @@ def _deleted(customer_id: str) -> Json:
 
 def load_customers(ids: set[str], scope: Scope) -> dict[str, dict[str, Any]]:
     """Return the customers with these ids, for `expand[]`."""
-    rows = Customer.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(Customer.objects, scope, ids)
     return {row.id: render_customer(row) for row in rows}

@@ -12,6 +12,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.disputes.api.shapes import DISPUTE
 from apps.disputes.models import Dispute
 from apps.disputes.objects import render_dispute
@@ -154,9 +155,7 @@ class DisputeClose(DisputeView):
 
 def load_disputes(ids: set[str], scope: Scope) -> dict[str, Json]:
     """Return the disputes with these ids, for `expand[]`."""
-    rows = Dispute.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(Dispute.objects, scope, ids)
     rows = rows.select_related("case").prefetch_related("funds")
     buffer = buffer_of(scope)
     return {row.id: _show_loaded(row, buffer=buffer) for row in rows}

@@ -9,6 +9,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.fraud.api.shapes import REVIEW
 from apps.fraud.models import Review
 from apps.fraud.objects import render_review
@@ -85,5 +86,5 @@ class ReviewDecline(ApiView):
 
 def load_reviews(ids: set[str], scope: Scope) -> dict[str, Json]:
     """Return the reviews with these ids, for `expand[]`."""
-    rows = Review.objects.filter(pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode)
+    rows = get_rows(Review.objects, scope, ids)
     return {row.id: render_review(row) for row in rows}

@@ -4,6 +4,7 @@ from typing import Any
 
 from apps.api.lists import DEFAULT_LIMIT, list_envelope
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.payments.api.charges import as_attempt_id, charges_of
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
 from apps.payments.objects import render_attempt, render_charge, render_intent, render_refund
@@ -13,9 +14,7 @@ Objects = dict[str, dict[str, Any]]
 
 def load_intents(ids: set[str], scope: Scope) -> Objects:
     """Return the payment intents with these ids."""
-    rows = PaymentIntent.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(PaymentIntent.objects, scope, ids)
     return {row.id: render_intent(row) for row in rows}
 
 
@@ -27,15 +26,13 @@ def load_charges(ids: set[str], scope: Scope) -> Objects:
 
 def load_attempts(ids: set[str], scope: Scope) -> Objects:
     """Return the attempts with these ids."""
-    rows = PaymentAttempt.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(PaymentAttempt.objects, scope, ids)
     return {row.id: render_attempt(row) for row in rows}
 
 
 def load_refunds(ids: set[str], scope: Scope) -> Objects:
     """Return the refunds with these ids."""
-    rows = Refund.objects.filter(pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode)
+    rows = get_rows(Refund.objects, scope, ids)
     return {row.id: render_refund(row) for row in rows}
 
 

@@ -21,6 +21,7 @@ from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.payouts.api.shapes import SELLER, SELLER_BALANCE
 from apps.payouts.models import Seller
 from apps.payouts.objects import WEEKDAYS, render_seller
@@ -234,7 +235,5 @@ def _schedule(params: dict[str, Any]) -> dict[str, Any]:
 
 def load_accounts(ids: set[str], scope: Scope) -> dict[str, Json]:
     """Return the sellers with these ids, for `expand[]`."""
-    rows = Seller.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    ).select_related("schedule")
+    rows = get_rows(Seller.objects, scope, ids).select_related("schedule")
     return {row.id: render_seller(row, row.schedule) for row in rows}

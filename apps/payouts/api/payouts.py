@@ -18,6 +18,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.payouts.api.shapes import PAYOUT
 from apps.payouts.models import Payout
 from apps.payouts.objects import render_payout
@@ -132,5 +133,5 @@ class PayoutCancel(PayoutView):
 
 def load_payouts(ids: set[str], scope: Scope) -> dict[str, Json]:
     """Return the payouts with these ids, for `expand[]`."""
-    rows = Payout.objects.filter(pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode)
+    rows = get_rows(Payout.objects, scope, ids)
     return {row.id: render_payout(row) for row in rows}

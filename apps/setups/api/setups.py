@@ -20,6 +20,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter, ResourceMissing
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.setups.api.shapes import SETUP_INTENT, SETUP_INTENTS
 from apps.setups.errors import SetupDeclined
 from apps.setups.models import SetupIntent
@@ -178,7 +179,5 @@ class SetupCancel(SetupView):
 
 def load_setups(ids: set[str], scope: Scope) -> dict[str, dict[str, Any]]:
     """Return the setup intents with these ids, for `expand[]`."""
-    rows = SetupIntent.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(SetupIntent.objects, scope, ids)
     return {row.id: render_setup(row) for row in rows}

@@ -28,6 +28,7 @@ from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.ids import new_id
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.subscriptions.api.fields import DecimalTextField, UpToField, UsagePayloadField
 from apps.subscriptions.api.shapes import (
     COUPON,
@@ -560,13 +561,11 @@ class PolicyDetail(BillingView):
 
 def load_products(ids: set[str], scope: Scope) -> dict[str, Json]:
     """Return the products with these ids, also deleted ones: what was sold keeps its name."""
-    rows = Product.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(Product.objects, scope, ids)
     return {row.id: render_product(row) for row in rows}
 
 
 def load_prices(ids: set[str], scope: Scope) -> dict[str, Json]:
     """Return the prices with these ids."""
-    rows = Price.objects.filter(pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode)
+    rows = get_rows(Price.objects, scope, ids)
     return {row.id: render_price(row) for row in rows}

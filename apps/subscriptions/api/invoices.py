@@ -24,6 +24,7 @@ from apps.api.views import Json
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
 from apps.common.rows import get_row as find_row
+from apps.common.rows import get_rows
 from apps.customers.selectors import get_customer
 from apps.subscriptions.api.catalog import BillingView
 from apps.subscriptions.api.fields import DecimalTextField, MomentField
@@ -628,11 +629,7 @@ class BalanceTransactionDetail(BillingView):
 
 def load_invoices(ids: set[str], scope: Scope) -> dict[str, Json]:
     """Return the invoices with these ids, for `expand[]`."""
-    rows = list(
-        Invoice.objects.filter(
-            pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-        ).select_related("customer")
-    )
+    rows = list(get_rows(Invoice.objects, scope, ids).select_related("customer"))
     lines = list_lines_of(rows)
     return {row.id: render_invoice(row, lines[row.id], client_secret=_secret(row)) for row in rows}
 

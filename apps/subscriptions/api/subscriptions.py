@@ -20,6 +20,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import Json
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.subscriptions.api.catalog import BillingView
 from apps.subscriptions.api.fields import DecimalTextField, MomentField
 from apps.subscriptions.api.shapes import SUBSCRIPTION
@@ -395,9 +396,7 @@ class SubscriptionResume(SubscriptionView):
 
 def load_subscriptions(ids: set[str], scope: Scope) -> dict[str, Json]:
     """Return the subscriptions with these ids, for `expand[]`."""
-    rows = Subscription.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(Subscription.objects, scope, ids)
     return {each.subscription.id: _render(each) for each in load_contracts(list(rows))}
 
 

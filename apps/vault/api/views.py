@@ -21,6 +21,7 @@ from apps.api.views import ApiView, Json
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
 from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.customers.selectors import get_customer
 from apps.vault.api.shapes import MANDATE, PAYMENT_METHOD, PAYMENT_METHODS
 from apps.vault.models import PaymentMethod
@@ -279,7 +280,5 @@ def _list(scope: Scope, params: dict[str, Any], *, url: str) -> Json:
 
 def load_methods(ids: set[str], scope: Scope) -> dict[str, dict[str, Any]]:
     """Return the payment methods with these ids, for `expand[]`."""
-    rows = PaymentMethod.objects.filter(
-        pk__in=ids, merchant_id=scope.merchant_id, livemode=scope.livemode
-    )
+    rows = get_rows(PaymentMethod.objects, scope, ids)
     return {row.id: render_method(row) for row in rows}
