@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.safestring import SafeString
 
-from apps.backoffice.kit.dialogs import Dialog, Outcome
+from apps.backoffice.kit.dialogs import Dialog, DownloadDialog, Outcome
 from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, stacked, words
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
@@ -45,23 +45,16 @@ class _OwnExportDialog(Dialog):
         )
 
 
-class DownloadDialog(_OwnExportDialog):
-    """Fetch the file; who did is written down."""
+class DownloadExportDialog(DownloadDialog, _OwnExportDialog):
+    """Fetch the file."""
 
     name = "download"
-    label = "Download…"
-    submit = "Download"
     status = ExportStatus.DONE
-    is_download = True
 
-    def explanation(self) -> str:
-        """Say that it is written down."""
-        return "That you fetched it is kept in the audit trail."
-
-    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
-        """Open the file."""
+    def open(self, *, now: datetime) -> tuple[IO[bytes], str]:
+        """Open it for its owner."""
         file = open_export(export=self.subject, user=self.user, now=now)
-        return Outcome(message="Downloaded.", file=file, file_name=self.subject.file_name)
+        return file, self.subject.file_name
 
 
 class RetryDialog(_OwnExportDialog):
@@ -85,7 +78,7 @@ class ExportAdmin(ObjectAdmin):
     search_help_text = "Id or SHA-256"
     list_display = ("what", "state", "count", "bytes", "by", "asked", "until")
     list_filter = ("status", created_filter("exp"))
-    dialogs = (DownloadDialog, RetryDialog)
+    dialogs = (DownloadExportDialog, RetryDialog)
 
     def has_module_permission(self, _request: HttpRequest) -> bool:
         """Everybody may have files."""

@@ -1,4 +1,4 @@
-"""Handing work to people: the dialog that gives several cases of a list to one person."""
+"""Handing work to people: taking one case, and giving several of a list to one person."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -13,6 +13,24 @@ from apps.common.origin import Origin
 
 # More are nobody's work at once.
 ASSIGN_MAX = 100
+
+
+class AssignToMeDialog(Dialog):
+    """Take the work on one case; subclasses name the right and the service."""
+
+    name = "assign"
+    label = "Assign to me…"
+    submit = "Assign to me"
+
+    def take(self) -> None:
+        """Note that this person works on it."""
+        raise NotImplementedError
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Note who works on it."""
+        del answers, origin, now
+        self.take()
+        return Outcome(message=f"{self.subject.pk} is yours.")
 
 
 class BulkAssignForm(DialogForm):

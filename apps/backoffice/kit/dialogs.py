@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -197,3 +197,25 @@ class Dialog:
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
         """Make the one call of the domain, and say what came of it."""
         raise NotImplementedError
+
+
+class DownloadDialog(Dialog):
+    """Fetch a file; who did is written down."""
+
+    label = "Download…"
+    submit = "Download"
+    is_download = True
+
+    def explanation(self) -> str:
+        """Say that it is written down."""
+        return "That you fetched it is kept in the audit trail."
+
+    def open(self, *, now: datetime) -> tuple[IO[bytes], str]:
+        """Return the file and its name."""
+        raise NotImplementedError
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Open it."""
+        del answers, origin
+        file, name = self.open(now=now)
+        return Outcome(message="Downloaded.", file=file, file_name=name)

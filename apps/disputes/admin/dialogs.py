@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from apps.backoffice.kit.assigning import BulkAssignDialog, BulkAssignForm
+from apps.backoffice.kit.assigning import AssignToMeDialog, BulkAssignDialog, BulkAssignForm
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import money
 from apps.backoffice.models import User
@@ -39,13 +39,10 @@ class _DisputeDialog(Dialog):
         return dict(case.evidence) if case else {}
 
 
-class AssignDialog(_DisputeDialog):
+class AssignDialog(AssignToMeDialog, _DisputeDialog):
     """Take the work on a dispute."""
 
-    name = "assign"
-    label = "Assign to me…"
     permission = "disputes.change_dispute"
-    submit = "Assign to me"
 
     def is_offered(self) -> bool:
         """Return whether there is work left, and not this person's already."""
@@ -53,11 +50,9 @@ class AssignDialog(_DisputeDialog):
         is_mine = case is not None and case.assignee_id == self.user.pk
         return self.subject.is_open and not is_mine
 
-    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+    def take(self) -> None:
         """Note who works on it."""
-        del origin, now
         assign_dispute(scope=self.subject.scope, dispute_id=self.subject.id, assignee=self.user)
-        return Outcome(message=f"{self.subject.id} is yours.")
 
 
 class _SeveralDisputes(BulkAssignForm):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.backoffice.kit.assigning import BulkAssignDialog, BulkAssignForm
+from apps.backoffice.kit.assigning import AssignToMeDialog, BulkAssignDialog, BulkAssignForm
 from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -133,14 +133,11 @@ class BlockCardDialog(_ReviewDialog):
         return Outcome(message="Declined, and the card is blocked.")
 
 
-class AssignDialog(Dialog):
+class AssignDialog(AssignToMeDialog):
     """Take a review."""
 
     subject: Review
-    name = "assign"
-    label = "Assign to me…"
     permission = "fraud.change_review"
-    submit = "Assign to me"
 
     def is_offered(self) -> bool:
         """Return whether it is open, and not this person's already."""
@@ -148,11 +145,9 @@ class AssignDialog(Dialog):
         is_mine = case is not None and case.assignee_id == self.user.pk
         return self.subject.status == ReviewStatus.OPEN and not is_mine
 
-    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+    def take(self) -> None:
         """Note who looks at it."""
-        del origin, now
         assign_reviews(review_ids=[self.subject.id], assignee=self.user)
-        return Outcome(message=f"{self.subject.id} is yours.")
 
 
 class _SeveralReviews(BulkAssignForm):

@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.utils import timezone
 
+from apps.backoffice.kit.assigning import AssignToMeDialog
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import money, words
 from apps.common.errors import DomainError
@@ -36,22 +37,16 @@ class _ExceptionDialog(Dialog):
         )
 
 
-class AssignDialog(_ExceptionDialog):
+class AssignDialog(AssignToMeDialog, _ExceptionDialog):
     """Take the work on an exception."""
-
-    name = "assign"
-    label = "Assign to me…"
-    submit = "Assign to me"
 
     def is_offered(self) -> bool:
         """Return whether it is open, and not this person's already."""
         return super().is_offered() and self.subject.assignee_id != self.user.pk
 
-    def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+    def take(self) -> None:
         """Note who works on it."""
-        del origin, now
         assign_exception(scope=self.subject.scope, exception_id=self.subject.id, assignee=self.user)
-        return Outcome(message=f"{self.subject.id} is yours.")
 
 
 class _ResolveDialog(_ExceptionDialog):

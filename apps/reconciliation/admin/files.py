@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from django import forms
 from django.contrib import admin
@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.backoffice.kit.dialogs import Dialog, Outcome
+from apps.backoffice.kit.dialogs import Dialog, DownloadDialog, Outcome
 from apps.backoffice.kit.display import Tone, chip, identifier, moment, stacked
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
@@ -92,28 +92,21 @@ class UploadStatementDialog(Dialog):
         )
 
 
-class DownloadStatementDialog(Dialog):
-    """Fetch a statement as it came; who did is written down."""
+class DownloadStatementDialog(DownloadDialog):
+    """Fetch a statement as it came."""
 
     subject: StatementFile
     name = "download-statement"
-    label = "Download…"
     permission = "backoffice.export_rows"
-    submit = "Download"
-    is_download = True
-
-    def explanation(self) -> str:
-        """Say that it is written down."""
-        return "That you fetched it is kept in the audit trail."
 
     def look(self) -> Mapping[str, Any]:
         """Return which file it is."""
         return {"source": self.subject.source, "sha256": self.subject.sha256}
 
-    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
-        """Open it."""
-        name = self.subject.name or self.subject.id
-        return Outcome(message="Downloaded.", file=open_statement(self.subject), file_name=name)
+    def open(self, *, now: datetime) -> tuple[IO[bytes], str]:
+        """Open the bytes as they came."""
+        del now
+        return open_statement(self.subject), self.subject.name or self.subject.id
 
 
 def _elsewhere(file: StatementFile) -> str:

@@ -3,13 +3,13 @@
 import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from django import forms
 from django.http import QueryDict
 from django.utils import timezone
 
-from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome
+from apps.backoffice.kit.dialogs import Dialog, DialogForm, DownloadDialog, Outcome
 from apps.backoffice.services.exports import EXPORT_LIFETIME, request_export
 from apps.common.origin import Origin
 from apps.reporting.admin.display import days_in_words
@@ -124,28 +124,21 @@ class KeepReportDialog(ReportDialog):
         return Outcome(message=f"{kind} {run.id} is kept: {run.sha256}.", object_id=run.id)
 
 
-class DownloadReportDialog(Dialog):
-    """Fetch a kept file; who did is written down."""
+class DownloadReportDialog(DownloadDialog):
+    """Fetch a kept file."""
 
     subject: ReportRun
     name = "download-report"
-    label = "Download…"
     permission = "backoffice.export_rows"
-    submit = "Download"
-    is_download = True
-
-    def explanation(self) -> str:
-        """Say that it is written down."""
-        return "That you fetched it is kept in the audit trail."
 
     def look(self) -> Mapping[str, Any]:
         """Return which file it is."""
         return {"report": self.subject.report_type, "sha256": self.subject.sha256}
 
-    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
-        """Open it."""
-        file = io.BytesIO(bytes(self.subject.content))
-        return Outcome(message="Downloaded.", file=file, file_name=self.subject.file_name)
+    def open(self, *, now: datetime) -> tuple[IO[bytes], str]:
+        """Open the kept bytes."""
+        del now
+        return io.BytesIO(bytes(self.subject.content)), self.subject.file_name
 
 
 def _in_words(span: Span) -> str:

@@ -133,11 +133,8 @@ def update_item(
     :raises ResourceMissing: no such item
     :raises InvoiceNotEditable: it is on an invoice already
     """
-    get_row(InvoiceItem, scope, item_id)
     with transaction.atomic():
-        item = InvoiceItem.objects.select_for_update().get(pk=item_id)
-        if item.invoice_id is not None:
-            raise InvoiceNotEditable(invoice=item.invoice_id, status="made")
+        item = _lock_pending(scope, item_id)
         for name, value in changes.items():
             setattr(item, name, value)
         unit = Unit(origin=origin, times=times_of("", now))
@@ -153,16 +150,21 @@ def delete_item(*, scope: Scope, item_id: str, origin: Origin, now: datetime) ->
     :raises ResourceMissing: no such item
     :raises InvoiceNotEditable: it is on an invoice already
     """
-    get_row(InvoiceItem, scope, item_id)
     with transaction.atomic():
-        item = InvoiceItem.objects.select_for_update().get(pk=item_id)
-        if item.invoice_id is not None:
-            raise InvoiceNotEditable(invoice=item.invoice_id, status="made")
+        item = _lock_pending(scope, item_id)
         times = times_of("", now)
         unit = Unit(origin=origin, times=times)
         item.deleted_at = times.now
         unit.record(item, "invoiceitem.deleted", partial(render_invoice_item, item))
         unit.write()
+    return item
+
+
+def _lock_pending(scope: Scope, item_id: str) -> InvoiceItem:
+    get_row(InvoiceItem, scope, item_id)
+    item = InvoiceItem.objects.select_for_update().get(pk=item_id)
+    if item.invoice_id is not None:
+        raise InvoiceNotEditable(invoice=item.invoice_id, status="made")
     return item
 
 
