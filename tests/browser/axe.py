@@ -15,6 +15,8 @@ _axe = Axe()
 
 def assert_accessible(page: Page) -> None:
     """Fail, with a line per broken element, when the page has a serious or critical barrier."""
+    # A click returns as soon as the answer begins: there may be no document yet.
+    page.wait_for_load_state()
     found = _axe.run(page, options=_OPTIONS).response["violations"]
     barriers = [each for each in found if each["impact"] in _BARRIERS]
     assert not barriers, "\n".join([f"axe on {page.url}:", *map(_describe, barriers)])

@@ -49,6 +49,7 @@ def picture(page: Page, name: str, *, full: bool = False) -> None:
     """Keep a picture when somebody asked for them."""
     if SCREENSHOTS:
         Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+        page.wait_for_load_state()
         taken = Image.open(BytesIO(page.screenshot(full_page=full, animations="disabled")))
         # A page has few colours: a palette makes a third of the file out of it.
         small = taken.convert("RGB").quantize(PALETTE)

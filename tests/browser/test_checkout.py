@@ -132,7 +132,7 @@ def test_a_payer_pays(
     picture(page, "checkout-succeeded", full=True)
     assert charges(simulator, session) == [("succeeded", 4900)]
     page.click("text=Return to Ada's books")
-    assert page.url == f"{base}/docs?paid={session.id}"
+    expect(page).to_have_url(f"{base}/docs?paid={session.id}")
 
 
 def test_a_declined_payer_reads_why_and_takes_another_card(

@@ -179,6 +179,7 @@ def test_the_lead_gives_standing_orders(live_server: Any, page: Page, house: Hou
 
 def look(page: Page, name: str, *, full: bool = False) -> None:
     """Find no barrier, by day, by night and on a phone; keep a picture of each when asked for."""
+    page.wait_for_load_state()
     size = page.viewport_size
     for scheme in ("dark", "light"):
         # As the switch in the menu does it; an open dialog stays open.

@@ -2,8 +2,21 @@
 "use strict";
 
 // A dialog is a page of its own; here it is shown on top of the page it was opened from. The native
-// element traps the focus, closes on Escape and gives the focus back.
+// element traps the focus, closes on Escape and gives the focus back. A second click while it comes
+// opens no second one.
 async function openDialog(link) {
+  if (link.ariaBusy) {
+    return;
+  }
+  link.ariaBusy = "true";
+  try {
+    await showDialog(link);
+  } finally {
+    link.ariaBusy = null;
+  }
+}
+
+async function showDialog(link) {
   const response = await fetch(link.href, { headers: { "X-Dialog": "1" } });
   if (!response.ok || response.redirected) {
     window.location.assign(link.href);
