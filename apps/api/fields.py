@@ -9,18 +9,18 @@ A value is `FormText` when it came from a form or a query string; only then may 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework import serializers
 
 from apps.api.errors import StringInvalid
 from apps.api.parsers import FormText
-from apps.common.errors import DomainError, InvalidParameter
+from apps.common.errors import InvalidParameter
 from apps.common.ids import ID_LENGTH
+from apps.common.metadata import METADATA_MAX_KEYS, MetadataInvalid
 from apps.common.money import CURRENCIES, AmountInvalid, CurrencyInvalid
 
-METADATA_MAX_KEYS: Final = 50
 METADATA_MAX_KEY_LENGTH: Final = 40
 METADATA_MAX_VALUE_LENGTH: Final = 500
 # The year 9999; more does not fit a timestamp of PostgreSQL or Python.
@@ -28,11 +28,6 @@ MAX_UNIX_SECONDS: Final = 253_402_300_799
 MAX_INTEGER: Final = 999_999_999_999
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z", re.ASCII)
-
-
-class MetadataInvalid(DomainError):
-    code: ClassVar[str] = "metadata_invalid"
-    status: ClassVar[int] = 400
 
 
 class Field(serializers.Field):  # type: ignore[type-arg]  # the stubs want four, none matters
@@ -187,7 +182,7 @@ class MetadataField(Field, serializers.DictField):
     The caller's own notes: up to 50 keys of 40 characters, values of 500.
 
     An empty value unsets its key and an empty text instead of the map unsets all; services merge
-    with `merge_metadata`.
+    with `with_metadata`.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -218,22 +213,6 @@ def _check_metadata_entry(key: str, text: Any, param: str) -> None:
         raise MetadataInvalid(
             f"{param} has more than {METADATA_MAX_VALUE_LENGTH} characters.", param=param
         )
-
-
-def merge_metadata(
-    current: dict[str, str], change: dict[str, str] | None, *, param: str = "metadata"
-) -> dict[str, str]:
-    """
-    Return the metadata after an update; `change` None unsets all keys, an empty value its key.
-
-    :raises MetadataInvalid: the result has too many keys
-    """
-    if change is None:
-        return {}
-    merged = {key: text for key, text in {**current, **change}.items() if text != ""}
-    if len(merged) > METADATA_MAX_KEYS:
-        raise MetadataInvalid(f"{param} has more than {METADATA_MAX_KEYS} keys.", param=param)
-    return merged
 
 
 class Entry(Protocol):

@@ -25,7 +25,6 @@ from apps.api.fields import (
     MAX_INTEGER,
     MAX_UNIX_SECONDS,
     METADATA_MAX_KEY_LENGTH,
-    METADATA_MAX_KEYS,
     METADATA_MAX_VALUE_LENGTH,
 )
 from apps.api.schemas import RequestSchema
@@ -39,6 +38,7 @@ from apps.api.shapes import (
     list_schema,
 )
 from apps.common.errors import DomainError
+from apps.common.metadata import METADATA_MAX_KEYS
 from apps.common.money import CURRENCIES
 
 Json = dict[str, Any]

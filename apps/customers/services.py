@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from apps.common.metadata import with_metadata
 from apps.common.origin import Origin, Scope
 from apps.customers.models import Customer
 from apps.customers.objects import render_customer
@@ -48,6 +49,7 @@ def update_customer(
     with transaction.atomic():
         customer = Customer.objects.lock(customer_id)
         before = render_customer(customer)
+        changes = with_metadata(changes, customer.metadata)
         for name, value in changes.items():
             setattr(customer, name, value)
         customer.version += 1

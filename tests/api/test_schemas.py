@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from apps.api.fields import MetadataInvalid, merge_metadata
 from apps.api.parsers import parse_form, parse_json
 from apps.common.errors import DomainError
+from apps.common.metadata import MetadataInvalid, merge_metadata
 from tests.api.resource import CreateNote
 
 EUR = "eur"

@@ -15,7 +15,6 @@ from apps.api.fields import (
     MetadataField,
     TextField,
     TimestampField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
@@ -36,6 +35,7 @@ from apps.checkout.services.sessions import (
 )
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.common.errors import InvalidParameter
+from apps.common.metadata import merge_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 

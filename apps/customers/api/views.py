@@ -13,12 +13,12 @@ from apps.api.fields import (
     ListField,
     MetadataField,
     TextField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter, ResourceMissing
+from apps.common.metadata import with_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.customers.api.shapes import CUSTOMER, CUSTOMER_SEARCH, CUSTOMERS, DELETED_CUSTOMER
@@ -88,14 +88,14 @@ _EMAIL_QUERY = re.compile(r"email\s*:\s*[\"']([^\"']+)[\"']\Z")
 _MAY_BE_NULL = frozenset({"address", "shipping"})
 
 
-def _columns(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, Any]:
+def _columns(params: dict[str, Any]) -> dict[str, Any]:
     columns = {
         name: "" if value is None and name not in _MAY_BE_NULL else value
         for name, value in params.items()
         if name not in {"metadata", "invoice_settings"}
     }
     if "metadata" in params:
-        columns["metadata"] = merge_metadata(metadata, params["metadata"])
+        columns["metadata"] = params["metadata"]
     if "test_clock" in columns:
         columns["test_clock_id"] = columns.pop("test_clock")
     settings = params.get("invoice_settings", {})
@@ -123,7 +123,7 @@ class CustomerList(ApiView):
     def post(self, _request: HttpRequest) -> Json:
         customer = create_customer(
             scope=self.scope,
-            fields=_columns(self.load(), metadata={}),
+            fields=with_metadata(_columns(self.load()), {}),
             origin=self.origin,
             now=timezone.now(),
         )
@@ -173,11 +173,10 @@ class CustomerDetail(ApiView):
             return _deleted(customer_id)
 
     def post(self, _request: HttpRequest, customer_id: str) -> Json:
-        current = get_customer(self.scope, customer_id)
         customer = update_customer(
             scope=self.scope,
             customer_id=customer_id,
-            changes=_columns(self.load(), metadata=current.metadata),
+            changes=_columns(self.load()),
             origin=self.origin,
             now=timezone.now(),
         )

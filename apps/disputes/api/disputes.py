@@ -6,7 +6,7 @@ from functools import partial
 from django.http import HttpRequest
 from django.utils import timezone
 
-from apps.api.fields import BooleanField, IdField, MetadataField, TextField, merge_metadata
+from apps.api.fields import BooleanField, IdField, MetadataField, TextField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
@@ -123,11 +123,10 @@ class DisputeDetail(DisputeView):
         params = self.load()
         now = timezone.now()
         if "metadata" in params:
-            current = get_dispute(self.scope, dispute_id)
             update_metadata(
                 scope=self.scope,
                 dispute_id=dispute_id,
-                metadata=merge_metadata(current.metadata, params["metadata"]),
+                metadata=params["metadata"],
                 origin=self.origin,
                 now=now,
             )

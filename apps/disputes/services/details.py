@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from apps.backoffice.models import User
+from apps.common.metadata import merge_metadata
 from apps.common.origin import Origin, Scope
 from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.selectors import find_case, get_dispute
@@ -16,20 +17,21 @@ def update_metadata(
     *,
     scope: Scope,
     dispute_id: str,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, str] | None,
     origin: Origin,
     now: datetime,
 ) -> Dispute:
     """
-    Replace a dispute's metadata.
+    Change a dispute's metadata, key by key; None unsets all.
 
     :raises ResourceMissing: no such dispute
     """
     get_dispute(scope, dispute_id)
     with transaction.atomic():
         dispute = Dispute.objects.lock(dispute_id)
+        noted = merge_metadata(dispute.metadata, metadata)
         moment = Moment(origin=origin, now=now)
-        moment.happen(dispute, "charge.dispute.updated", metadata=dict(metadata))
+        moment.happen(dispute, "charge.dispute.updated", metadata=noted)
         dispute.save()
     return dispute
 

@@ -9,13 +9,13 @@ from apps.api.fields import (
     MetadataField,
     TextField,
     TimestampField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
+from apps.common.metadata import merge_metadata
 from apps.fraud.api.shapes import (
     DELETED_VALUE_LIST,
     DELETED_VALUE_LIST_ITEM,
@@ -126,11 +126,7 @@ class ValueListDetail(RadarView):
         return show_list(get_list(self.scope, list_id))
 
     def post(self, _request: HttpRequest, list_id: str) -> Json:
-        changes = self.load()
-        if "metadata" in changes:
-            current = get_list(self.scope, list_id).metadata
-            changes["metadata"] = merge_metadata(current, changes["metadata"])
-        return show_list(update_list(scope=self.scope, list_id=list_id, changes=changes))
+        return show_list(update_list(scope=self.scope, list_id=list_id, changes=self.load()))
 
     def delete(self, _request: HttpRequest, list_id: str) -> Json:
         self.load()

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from apps.common.errors import ResourceMissing
+from apps.common.metadata import with_metadata
 from apps.common.origin import Origin, Scope
 from apps.common.rows import get_row
 from apps.fraud.errors import ListAliasTaken, ListFull, ListInUse, ListItemExists
@@ -61,6 +62,7 @@ def update_list(*, scope: Scope, list_id: str, changes: Mapping[str, Any]) -> Va
     get_list(scope, list_id)
     with transaction.atomic():
         found = ValueList.objects.select_for_update().get(pk=list_id)
+        changes = with_metadata(changes, found.metadata)
         for field, value in changes.items():
             setattr(found, field, value)
         found.save(update_fields=list(changes))

@@ -18,7 +18,6 @@ from apps.api.fields import (
     MetadataField,
     TextField,
     TimestampField,
-    merge_metadata,
 )
 from apps.api.idempotency import Claim
 from apps.api.lists import ListSchema, list_envelope, list_page
@@ -26,6 +25,7 @@ from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, ClaimMode, Json, Result
 from apps.common.errors import DomainError, InvalidParameter, ResourceMissing
+from apps.common.metadata import with_metadata
 from apps.outbox.models import Event
 from apps.payments.api.shapes import (
     PAYMENT_ATTEMPTS,
@@ -241,13 +241,6 @@ class IntentView(ApiView):
         """Whether the request itself runs the attempt (`Prefer: respond-async` says no)."""
         return "respond-async" not in self.request.META.get("HTTP_PREFER", "")
 
-    def merged(self, intent_id: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Return the intent's metadata with what the request changes of it, if it does."""
-        if "metadata" not in params:
-            return {}
-        current = get_intent(self.scope, intent_id).metadata
-        return {"metadata": merge_metadata(current, params["metadata"])}
-
     def check_secret(self, intent_id: str, client_secret: str | None) -> None:
         """Let a publishable key act only on the intent whose client secret it shows."""
         if self.caller.is_publishable or client_secret is not None:
@@ -286,7 +279,7 @@ class IntentList(IntentView):
             )
         intent = create_intent(
             scope=self.scope,
-            fields=_columns(params),
+            fields=with_metadata(_columns(params), {}),
             confirmation=confirmation,
             origin=self.origin,
             now=now,
@@ -313,7 +306,7 @@ class IntentDetail(IntentView):
         intent = update_intent(
             scope=self.scope,
             intent_id=intent_id,
-            changes={**_columns(params), **self.merged(intent_id, params)},
+            changes=_columns(params),
             origin=self.origin,
             now=timezone.now(),
             reply=self.reply(render_intent),
@@ -365,7 +358,7 @@ class IntentCapture(IntentView):
             scope=self.scope,
             intent_id=intent_id,
             amount=params.get("amount_to_capture"),
-            changes=self.merged(intent_id, params),
+            changes={name: params[name] for name in ("metadata",) if name in params},
             origin=self.origin,
             now=now,
             reply=self.reply(_answer_capture),
@@ -533,6 +526,5 @@ def _as_column(name: str, value: Any) -> Any:
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "capture_method": lambda value: "manual" if value == "manual" else "automatic",
     "currency": lambda value: value.upper(),
-    "metadata": lambda value: merge_metadata({}, value),
     "transfer_data": lambda value: value["destination"],
 }

@@ -3,11 +3,12 @@
 from django.http import HttpRequest
 from django.utils import timezone
 
-from apps.api.fields import AmountField, EnumField, IdField, MetadataField, merge_metadata
+from apps.api.fields import AmountField, EnumField, IdField, MetadataField
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import DomainError, ResourceMissing
+from apps.common.metadata import merge_metadata
 from apps.payments.api.shapes import REFUND, REFUNDS
 from apps.payments.models import PaymentAttempt, Refund
 from apps.payments.objects import render_refund
@@ -114,7 +115,7 @@ class RefundDetail(ApiView):
         refund = update_refund(
             scope=self.scope,
             refund_id=refund_id,
-            metadata=merge_metadata(current.metadata, params["metadata"]),
+            metadata=params["metadata"],
             origin=self.origin,
             now=timezone.now(),
         )

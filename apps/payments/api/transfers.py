@@ -13,13 +13,13 @@ from apps.api.fields import (
     IdField,
     MetadataField,
     TextField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import ResourceMissing
+from apps.common.metadata import merge_metadata
 from apps.common.origin import Scope
 from apps.payments.api.shapes import TRANSFER, TRANSFER_REVERSAL
 from apps.payments.services.transfers import transfer_from_charge
@@ -107,7 +107,7 @@ class TransferDetail(ApiView):
         transfer = update_transfer(
             scope=self.scope,
             transfer_id=transfer_id,
-            metadata=merge_metadata(current.metadata, params["metadata"]),
+            metadata=params["metadata"],
             origin=self.origin,
             now=timezone.now(),
         )

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from apps.common.errors import ResourceMissing
 from apps.common.ids import new_id
+from apps.common.metadata import with_metadata
 from apps.common.money import check_charge_amount
 from apps.common.origin import Origin, Scope
 from apps.customers.selectors import get_customer
@@ -145,6 +146,7 @@ def update_intent(
         changes = {**changes, "payment_method_id": draft.id}
     for _ in range(MAX_TRIES):
         intent = get_intent(scope, intent_id)
+        wanted = with_metadata(changes, intent.metadata)
         frozen = sorted(set(changes) - {"metadata", "description"})
         if frozen and intent.status not in {S.CREATED, S.FAILED}:
             raise IntentNotUpdatable(
@@ -157,8 +159,8 @@ def update_intent(
             _check_references(scope, changes)
         step = Step(intent, origin=origin, now=now)
         _store_draft(step, draft)
-        step.event("payment_intent.updated", **changes)
-        _check_split(scope, intent, changes)
+        step.event("payment_intent.updated", **wanted)
+        _check_split(scope, intent, wanted)
         if step.write(reply=reply):
             return intent
     raise ConcurrentChange(intent=intent_id)
@@ -406,7 +408,7 @@ def capture_intent(
         step = Step(intent, origin=origin, now=now)
         _start_operation(step, attempt, Operation.CAPTURE, amount=wanted)
         if changes:
-            step.event("payment_intent.updated", **changes)
+            step.event("payment_intent.updated", **with_metadata(changes, intent.metadata))
         step.event("payment_intent.capture_requested", attempt=attempt.id, amount=wanted)
         if step.write(reply=reply, recovery_point=attempt.id):
             intent = run_operation(attempt_id=attempt.id, origin=origin, now=now, reply=reply)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from apps.common.ids import new_id
+from apps.common.metadata import merge_metadata
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
 from apps.gateways.base import RefundRequest, RefundResult, RefundState
@@ -312,17 +313,22 @@ def release_refund(*, refund_id: str, origin: Origin, now: datetime) -> Refund:
 
 
 def update_refund(
-    *, scope: Scope, refund_id: str, metadata: Mapping[str, str], origin: Origin, now: datetime
+    *,
+    scope: Scope,
+    refund_id: str,
+    metadata: Mapping[str, str] | None,
+    origin: Origin,
+    now: datetime,
 ) -> Refund:
     """
-    Replace a refund's metadata.
+    Change a refund's metadata, key by key; None unsets all.
 
     :raises ResourceMissing: no such refund
     """
     get_refund(scope, refund_id)
     with transaction.atomic():
         refund = Refund.objects.select_for_update().get(pk=refund_id)
-        refund.metadata = dict(metadata)
+        refund.metadata = merge_metadata(refund.metadata, metadata)
         refund.version += 1
         refund.save(update_fields=["metadata", "version"])
         _publish_update(refund, origin=origin, now=now)

@@ -13,13 +13,13 @@ from apps.api.fields import (
     IntegerField,
     MetadataField,
     TextField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
+from apps.common.metadata import with_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.payouts.api.shapes import SELLER, SELLER_BALANCE
@@ -103,7 +103,7 @@ class AccountList(ApiView):
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
-        fields = _columns(params, metadata={})
+        fields = with_metadata(_columns(params), {})
         fields["default_currency"] = params["default_currency"].upper()
         fields["country"] = params.get("country", "").upper()
         seller = create_seller(
@@ -128,11 +128,10 @@ class AccountDetail(ApiView):
 
     def post(self, _request: HttpRequest, account_id: str) -> Json:
         params = self.load()
-        current = get_seller(self.scope, account_id)
         seller = update_seller(
             scope=self.scope,
             seller_id=account_id,
-            fields=_columns(params, metadata=current.metadata),
+            fields=_columns(params),
             schedule=_schedule(params),
             origin=self.origin,
             now=timezone.now(),
@@ -191,7 +190,7 @@ class AccountBalance(ApiView):
         }
 
 
-def _columns(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, Any]:
+def _columns(params: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of the seller which the parameters set."""
     settings = params.get("settings", {})
     payouts = settings.get("payouts", {})
@@ -212,7 +211,7 @@ def _columns(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, A
         if name in source
     }
     if "metadata" in params:
-        columns["metadata"] = merge_metadata(metadata, params["metadata"])
+        columns["metadata"] = params["metadata"]
     return columns
 
 

@@ -11,12 +11,12 @@ from apps.api.fields import (
     IdField,
     MetadataField,
     TextField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
+from apps.common.metadata import merge_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.payouts.api.shapes import PAYOUT
@@ -113,7 +113,7 @@ class PayoutDetail(PayoutView):
         payout = update_payout(
             scope=self.scope,
             payout_id=payout_id,
-            metadata=merge_metadata(current.metadata, params["metadata"]),
+            metadata=params["metadata"],
             origin=self.origin,
             now=timezone.now(),
         )

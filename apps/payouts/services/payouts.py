@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from apps.backoffice.services import request_approval
 from apps.common.ids import new_id
+from apps.common.metadata import merge_metadata
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
 from apps.gateways.base import PayoutRequest, PayoutResult, PayoutState
@@ -206,19 +207,19 @@ def update_payout(
     *,
     scope: Scope,
     payout_id: str,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, str] | None,
     origin: Origin,
     now: datetime,
 ) -> Payout:
     """
-    Replace a payout's metadata.
+    Change a payout's metadata, key by key; None unsets all.
 
     :raises ResourceMissing: no such payout
     """
     get_payout(scope, payout_id)
     with transaction.atomic():
         payout = Payout.objects.lock(payout_id)
-        changed = {"metadata": dict(metadata)}
+        changed = {"metadata": merge_metadata(payout.metadata, metadata)}
         _happen(payout, "payout.updated", changed, origin=origin, now=now)
         payout.save()
     return payout

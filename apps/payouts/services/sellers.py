@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.common.metadata import with_metadata
 from apps.common.origin import Origin, Scope
 from apps.ledger import chart
 from apps.ledger.models import Account
@@ -62,6 +63,7 @@ def update_seller(
     get_seller(scope, seller_id)
     with transaction.atomic():
         seller = Seller.objects.lock(seller_id)
+        fields = with_metadata(fields, seller.metadata)
         plan = PayoutSchedule.objects.get(seller=seller)
         if schedule:
             for name, value in schedule.items():

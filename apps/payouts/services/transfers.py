@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 
 from apps.common.ids import new_id
+from apps.common.metadata import merge_metadata
 from apps.common.origin import Origin, Scope
 from apps.ledger import chart
 from apps.ledger.recipes import Fact, transfer_reversed, transferred
@@ -155,18 +156,18 @@ def update_transfer(
     *,
     scope: Scope,
     transfer_id: str,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, str] | None,
     origin: Origin,
     now: datetime,
 ) -> Transfer:
     """
-    Replace a transfer's metadata.
+    Change a transfer's metadata, key by key; None unsets all.
 
     :raises ResourceMissing: no such transfer
     """
     get_transfer(scope, transfer_id)
     with transaction.atomic():
         transfer = Transfer.objects.lock(transfer_id)
-        changed = {"metadata": dict(metadata)}
+        changed = {"metadata": merge_metadata(transfer.metadata, metadata)}
         happen(transfer, "transfer.updated", changed, origin=origin, now=now)
     return transfer

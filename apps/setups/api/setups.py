@@ -13,12 +13,12 @@ from apps.api.fields import (
     ListField,
     MetadataField,
     TextField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter, ResourceMissing
+from apps.common.metadata import merge_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.setups.api.shapes import SETUP_INTENT, SETUP_INTENTS

@@ -19,7 +19,6 @@ from apps.api.fields import (
     MetadataField,
     TextField,
     TimestampField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
@@ -27,6 +26,7 @@ from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
 from apps.common.ids import new_id
+from apps.common.metadata import merge_metadata, with_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.subscriptions.api.fields import DecimalTextField, UpToField, UsagePayloadField
@@ -149,7 +149,7 @@ class ProductList(BillingView):
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
         price_data = params.pop("default_price_data", None)
-        product = Product(**_texts(params, current={}))
+        product = Product(**with_metadata(_texts(params), {}))
         shown = self.create(product, render_product)
         if price_data is None:
             return shown
@@ -158,12 +158,12 @@ class ProductList(BillingView):
         return self.change(product, {"default_price_id": price.id}, render_product)
 
 
-def _texts(params: dict[str, Any], *, current: dict[str, str]) -> dict[str, Any]:
+def _texts(params: dict[str, Any]) -> dict[str, Any]:
     columns = {
         name: "" if value is None else value for name, value in params.items() if name != "metadata"
     }
     if "metadata" in params:
-        columns["metadata"] = merge_metadata(current, params["metadata"])
+        columns["metadata"] = params["metadata"]
     if "default_price" in columns:
         columns["default_price_id"] = columns.pop("default_price")
     return columns
@@ -181,7 +181,7 @@ class ProductDetail(BillingView):
 
     def post(self, _request: HttpRequest, product_id: str) -> Json:
         product = get_row(Product, self.scope, product_id)
-        return self.change(product, _texts(self.load(), current=product.metadata), render_product)
+        return self.change(product, _texts(self.load()), render_product)
 
     def delete(self, _request: HttpRequest, product_id: str) -> Json:
         self.load()
@@ -320,7 +320,7 @@ class PriceList(BillingView):
     def _product(self, params: dict[str, Any]) -> Product:
         if "product_data" in params:
             data = params["product_data"]
-            product = Product(**_texts(data, current={}))
+            product = Product(**with_metadata(_texts(data), {}))
             return create_row(product, scope=self.scope, origin=self.origin, now=timezone.now())
         if "product" not in params:
             raise InvalidParameter("A price needs a product.", param="product")
@@ -339,7 +339,7 @@ class PriceDetail(BillingView):
 
     def post(self, _request: HttpRequest, price_id: str) -> Json:
         price = get_row(Price, self.scope, price_id)
-        return self.change(price, _texts(self.load(), current=price.metadata), render_price)
+        return self.change(price, _texts(self.load()), render_price)
 
 
 # --- Coupons -------------------------------------------------------------------------------------
@@ -411,7 +411,7 @@ class CouponDetail(BillingView):
 
     def post(self, _request: HttpRequest, code: str) -> Json:
         coupon = get_coupon(self.scope, code)
-        return self.change(coupon, _texts(self.load(), current=coupon.metadata), _show_coupon)
+        return self.change(coupon, _texts(self.load()), _show_coupon)
 
     def delete(self, _request: HttpRequest, code: str) -> Json:
         self.load()

@@ -15,13 +15,13 @@ from apps.api.fields import (
     ListField,
     MetadataField,
     TextField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import Json
 from apps.common.errors import InvalidParameter
+from apps.common.metadata import merge_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_row as find_row
 from apps.common.rows import get_rows
@@ -217,7 +217,6 @@ class InvoiceDetail(BillingView):
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
         params = self.load()
-        current = get_row(Invoice, self.scope, invoice_id)
         changes: dict[str, Any] = {}
         if "auto_advance" in params:
             changes["auto_advance"] = params["auto_advance"]
@@ -226,7 +225,7 @@ class InvoiceDetail(BillingView):
         if "default_payment_method" in params:
             changes["default_payment_method_id"] = params["default_payment_method"] or ""
         if "metadata" in params:
-            changes["metadata"] = merge_metadata(current.metadata, params["metadata"])
+            changes["metadata"] = params["metadata"]
         invoice = update_draft(
             scope=self.scope,
             invoice_id=invoice_id,
@@ -463,14 +462,10 @@ class PendingItemDetail(BillingView):
         return render_invoice_item(get_row(InvoiceItem, self.scope, item_id))
 
     def post(self, _request: HttpRequest, item_id: str) -> Json:
-        changes = self.load()
-        current = get_row(InvoiceItem, self.scope, item_id)
-        if "metadata" in changes:
-            changes["metadata"] = merge_metadata(current.metadata, changes["metadata"])
         item = update_item(
             scope=self.scope,
             item_id=item_id,
-            changes=changes,
+            changes=self.load(),
             origin=self.origin,
             now=timezone.now(),
         )
@@ -547,11 +542,8 @@ class CreditNoteDetail(BillingView):
         return render_credit_note(get_row(CreditNote, self.scope, note_id))
 
     def post(self, _request: HttpRequest, note_id: str) -> Json:
-        changes = self.load()
         note = get_row(CreditNote, self.scope, note_id)
-        if "metadata" in changes:
-            changes["metadata"] = merge_metadata(note.metadata, changes["metadata"])
-        return self.change(note, changes, render_credit_note)
+        return self.change(note, self.load(), render_credit_note)
 
 
 class CreditNoteVoid(BillingView):

@@ -11,7 +11,6 @@ from apps.api.fields import (
     IntegerField,
     MetadataField,
     TimestampField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema
 from apps.api.schemas import RequestSchema
@@ -132,11 +131,8 @@ class ItemDetail(_ItemView):
     def post(self, _request: HttpRequest, item_id: str) -> Json:
         params = self.load()
         item = self.find(item_id)
-        wanted: dict[str, Any] = {
-            name: params[name] for name in ("price", "quantity") if name in params
-        }
-        if "metadata" in params:
-            wanted["metadata"] = merge_metadata(item.metadata, params["metadata"])
+        named = ("price", "quantity", "metadata")
+        wanted = {name: params[name] for name in named if name in params}
         self.change_item(item.subscription_id, params, {"id": item_id, **wanted})
         return _shown(self.find(item_id))
 

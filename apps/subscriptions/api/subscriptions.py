@@ -13,12 +13,12 @@ from apps.api.fields import (
     ListField,
     MetadataField,
     TextField,
-    merge_metadata,
 )
 from apps.api.lists import DEFAULT_LIMIT, ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import Json
+from apps.common.metadata import with_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.subscriptions.api.catalog import BillingView
@@ -163,7 +163,7 @@ class ListSubscriptions(ListSchema):
 _PLAIN = ("description", "collection_method", "days_until_due", "cancel_at_period_end", "cancel_at")
 
 
-def _fields(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, Any]:
+def _fields(params: dict[str, Any]) -> dict[str, Any]:
     """Return the plain columns that a request sets."""
     fields = {name: params[name] for name in _PLAIN if name in params}
     if fields.get("description", "") is None:
@@ -180,7 +180,7 @@ def _fields(params: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, An
         if name in params:
             fields[name] = params[name]
     if "metadata" in params:
-        fields["metadata"] = merge_metadata(metadata, params["metadata"])
+        fields["metadata"] = params["metadata"]
     return fields
 
 
@@ -191,7 +191,7 @@ def as_changes(items: list[dict[str, Any]]) -> tuple[ItemChange, ...]:
             item_id=item.get("id", ""),
             price_id=item.get("price", ""),
             quantity=item.get("quantity"),
-            metadata=merge_metadata({}, item["metadata"]) if "metadata" in item else None,
+            fields={name: item[name] for name in ("metadata",) if name in item},
             is_deleted=item.get("deleted", False),
         )
         for item in items
@@ -287,7 +287,7 @@ def _new(params: dict[str, Any], payment: PaymentBehavior) -> NewSubscription:
     return NewSubscription(
         customer_id=params["customer"],
         items=as_changes(params["items"]),
-        fields=_fields(params, metadata={}),
+        fields=with_metadata(_fields(params), {}),
         coupons=tuple(discount["coupon"] for discount in params.get("discounts", [])),
         dunning_policy_id=params.get("dunning_policy") or "",
         anchor=params.get("billing_cycle_anchor"),
@@ -324,8 +324,7 @@ class SubscriptionDetail(SubscriptionView):
         return show(get_row(Subscription, self.scope, subscription_id))
 
     def post(self, _request: HttpRequest, subscription_id: str) -> Json:
-        current = get_row(Subscription, self.scope, subscription_id)
-        change = _change(self.load(), current)
+        change = _change(self.load())
         if self.claim and self.claim.object_id:
             return show(self.go_on(subscription_id))
         updated = update_subscription(
@@ -351,8 +350,8 @@ class SubscriptionDetail(SubscriptionView):
         return show(canceled)
 
 
-def _change(params: dict[str, Any], current: Subscription) -> SubscriptionChange:
-    fields = _fields(params, metadata=current.metadata)
+def _change(params: dict[str, Any]) -> SubscriptionChange:
+    fields = _fields(params)
     if "pause_collection" in params:
         pause = params["pause_collection"] or {}
         fields["pause_behavior"] = pause.get("behavior", "")

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from apps.common.errors import InvalidParameter
 from apps.common.ids import new_id
+from apps.common.metadata import with_metadata
 from apps.common.origin import Origin, Scope
 from apps.customers.models import Customer
 from apps.customers.selectors import get_customer
@@ -86,7 +87,9 @@ def change_row(
     try:
         with transaction.atomic():
             locked: R = type(row)._base_manager.select_for_update().get(pk=row.pk)
-            for column, value in changes.items():
+            # A dunning policy and a coupon's code have no metadata.
+            noted = with_metadata(changes, getattr(locked, "metadata", {}))
+            for column, value in noted.items():
                 setattr(locked, column, value)
             if isinstance(locked, Product):
                 locked.updated_at = now

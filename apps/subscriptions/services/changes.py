@@ -5,14 +5,16 @@ A preview and the change itself run the same code on the same rows, so the invoi
 the one that was shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any
 
 from apps.common.errors import ResourceMissing
 from apps.common.ids import new_id
+from apps.common.metadata import with_metadata
 from apps.common.money import smallest_charge
 from apps.common.origin import Scope
 from apps.subscriptions.errors import (
@@ -50,13 +52,13 @@ class ItemChange:
     """
     One item as it shall be; without `item_id` a new one, with `is_deleted` none any more.
 
-    What is not said stays as it is.
+    What is not said stays as it is; `fields` are further columns (metadata).
     """
 
     item_id: str = ""
     price_id: str = ""
     quantity: int | None = None
-    metadata: dict[str, str] | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
     is_deleted: bool = False
 
 
@@ -169,7 +171,7 @@ def _new_item(
     if not change.price_id:
         raise ResourceMissing(resource="price", id="", param="items")
     item = new_item(contract, prices[change.price_id], change.quantity, times)
-    item.metadata = change.metadata or {}
+    _set_fields(item, change)
     contract.items.append(item)
     return item
 
@@ -192,8 +194,12 @@ def _change_item(item: SubscriptionItem, change: ItemChange, prices: dict[str, P
         item.price = prices[change.price_id]
     if change.quantity is not None:
         item.quantity = change.quantity
-    if change.metadata is not None:
-        item.metadata = change.metadata
+    _set_fields(item, change)
+
+
+def _set_fields(item: SubscriptionItem, change: ItemChange) -> None:
+    for name, value in with_metadata(change.fields, item.metadata).items():
+        setattr(item, name, value)
 
 
 def check_items(prices: Sequence[Price], currency: str) -> None:

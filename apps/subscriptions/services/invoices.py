@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.common.ids import new_id
+from apps.common.metadata import with_metadata
 from apps.common.origin import Origin, Scope
 from apps.customers.models import Customer
 from apps.customers.selectors import get_customer
@@ -135,7 +136,7 @@ def update_item(
     """
     with transaction.atomic():
         item = _lock_pending(scope, item_id)
-        for name, value in changes.items():
+        for name, value in with_metadata(changes, item.metadata).items():
             setattr(item, name, value)
         unit = Unit(origin=origin, times=times_of("", now))
         unit.record(item, "invoiceitem.updated", partial(render_invoice_item, item))
@@ -240,7 +241,7 @@ def update_draft(
         invoice = lock_with_subscription(invoice_id)
         if invoice.status != S.DRAFT and set(changes) - {"metadata", "auto_advance"}:
             raise InvoiceNotEditable(invoice=invoice.id, status=str(invoice.status))
-        for name, value in changes.items():
+        for name, value in with_metadata(changes, invoice.metadata).items():
             setattr(invoice, name, value)
         unit = Unit(origin=origin, times=times_of(invoice.test_clock_id, now))
         record_invoice(unit, invoice, "invoice.updated")

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from apps.common.errors import InvalidParameter
 from apps.common.ids import new_id
+from apps.common.metadata import with_metadata
 from apps.common.origin import Origin, Scope
 from apps.customers.models import Customer
 from apps.customers.selectors import get_customer
@@ -268,7 +269,7 @@ def _draft(scope: Scope, customer: Customer, new: NewSubscription, times: Times)
     contract = Contract(subscription, [])
     for item in new.items:
         made = new_item(contract, prices[item.price_id], item.quantity, times)
-        made.metadata = item.metadata or {}
+        made.metadata = with_metadata(item.fields, {}).get("metadata", {})
         contract.items.append(made)
     return contract
 
@@ -459,7 +460,7 @@ def charge_queued(
 
 def _set_fields(contract: Contract, scope: Scope, change: SubscriptionChange, times: Times) -> None:
     subscription = contract.subscription
-    fields = dict(change.fields)
+    fields = with_metadata(change.fields, subscription.metadata)
     if "dunning_policy_id" in fields:
         wanted = fields.pop("dunning_policy_id")
         subscription.dunning_policy = (

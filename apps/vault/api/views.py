@@ -13,13 +13,13 @@ from apps.api.fields import (
     MetadataField,
     TextField,
     TimestampField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
+from apps.common.metadata import merge_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.customers.selectors import get_customer
@@ -201,14 +201,9 @@ class MethodDetail(MethodView):
 
     def post(self, _request: HttpRequest, method_id: str) -> Json:
         params = self.load()
-        current = get_method(self.scope, method_id)
-        changes: dict[str, Any] = dict(params.get("card", {}))
-        if "billing_details" in params:
-            changes["billing_details"] = {**current.billing_details, **params["billing_details"]}
-        if "metadata" in params:
-            changes["metadata"] = merge_metadata(current.metadata, params["metadata"])
+        changes: dict[str, Any] = dict(params.pop("card", {})) | params
         if not changes:
-            return render_method(current)
+            return render_method(get_method(self.scope, method_id))
         method = update_method(
             scope=self.scope,
             method_id=method_id,

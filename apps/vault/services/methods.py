@@ -11,6 +11,7 @@ from django.db import transaction
 
 from apps.common.errors import ResourceMissing
 from apps.common.ids import new_id
+from apps.common.metadata import with_metadata
 from apps.common.origin import Origin, Scope
 from apps.common.rows import get_row
 from apps.common.transactions import release_connection
@@ -334,13 +335,16 @@ def update_method(
     now: datetime,
 ) -> PaymentMethod:
     """
-    Change billing details, expiry or metadata.
+    Change billing details and metadata, each key by key, or the expiry.
 
     :raises ResourceMissing: no such method
     """
     get_method(scope, method_id)
     with transaction.atomic():
         method = PaymentMethod.objects.select_for_update().get(pk=method_id)
+        changes = with_metadata(changes, method.metadata)
+        if "billing_details" in changes:
+            changes["billing_details"] = {**method.billing_details, **changes["billing_details"]}
         for name, value in changes.items():
             setattr(method, name, value)
         method.version += 1

@@ -15,13 +15,13 @@ from apps.api.fields import (
     MetadataField,
     TextField,
     TimestampField,
-    merge_metadata,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import ApiView, Json
 from apps.common.errors import InvalidParameter
+from apps.common.metadata import merge_metadata
 from apps.webhooks.api.shapes import DELETED_WEBHOOK_ENDPOINT, WEBHOOK_ENDPOINT, WEBHOOK_RESEND
 from apps.webhooks.errors import EndpointNotVerified
 from apps.webhooks.models import WebhookEndpoint
@@ -136,9 +136,6 @@ class EndpointDetail(ApiView):
         now = timezone.now()
         changes = self.load()
         disabled = changes.pop("disabled", None)
-        if "metadata" in changes:
-            current = get_endpoint(scope=self.scope, endpoint_id=endpoint_id).metadata
-            changes["metadata"] = merge_metadata(current, changes["metadata"])
         endpoint = update_endpoint(scope=self.scope, endpoint_id=endpoint_id, now=now, **changes)
         if disabled is not None:
             endpoint = self._switch(endpoint_id, disabled=disabled, now=now)

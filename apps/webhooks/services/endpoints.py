@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from apps.common.metadata import with_metadata
 from apps.common.origin import Origin, Scope
 from apps.outbox.services import EventDraft, publish
 from apps.webhooks.destinations import check_url
@@ -88,6 +89,7 @@ def update_endpoint(
     with transaction.atomic():
         endpoint = _lock(scope, endpoint_id)
         is_moved = changes.get("url", endpoint.url) != endpoint.url
+        changes = with_metadata(changes, endpoint.metadata)
         for name in ("url", "enabled_events", "description", "metadata"):
             setattr(endpoint, name, changes.get(name, getattr(endpoint, name)))
         if is_moved and endpoint.status != EndpointStatus.UNVERIFIED:
