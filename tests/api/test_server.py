@@ -19,8 +19,8 @@ from apps.api.models import IdempotencyKey, Merchant
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
-START_SECONDS: Final = 20.0
-ANSWER_SECONDS: Final = 10.0
+START_SECONDS: Final = 60.0
+ANSWER_SECONDS: Final = 30.0
 BODY: Final = b'{"amount":1}'
 
 

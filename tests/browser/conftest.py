@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from apps.backoffice.services import setup_roles
 from tests.backoffice.house import House, furnish
@@ -15,6 +15,9 @@ from tests.browser.staff import complaint_of, log_in, stranger_of
 from tests.fake_gateway import FakeGateway, use_gateways
 
 Enter = Callable[[str], Page]
+
+# For a machine with much else to do; a test that passes waits no longer for it.
+expect.set_options(timeout=20_000)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # No sandbox: it needs rights that containers and root do not have. The rest keeps it silent.
@@ -81,7 +84,6 @@ def house(gateway: FakeGateway) -> House:
 def context(browser: Browser, live_server: Any) -> Iterator[BrowserContext]:
     """Return a browser that says nothing on its console and asks no other host."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(10_000)
     host = urlsplit(live_server.url).netloc
     complaints: list[str] = []
     context.on("console", lambda said: complaints.extend(complaint_of(said)))

@@ -29,7 +29,7 @@ def test_the_reference_lists_the_resources_and_asks_no_other_host(
             break
         page.mouse.wheel(0, 500)
         page.wait_for_timeout(100)
-    payments.first.wait_for(timeout=2000)
+    payments.first.wait_for()
 
     assert hosts == {live_server.url.removeprefix("http://")}
     assert troubles == []

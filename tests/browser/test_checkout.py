@@ -98,7 +98,7 @@ def press(page: Page) -> None:
 
 
 def expect_state(page: Page, state: str) -> None:
-    expect(page.locator("html")).to_have_attribute("data-state", state, timeout=10_000)
+    expect(page.locator("html")).to_have_attribute("data-state", state)
 
 
 def charges(simulator: RunningSimulator, session: Session) -> list[tuple[str, int]]:

@@ -33,7 +33,7 @@ def post(url: str, key: str, secret: str, *, die_at: int | None = None) -> httpx
     if die_at is not None:
         headers["X-Die-At"] = str(die_at)
     return httpx.post(
-        f"{url}/v1/payment_intents", json=PAY, headers=headers, timeout=15, trust_env=False
+        f"{url}/v1/payment_intents", json=PAY, headers=headers, timeout=60, trust_env=False
     )
 
 

@@ -21,7 +21,7 @@ from tests.common import work
 
 HERE = "tests.common.work"
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS_TO_HAPPEN = 5.0
+SECONDS_TO_HAPPEN = 30.0
 
 pytestmark = pytest.mark.usefixtures("_fresh_notes")
 

@@ -59,7 +59,7 @@ def work(job: int, *, now: datetime) -> None:
     started.append(job)
     if job < 0:
         raise ZeroDivisionError
-    gate.wait(timeout=5)
+    gate.wait(timeout=30)
     time.sleep(0.05)
     finished.append(job)
 

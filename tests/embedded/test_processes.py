@@ -33,7 +33,7 @@ def sleeper(folder: Path, *, command: tuple[str, ...] = ("sleep", "60")) -> Proc
 
 
 def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while _start_time(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not _start_time(pid)

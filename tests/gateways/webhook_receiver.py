@@ -12,7 +12,7 @@ from typing import Any
 _ACKNOWLEDGEMENT = b"[accepted]"
 
 # How long a webhook may take to come.
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def test_writers_and_the_sealer_do_not_wait_for_each_other() -> None:
     with transaction.atomic():
         unfinished = book_sale(2)
         with ThreadPoolExecutor(max_workers=1) as pool:
-            seal = pool.submit(seal_in_thread).result(timeout=5)
+            seal = pool.submit(seal_in_thread).result(timeout=30)
 
     assert seal is not None
     assert unfinished not in seal

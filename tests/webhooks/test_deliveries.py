@@ -423,7 +423,7 @@ def test_a_claimed_delivery_is_left_alone_until_its_lease_ends() -> None:
     assert (first.delivery.attempts, second.delivery.attempts) == (1, 2)
 
 
-def dispatch_until(condition: Callable[[], bool], *, seconds: float = 8.0) -> float:
+def dispatch_until(condition: Callable[[], bool], *, seconds: float = 30.0) -> float:
     """Run the sender in a thread until the condition holds; return after how many seconds."""
     stop: list[Callable[[], object]] = []
     ready = threading.Event()
@@ -454,7 +454,7 @@ def statuses(hook: WebhookEndpoint) -> list[str]:
 
 @pytest.mark.django_db(transaction=True)
 def test_ac_082_a_hanging_endpoint_delays_no_other() -> None:
-    with receiver() as quick, receiver(hang_seconds=2.5) as slow:
+    with receiver() as quick, receiver(hang_seconds=5) as slow:
         slow_hook, quick_hook = endpoint(slow.url), endpoint(quick.url)
         for n in range(CONCURRENCY * 3):
             happen(f"pi_{n}")
@@ -462,7 +462,7 @@ def test_ac_082_a_hanging_endpoint_delays_no_other() -> None:
         waited = dispatch_until(lambda: set(statuses(quick_hook)) == {"succeeded"})
 
     assert len(quick.got) == CONCURRENCY * 3
-    assert waited < 2.0
+    assert waited < 4.5
     assert len(slow.got) <= CONCURRENCY
     # What was under way was finished before the sender stopped; the rest is left to others.
     assert statuses(slow_hook).count("succeeded") == len(slow.got)
