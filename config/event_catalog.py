@@ -14,6 +14,7 @@ CATALOG: Mapping[str, Sequence[str]] = {
         "checkout.session.expired",
         "checkout.session.payment_replaced",
         "checkout.session.subscription_created",
+        "checkout.session.updated",
     ),
     "apps.customers.api.shapes.CUSTOMER": (
         "customer.created",
@@ -96,6 +97,7 @@ CATALOG: Mapping[str, Sequence[str]] = {
         "setup_intent.requires_action",
         "setup_intent.setup_failed",
         "setup_intent.succeeded",
+        "setup_intent.updated",
     ),
     "apps.subscriptions.api.shapes.COUPON": ("coupon.created", "coupon.deleted", "coupon.updated"),
     "apps.subscriptions.api.shapes.CREDIT_NOTE": (

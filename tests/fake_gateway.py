@@ -88,6 +88,7 @@ class FakeGateway:
     before: list[GatewayError] = field(default_factory=list)
     after: list[GatewayError] = field(default_factory=list)
     payments: dict[str, PaymentResult] = field(default_factory=dict)
+    requests: list[PaymentRequest] = field(default_factory=list)
     refunds: dict[str, RefundResult] = field(default_factory=dict)
     refund_state: RefundState = RefundState.SUCCEEDED
     payouts: dict[str, PayoutResult] = field(default_factory=dict)
@@ -114,6 +115,7 @@ class FakeGateway:
     def _create(self, request: PaymentRequest) -> PaymentResult:
         reference = f"pi_fake_{request.attempt_id}"
         if reference not in self.payments:
+            self.requests.append(request)
             state = PaymentState.CAPTURED if request.capture else PaymentState.AUTHORIZED
             result = PaymentResult(
                 state=state,

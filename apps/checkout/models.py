@@ -56,6 +56,8 @@ class Session(EventSourced):
     cancel_url = models.CharField(max_length=2048, blank=True)
     locale = models.CharField(max_length=10, blank=True)
     metadata = models.JSONField(default=dict)
+    # What the subscription is made with: `description`, `metadata`.
+    subscription_data = models.JSONField(default=dict)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
@@ -136,6 +138,10 @@ class Session(EventSourced):
         if self.mode == SessionMode.SETUP:
             self.payment_status = PaymentStatus.NOTHING_TO_PAY
 
+    def update(self, *, metadata: dict[str, str]) -> None:
+        """Change what the merchant noted."""
+        self.metadata = metadata
+
     def begin_subscription(
         self, *, customer_id: str, subscription_id: str, payment_intent_id: str, amount_total: int
     ) -> None:
@@ -166,12 +172,13 @@ class Session(EventSourced):
         {
             "mode", "amount_total", "currency", "line_items", "customer_id", "customer_email",
             "client_reference_id", "payment_intent_id", "setup_intent_id", "success_url",
-            "cancel_url", "locale", "metadata", "expires_at",
+            "cancel_url", "locale", "metadata", "subscription_data", "expires_at",
         }
     )  # fmt: skip
 
     ARROWS: ClassVar[dict[str, Callable[..., None]]] = {
         "checkout.session.created": begin,
+        "checkout.session.updated": update,
         "checkout.session.payment_replaced": replace_payment,
         "checkout.session.subscription_created": begin_subscription,
         "checkout.session.completed": complete,

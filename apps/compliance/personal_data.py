@@ -107,6 +107,7 @@ SECTIONS: Final = (
             "success_url",
             "cancel_url",
             "metadata",
+            "subscription_data",
             "line_items",
         ),
         has_history=True,
@@ -133,7 +134,9 @@ SECTIONS: Final = (
             "description",
             "metadata",
             "return_url",
+            "shipping",
             "statement_descriptor",
+            "statement_descriptor_suffix",
             "next_action",
             "last_payment_error",
         ),
@@ -448,7 +451,8 @@ WITHOUT_PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "payments_paymentintent": (
         MACHINE,
-        "setup_future_usage transfer_destination transfer_group cancellation_reason client_secret",
+        "setup_future_usage transfer_destination transfer_group cancellation_reason client_secret"
+        " payment_method_options",
     ),
     "payments_refund": (MACHINE, "reason gateway_reference failure_reason actor"),
     "payouts_payout": (

@@ -220,6 +220,7 @@ def suggest_evidence(dispute: Dispute) -> dict[str, str]:
         "customer_purchase_ip": intent.metadata.get("ip_address", ""),
         "billing_address": _address_in_words(customer.address) if customer else "",
         "service_date": f"{attempt.created_at:%Y-%m-%d}",
+        **_parcel_in_words(intent.shipping),
         "access_activity_log": _usage_in_words(dispute),
         **_terms_in_words(dispute, attempt),
         "duplicate_charge_id": other.charge_id if other else "",
@@ -241,7 +242,7 @@ def find_compelling_payments(dispute: Dispute) -> CompellingEvidence | None:
     Return the two earlier payments which answer a Visa 10.4 dispute, None when there are not two.
 
     Who paid is known from the customer, and from the payment's metadata `ip_address`, `device` and
-    `shipping_address` where the shop sets them (AC-89).
+    `shipping_address` where the shop sets them (AC-89); where it went also from its `shipping`.
     """
     if not is_eligible(network=dispute.network, reason_code=dispute.network_reason_code):
         return None
@@ -267,6 +268,18 @@ def find_compelling_payments(dispute: Dispute) -> CompellingEvidence | None:
         _past_payment(attempt, is_disputed=True),
         [_past_payment(each, is_disputed=each.pk in disputed) for each in found],
     )
+
+
+def _parcel_in_words(shipping: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return where the goods went, as the payment tells it."""
+    if not shipping:
+        return {}
+    where = _address_in_words(shipping["address"])
+    return {
+        "shipping_address": "\n".join(text for text in (shipping["name"], where) if text),
+        "shipping_carrier": shipping["carrier"] or "",
+        "shipping_tracking_number": shipping["tracking_number"] or "",
+    }
 
 
 def _usage_in_words(dispute: Dispute) -> str:
@@ -331,6 +344,8 @@ def _clocks() -> Callable[..., Any]:
 def _past_payment(attempt: PaymentAttempt, *, is_disputed: bool) -> PastPayment:
     intent = attempt.intent
     told = {name: intent.metadata.get(name, "") for name in _TOLD_IN_METADATA}
+    if intent.shipping:
+        told["shipping_address"] = _address_in_words(intent.shipping["address"])
     return PastPayment(
         charge_id=attempt.charge_id,
         paid_at=attempt.created_at,

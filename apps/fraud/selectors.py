@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Final
 
+from django.db.models import OuterRef, Subquery
+
 from apps.fraud.models import Decision
 from apps.fraud.models.decisions import NO_MONEY
 
@@ -13,6 +15,15 @@ _SHOWN: Final = 25
 
 # A shared e-mail domain says nothing.
 _LINKS: Final = ("card", "customer", "ip", "email", "device")
+
+
+def risk_of_attempts() -> dict[str, Subquery]:
+    """Return `risk_score` and `risk_level` of an attempt, for `annotate`; None where not judged."""
+    judged = Decision.objects.filter(attempt_id=OuterRef("pk"))
+    return {
+        "risk_score": Subquery(judged.values("score")),
+        "risk_level": Subquery(judged.values("level")),
+    }
 
 
 def linked_decisions(decision: Decision) -> list[tuple[Decision, list[str]]]:

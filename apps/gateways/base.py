@@ -99,6 +99,22 @@ class NetworkCard:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Parcel:
+    """Where the goods of a payment go, and with whom they travel; "" for what is not told."""
+
+    name: str = field(repr=False)
+    phone: str = field(repr=False)
+    line1: str = field(repr=False)
+    line2: str = field(repr=False)
+    postal_code: str
+    city: str
+    state: str
+    country: str
+    carrier: str
+    tracking_number: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentRequest:
     """
     Take `amount` from the payment method behind `token`.
@@ -121,6 +137,7 @@ class PaymentRequest:
     description: str = ""
     statement_descriptor: str = ""
     request_three_d_secure: str = ""
+    shipping: Parcel | None = None
     network_card: NetworkCard | None = None
 
 

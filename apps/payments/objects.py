@@ -42,15 +42,15 @@ def render_intent(intent: PaymentIntent) -> dict[str, Any]:
         "next_action": _next_action(intent),
         "on_behalf_of": None,
         "payment_method": intent.payment_method_id or None,
-        "payment_method_options": {},
+        "payment_method_options": intent.payment_method_options or {},
         "payment_method_types": ["card", "sepa_debit"],
         "processing": None,
         "receipt_email": intent.receipt_email or None,
         "review": None,
         "setup_future_usage": intent.setup_future_usage or None,
-        "shipping": None,
+        "shipping": intent.shipping,
         "statement_descriptor": intent.statement_descriptor or None,
-        "statement_descriptor_suffix": None,
+        "statement_descriptor_suffix": intent.statement_descriptor_suffix or None,
         "status": str(intent.status),
         "transfer_data": _transfer_data(intent),
         "transfer_group": intent.transfer_group or None,
@@ -108,7 +108,7 @@ def render_charge(attempt: PaymentAttempt, intent: PaymentIntent) -> dict[str, A
         "livemode": attempt.livemode,
         "metadata": intent.metadata,
         "on_behalf_of": None,
-        "outcome": None,
+        "outcome": _outcome(attempt),
         "paid": attempt.status in {AttemptStatus.CAPTURED, AttemptStatus.AUTHORIZED},
         "payment_intent": intent.id,
         "payment_method": attempt.payment_method_id or None,
@@ -118,20 +118,61 @@ def render_charge(attempt: PaymentAttempt, intent: PaymentIntent) -> dict[str, A
         "receipt_url": None,
         "refunded": captured and refunded == attempt.amount_captured,
         "review": None,
-        "shipping": None,
+        "shipping": intent.shipping,
         "source_transfer": None,
         "statement_descriptor": intent.statement_descriptor or None,
-        "statement_descriptor_suffix": None,
+        "statement_descriptor_suffix": intent.statement_descriptor_suffix or None,
         "status": _charge_status(attempt),
         "transfer_data": _transfer_data(intent),
         "transfer_group": intent.transfer_group or None,
     }
 
 
+_APPROVED = frozenset({AttemptStatus.CAPTURED, AttemptStatus.AUTHORIZED, AttemptStatus.VOIDED})
+
+
 def _charge_status(attempt: PaymentAttempt) -> str:
-    if attempt.status in {AttemptStatus.CAPTURED, AttemptStatus.AUTHORIZED, AttemptStatus.VOIDED}:
+    if attempt.status in _APPROVED:
         return "succeeded"
     return "failed" if attempt.status == AttemptStatus.FAILED else "pending"
+
+
+def _outcome(attempt: PaymentAttempt) -> dict[str, Any] | None:
+    """Return what the bank and risk said, in Stripe's words; None until the bank has spoken."""
+    shown = {
+        "advice_code": attempt.advice_code or None,
+        "network_advice_code": None,
+        "network_decline_code": attempt.network_decline_code or None,
+        "network_status": "approved_by_network",
+        "reason": None,
+        # As with `disputed`: who reads charges asks risk.
+        "risk_level": getattr(attempt, "risk_level", None) or "unknown",
+        "risk_score": getattr(attempt, "risk_score", None),
+        "seller_message": "Payment complete.",
+        "type": "authorized",
+    }
+    if attempt.status == AttemptStatus.FAILED:
+        return shown | {
+            "network_status": "declined_by_network",
+            "reason": attempt.decline_code or None,
+            "seller_message": _decline_in_words(attempt.decline_code),
+            "type": "issuer_declined",
+        }
+    if attempt.status not in _APPROVED:
+        return None
+    if attempt.is_held_for_review:
+        return shown | {
+            "reason": "rule",
+            "seller_message": "A person looks at this payment before its money is taken.",
+            "type": "manual_review",
+        }
+    return shown
+
+
+def _decline_in_words(code: str) -> str:
+    if code in {"", "generic_decline"}:
+        return "The bank did not return any further details with this decline."
+    return f"The bank returned the decline code `{code}`."
 
 
 def _method_details(attempt: PaymentAttempt) -> dict[str, Any] | None:

@@ -41,6 +41,15 @@ class Operation(TextChoices):
     POLL = "poll"
 
 
+class ThreeDSecure(TextChoices):
+    """How the payer is to prove who they are, in Stripe's words; nobody asked when empty."""
+
+    NONE = ""
+    AUTOMATIC = "automatic"
+    ANY = "any"
+    CHALLENGE = "challenge"
+
+
 class RefundStatus(TextChoices):
     """Life of a refund."""
 

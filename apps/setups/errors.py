@@ -10,6 +10,11 @@ class SetupNotConfirmable(DomainError):
     template: ClassVar[str] = "{setup} is {status}: it cannot be confirmed."
 
 
+class SetupNotUpdatable(DomainError):
+    code: ClassVar[str] = "setup_intent_unexpected_state"
+    template: ClassVar[str] = "{setup} is {status}: {fields} cannot be changed any more."
+
+
 class SetupNotCancelable(DomainError):
     code: ClassVar[str] = "setup_intent_unexpected_state"
     template: ClassVar[str] = "{setup} is {status}: it cannot be canceled."

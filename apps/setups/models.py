@@ -89,6 +89,12 @@ class SetupIntent(EventSourced):
         if self.payment_method_id:
             self.take_method()
 
+    def update(self, **fields: Any) -> None:
+        """Change what the caller may still change."""
+        self._set(fields)
+        if self.payment_method_id and self.status == S.REQUIRES_PAYMENT_METHOD:
+            self.take_method()
+
     @transition(status, source=[S.REQUIRES_PAYMENT_METHOD], target=S.REQUIRES_CONFIRMATION)
     def take_method(self) -> None:
         """The method is known; confirming it is what is left."""
@@ -152,6 +158,7 @@ class SetupIntent(EventSourced):
 
     ARROWS: ClassVar[dict[str, Callable[..., None]]] = {
         "setup_intent.created": begin,
+        "setup_intent.updated": update,
         "setup_intent.processing": process,
         "setup_intent.requires_action": require_action,
         "setup_intent.succeeded": succeed,

@@ -59,6 +59,7 @@ INTENT_CONFIRM = _INTENT_METHOD | {
     "receipt_email",
     "return_url",
     "setup_future_usage",
+    "shipping",
 }
 INTENT_UPDATE = _INTENT_METHOD | {
     "amount",
@@ -69,6 +70,7 @@ INTENT_UPDATE = _INTENT_METHOD | {
     "metadata",
     "receipt_email",
     "setup_future_usage",
+    "shipping",
     "statement_descriptor",
     "statement_descriptor_suffix",
     "transfer_group",

@@ -1,6 +1,7 @@
 """Payment intents: created, changed, confirmed, captured, cancelled."""
 
 import re
+from typing import Any
 
 from simulator.books import CaptureTooLarge, HoldTooLarge
 from simulator.instruments import INSUFFICIENT_FUNDS
@@ -193,6 +194,8 @@ class Intents:
         for name in ("description", "receipt_email", "setup_future_usage", "transfer_group"):
             if params.has(name):
                 setattr(intent, name, params.text(name) or None)
+        if params.has("shipping"):
+            intent.shipping = _shipping_of(params.part("shipping"))
         if params.text("customer"):
             customer = params.text("customer")
             find(self._account.customers, customer, "customer", param="customer")
@@ -258,3 +261,22 @@ def _unexpected(intent: Intent, action: str) -> InvalidRequest:
         f"This PaymentIntent could not be {action} because it has a status of {intent.status}.",
         show_intent(intent),
     )
+
+
+def _shipping_of(params: Params) -> dict[str, Any]:
+    """
+    Return where the goods go.
+
+    :raises InvalidParameter: the name or the street is missing
+    """
+    address = params.part("address")
+    if not (params.text("name") and address.text("line1")):
+        raise InvalidParameter("Missing required param: shipping.", param="shipping")
+    parts = ("city", "country", "line1", "line2", "postal_code", "state")
+    return {
+        "address": {part: address.text(part) or None for part in parts},
+        "carrier": params.text("carrier") or None,
+        "name": params.text("name"),
+        "phone": params.text("phone") or None,
+        "tracking_number": params.text("tracking_number") or None,
+    }

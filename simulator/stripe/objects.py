@@ -55,7 +55,7 @@ def show_intent(intent: Intent) -> dict[str, Any]:
         "receipt_email": intent.receipt_email,
         "review": None,
         "setup_future_usage": intent.setup_future_usage,
-        "shipping": None,
+        "shipping": intent.shipping,
         "statement_descriptor": intent.statement_descriptor,
         "statement_descriptor_suffix": intent.statement_descriptor_suffix,
         "status": str(intent.status),

@@ -98,6 +98,7 @@ class Intent:
     statement_descriptor_suffix: str | None = None
     receipt_email: str | None = None
     setup_future_usage: str | None = None
+    shipping: dict[str, Any] | None = None
     transfer_group: str | None = None
     request_three_d_secure: str = "automatic"
     can_increment: bool = False

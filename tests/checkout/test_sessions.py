@@ -277,3 +277,59 @@ def test_another_merchant_does_not_see_a_session(api: Any, gateway: FakeGateway)
 
     assert api.get(f"/v1/checkout/sessions/{session.id}").status_code == 404
     assert api.post(f"/v1/checkout/sessions/{session.id}/expire").status_code == 404
+
+
+BASKET = {
+    "mode": "payment",
+    "line_items": [
+        {
+            "price_data": {
+                "currency": "eur", "unit_amount": 4900, "product_data": {"name": "Tea"}
+            }
+        }
+    ],
+}  # fmt: skip
+
+
+def test_the_payment_is_made_with_what_the_session_says(api: Any, gateway: FakeGateway) -> None:
+    address = {"line1": "Main Street 1", "city": "Berlin", "country": "DE"}
+    data = {
+        "receipt_email": "ada@payer.example",
+        "setup_future_usage": "off_session",
+        "shipping": {"name": "Ada", "address": address},
+        "statement_descriptor_suffix": "TEA",
+    }
+
+    made = api.post("/v1/checkout/sessions", {**BASKET, "payment_intent_data": data}).json()
+
+    intent = PaymentIntent.objects.get(pk=made["payment_intent"])
+    assert (intent.receipt_email, intent.setup_future_usage) == ("ada@payer.example", "off_session")
+    assert intent.shipping is not None
+    assert (intent.shipping["name"], intent.descriptor) == ("Ada", "TEA")
+
+
+def test_notes_of_a_session_change_also_when_it_is_over(api: Any, gateway: FakeGateway) -> None:
+    made = api.post("/v1/checkout/sessions", {**BASKET, "metadata": {"a": "1", "b": "2"}}).json()
+    path = f"/v1/checkout/sessions/{made['id']}"
+
+    merged = api.post(path, {"metadata": {"a": "", "c": "3"}}).json()
+    api.post(f"{path}/expire")
+    emptied = api.post(path, {"metadata": ""}).json()
+
+    assert merged["metadata"] == {"b": "2", "c": "3"}
+    assert (emptied["status"], emptied["metadata"]) == ("expired", {})
+    assert types_of(Session.objects.get()) == [
+        "checkout.session.created",
+        "checkout.session.updated",
+        "checkout.session.expired",
+        "checkout.session.updated",
+    ]
+
+
+@pytest.mark.parametrize("name", ["setup_intent_data", "subscription_data"])
+def test_data_for_another_mode_is_refused(api: Any, gateway: FakeGateway, name: str) -> None:
+    refused = api.post("/v1/checkout/sessions", {**BASKET, name: {"description": "Tea"}})
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["param"]) == (400, "parameter_invalid", name)
+    assert not Session.objects.exists()

@@ -133,3 +133,12 @@ def test_postgresql_keeps_a_session_with_what_its_mode_needs(session: Session) -
         transaction.atomic(),
     ):
         Session.objects.filter(pk=session.pk).update(amount_total=100)
+
+
+def test_the_setup_is_made_with_what_the_session_says(api: Any, gateway: FakeGateway) -> None:
+    data = {"description": "Library card", "metadata": {"shelf": "7"}}
+
+    api.post("/v1/checkout/sessions", {"mode": "setup", "setup_intent_data": data})
+
+    setup = SetupIntent.objects.get()
+    assert (setup.description, setup.metadata) == ("Library card", {"shelf": "7"})

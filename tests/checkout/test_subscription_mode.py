@@ -248,3 +248,16 @@ def test_postgresql_keeps_intent_and_subscription_together(api: Any, gateway: Fa
         transaction.atomic(),
     ):
         Session.objects.filter(pk=session.pk).update(subscription_id="sub_x", due_at=timezone.now())
+
+
+def test_the_subscription_is_made_with_what_the_session_says(
+    api: Any, gateway: FakeGateway
+) -> None:
+    data = {"description": "Readers", "metadata": {"shelf": "7", "empty": ""}}
+    session = open_session(api, subscription_data=data)
+
+    press(session)
+
+    subscription = Subscription.objects.get(pk=session.subscription_id)
+    assert (subscription.description, subscription.metadata) == ("Readers", {"shelf": "7"})
+    assert session.metadata == {}

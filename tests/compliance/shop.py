@@ -86,7 +86,9 @@ class Shop:
                 "metadata": METADATA,
                 "receipt_email": EMAIL,
                 "return_url": URL,
+                "shipping": {"name": NAME, "address": ADDRESS, "tracking_number": TEXT},
                 "statement_descriptor": "ZERLINA Zerlina",
+                "statement_descriptor_suffix": "ZERLINA",
             },
         )
         assert intent["status"] == "succeeded"

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 from django.utils import timezone
 
+from apps.api.addresses import parcel_of
 from apps.disputes.selectors import find_compelling_payments, suggest_evidence
 from apps.gateways.base import PaymentResult
 from apps.payments.models import PaymentAttempt
@@ -14,6 +15,15 @@ from tests.factories.payments import confirmed_intent
 from tests.fake_gateway import VISA, FakeGateway
 
 pytestmark = pytest.mark.django_db
+
+SHIPPING = {
+    "name": "Ada",
+    "address": {
+        "line1": "Main Street 1", "postal_code": "10115", "city": "Berlin", "country": "DE"
+    },
+    "carrier": "DHL",
+    "tracking_number": "JJD000390",
+}  # fmt: skip
 
 CARD = replace(
     VISA, fingerprint="f7RqK2mXw9LdT4aV", cvc_check="pass", three_d_secure="authenticated"
@@ -49,6 +59,17 @@ def test_the_payment_fills_in_what_it_knows(gateway: FakeGateway) -> None:
         "service_date": f"{attempt.created_at:%Y-%m-%d}",
         "uncategorized_text": "3D Secure: authenticated; Security code: pass",
     }
+
+
+def test_the_payment_tells_where_its_goods_went(gateway: FakeGateway) -> None:
+    now = timezone.now()
+    confirmed_intent(now=now, shipping=parcel_of(SHIPPING))
+    dispute = tell(gateway.open_dispute(next(iter(gateway.payments.values())), now=now))
+
+    told = suggest_evidence(dispute)
+
+    assert told["shipping_address"] == "Ada\nMain Street 1, 10115, Berlin, DE"
+    assert (told["shipping_carrier"], told["shipping_tracking_number"]) == ("DHL", "JJD000390")
 
 
 def test_a_second_charge_of_the_same_card_and_amount_is_named(gateway: FakeGateway) -> None:

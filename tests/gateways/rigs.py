@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from apps.gateways.adyen.adapter import AdyenGateway
-from apps.gateways.base import DeclineClass, Gateway, GatewayAccount, Timeouts
+from apps.gateways.base import DeclineClass, Gateway, GatewayAccount, Parcel, Timeouts
 from apps.gateways.stripe.adapter import StripeGateway
 from tests.gateways.memory_journal import MemoryJournal
+
+# Where the goods of a test's payment go.
+PARCEL = Parcel(
+    name="Ada", phone="", line1="Main Street 1", line2="", postal_code="10115", city="Berlin",
+    state="", country="DE", carrier="DHL", tracking_number="",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

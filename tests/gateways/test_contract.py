@@ -39,7 +39,7 @@ from apps.gateways.errors import GatewayNotSent, GatewayRejected, GatewayUnknown
 from apps.reconciliation.statements import AdyenReport, StripeReport, read_report
 from simulator.testing import RunningSimulator
 from tests.gateways.memory_journal import PatientGateway
-from tests.gateways.rigs import RIGS, Rig
+from tests.gateways.rigs import PARCEL, RIGS, Rig
 from tests.gateways.webhook_receiver import Delivery, receive_webhooks
 
 TIMEOUTS = Timeouts(connect=0.5, read=1.0, total=1.5)
@@ -153,6 +153,15 @@ def test_a_payment_is_taken_and_told_in_our_words(
         "succeeded",
         True,
     )
+
+
+def test_where_the_goods_go_is_told(gateway: Gateway, rig: Rig, sim: RunningSimulator) -> None:
+    request = request_for(rig.card, shipping=PARCEL)
+
+    paid = gateway.create_payment(request)
+
+    assert (paid.state, paid.amount) == (PaymentState.CAPTURED, 1050)
+    assert len(booked(sim, request)) == 1
 
 
 def test_a_one_time_token_is_charged_in_one_call(

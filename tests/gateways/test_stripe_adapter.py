@@ -19,6 +19,7 @@ from apps.gateways.base import (
 )
 from apps.gateways.errors import GatewayError, GatewayNotSent, GatewayRejected, GatewayUnknown
 from apps.gateways.stripe.adapter import StripeGateway
+from tests.gateways.rigs import PARCEL
 from tests.gateways.scripted_server import (
     Scene,
     ScriptedServer,
@@ -114,6 +115,7 @@ def test_all_that_was_asked_for_goes_along() -> None:
         description="Order 7 & more",
         statement_descriptor="ORDER 7",
         request_three_d_secure="challenge",
+        shipping=PARCEL,
         token="tok_visa",
     )
 
@@ -126,6 +128,14 @@ def test_all_that_was_asked_for_goes_along() -> None:
     assert params["description"] == "Order 7 & more"
     assert params["statement_descriptor_suffix"] == "ORDER 7"
     assert params["payment_method_options[card][request_three_d_secure]"] == "challenge"
+    assert {name: text for name, text in params.items() if name.startswith("shipping")} == {
+        "shipping[name]": "Ada",
+        "shipping[address][line1]": "Main Street 1",
+        "shipping[address][postal_code]": "10115",
+        "shipping[address][city]": "Berlin",
+        "shipping[address][country]": "DE",
+        "shipping[carrier]": "DHL",
+    }
     assert params["payment_method_data[type]"] == "card"
     assert params["payment_method_data[card][token]"] == "tok_visa"
     assert "payment_method" not in params

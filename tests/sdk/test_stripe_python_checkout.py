@@ -51,6 +51,10 @@ def test_a_session_is_opened_listed_and_taken_back(
     assert noted is not None
     assert noted["order"] == "7"
 
+    changed = client.v1.checkout.sessions.update(session.id, {"metadata": {"order": "8"}})
+    assert changed.metadata is not None
+    assert changed.metadata["order"] == "8"
+
     expired = client.v1.checkout.sessions.expire(session.id)
 
     assert (expired.status, expired.url) == ("expired", None)
@@ -72,7 +76,11 @@ def test_a_session_that_is_over_is_not_taken_back_again(client: stripe.StripeCli
 
 def test_a_setup_intent_saves_a_card_for_later(client: stripe.StripeClient) -> None:
     customer = client.v1.customers.create({"email": "ada@payer.example"})
-    setup = client.v1.setup_intents.create({"customer": customer.id, "usage": "off_session"})
+    setup = client.v1.setup_intents.create({"usage": "off_session"})
+    changed = client.v1.setup_intents.update(
+        setup.id, {"customer": customer.id, "metadata": {"seat": "2"}}
+    )
+    assert (changed.customer, changed.status) == (customer.id, "requires_payment_method")
 
     saved = client.v1.setup_intents.confirm(setup.id, {"payment_method": "pm_card_visa"})
 

@@ -77,6 +77,61 @@ def test_an_intent_is_changed_raised_and_captured(client: stripe.StripeClient) -
     assert [each.id for each in listed] == [held.id, made.id]
 
 
+def test_a_payment_brings_its_method_and_tells_where_its_goods_go(
+    client: stripe.StripeClient,
+) -> None:
+    address: stripe.params.PaymentIntentCreateParamsShippingAddress = {
+        "line1": "Main Street 1",
+        "postal_code": "10115",
+        "city": "Berlin",
+        "country": "DE",
+    }
+    paid = client.v1.payment_intents.create(
+        {
+            "amount": 3000,
+            "currency": "eur",
+            "confirm": True,
+            "payment_method_data": {
+                "type": "sepa_debit",
+                "sepa_debit": {"iban": "DE89370400440532013000"},
+                "billing_details": {"name": "Ada", "email": "ada@payer.example"},
+            },
+            "mandate_data": {"customer_acceptance": {"type": "offline", "offline": {}}},
+            "shipping": {"name": "Ada", "address": address},
+            "expand": ["payment_method"],
+        }
+    )
+    by_card = client.v1.payment_intents.create(
+        {
+            "amount": 3000,
+            "currency": "eur",
+            "confirm": True,
+            "payment_method": "pm_card_visa",
+            "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+            "statement_descriptor_suffix": "ORDER 7",
+            "use_stripe_sdk": True,
+            "expand": ["latest_charge"],
+        }
+    )
+    sent = client.v1.payment_intents.update(
+        by_card.id, {"shipping": {"name": "Ada", "address": address, "tracking_number": "JJD1"}}
+    )
+
+    assert isinstance(paid.payment_method, stripe.PaymentMethod)
+    assert (paid.status, paid.payment_method.billing_details.name) == ("processing", "Ada")
+    assert paid.shipping is not None
+    assert paid.shipping.address is not None
+    assert (paid.shipping.name, paid.shipping.address.city) == ("Ada", "Berlin")
+    assert isinstance(by_card.latest_charge, stripe.Charge)
+    assert by_card.latest_charge.outcome is not None
+    assert (by_card.latest_charge.outcome.type, by_card.latest_charge.outcome.network_status) == (
+        "authorized",
+        "approved_by_network",
+    )
+    assert sent.shipping is not None
+    assert sent.shipping.tracking_number == "JJD1"
+
+
 def test_charges_show_payments_and_their_refunds(client: stripe.StripeClient) -> None:
     paid = confirmed_intent(client)
     assert isinstance(paid.latest_charge, str)

@@ -260,3 +260,60 @@ def change_in_silence(setup_id: str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE setups_setupintent SET tries = 7 WHERE id = %s", [setup_id])
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_a_setup_is_changed_until_it_is_confirmed(api: Any, gateway: FakeGateway) -> None:
+    owner = customer(api)
+    made = api.post("/v1/setup_intents", {"metadata": {"plan": "gold", "seat": "1"}}).json()
+    path = f"/v1/setup_intents/{made['id']}"
+
+    changed = api.post(
+        path,
+        {
+            "customer": owner,
+            "payment_method": "tok_visa",
+            "description": "Seat 2",
+            "metadata": {"seat": "2"},
+        },
+    ).json()
+
+    assert (changed["status"], changed["customer"]) == ("requires_confirmation", owner)
+    assert changed["payment_method"] == PaymentMethod.objects.get().pk
+    assert (changed["description"], changed["metadata"]) == (
+        "Seat 2", {"plan": "gold", "seat": "2"},
+    )  # fmt: skip
+    assert api.post(f"{path}/confirm").json()["status"] == "succeeded"
+    assert types_of(made["id"]) == [
+        "setup_intent.created",
+        "setup_intent.updated",
+        "setup_intent.processing",
+        "setup_intent.succeeded",
+    ]
+
+
+def test_of_a_setup_that_is_over_only_its_notes_change(api: Any, gateway: FakeGateway) -> None:
+    made = api.post("/v1/setup_intents", {"payment_method": "tok_visa", "confirm": True}).json()
+    path = f"/v1/setup_intents/{made['id']}"
+
+    noted = api.post(path, {"metadata": {"seat": "2"}})
+    refused = api.post(path, {"customer": customer(api)})
+
+    assert noted.json()["metadata"] == {"seat": "2"}
+    assert (refused.status_code, refused.json()["error"]["code"]) == (
+        409, "setup_intent_unexpected_state",
+    )  # fmt: skip
+    assert SetupIntent.objects.get().customer_id == ""
+
+
+def test_a_token_inside_of_the_request_is_set_up(api: Any, gateway: FakeGateway) -> None:
+    data = {
+        "type": "card",
+        "card": {"token": "tok_visa"},
+        "billing_details": {"name": "Ada"},
+    }
+
+    setup = api.post("/v1/setup_intents", {"payment_method_data": data, "confirm": True}).json()
+
+    method = PaymentMethod.objects.get()
+    assert (setup["status"], setup["payment_method"]) == ("succeeded", method.pk)
+    assert method.billing_details == {"name": "Ada"}

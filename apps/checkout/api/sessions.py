@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from apps.api.addresses import ParcelShipping, parcel_of
 from apps.api.fields import (
     AmountField,
     CurrencyField,
@@ -32,10 +33,11 @@ from apps.checkout.services.sessions import (
     create_setup_session,
     create_subscription_session,
     expire_session,
+    update_session,
 )
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.common.errors import InvalidParameter
-from apps.common.metadata import merge_metadata
+from apps.common.metadata import merge_metadata, with_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 
@@ -70,10 +72,28 @@ class IntentData(RequestSchema):
     capture_method = EnumField(["automatic", "manual"], required=False)
     description = TextField(required=False, max_length=1000)
     metadata = MetadataField()
+    receipt_email = TextField(required=False, max_length=512)
+    setup_future_usage = EnumField(["on_session", "off_session"], required=False)
+    shipping = ParcelShipping(required=False)
     statement_descriptor = TextField(required=False, max_length=22)
+    statement_descriptor_suffix = TextField(required=False, max_length=22)
     application_fee_amount = AmountField(required=False, min_value=0)
     transfer_data = SessionTransferData(required=False)
     transfer_group = TextField(required=False, max_length=255)
+
+
+class SetupData(RequestSchema):
+    """What the setup intent is made with."""
+
+    description = TextField(required=False, max_length=1000)
+    metadata = MetadataField()
+
+
+class SubscriptionData(RequestSchema):
+    """What the subscription is made with."""
+
+    description = TextField(required=False, max_length=500)
+    metadata = MetadataField()
 
 
 class CreateSession(RequestSchema):
@@ -88,8 +108,14 @@ class CreateSession(RequestSchema):
     locale = EnumField(["auto", *LANGUAGES], required=False)
     metadata = MetadataField()
     payment_intent_data = IntentData(required=False)
+    setup_intent_data = SetupData(required=False)
+    subscription_data = SubscriptionData(required=False)
     payment_method_types = ListField(EnumField(["card"]), required=False)
     ui_mode = EnumField(["hosted"], required=False)
+
+
+class UpdateSession(RequestSchema):
+    metadata = MetadataField()
 
 
 class ListSessions(ListSchema):
@@ -142,11 +168,25 @@ _FILTERS = {
 
 
 class SessionDetail(SessionView):
-    answers = {"GET": CHECKOUT_SESSION}
+    schemas = {"POST": UpdateSession}
+    answers = {"GET": CHECKOUT_SESSION, "POST": CHECKOUT_SESSION}
 
     def get(self, _request: HttpRequest, session_id: str) -> Json:
         self.load()
         return render_session(get_session(self.scope, session_id))
+
+    def post(self, _request: HttpRequest, session_id: str) -> Json:
+        params = self.load()
+        if "metadata" not in params:
+            return render_session(get_session(self.scope, session_id))
+        session = update_session(
+            scope=self.scope,
+            session_id=session_id,
+            metadata=params["metadata"],
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_session(session)
 
 
 class SessionLineItems(SessionView):
@@ -187,6 +227,8 @@ def _basket(params: dict[str, Any]) -> Basket:
         items=[_line(each, place) for place, each in enumerate(params.get("line_items", []))],
         fields=fields,
         intent=_intent_columns(params.get("payment_intent_data", {})),
+        setup=with_metadata(params.get("setup_intent_data", {}), {}),
+        subscription=with_metadata(params.get("subscription_data", {}), {}),
         expires_at=params.get("expires_at"),
     )
 
@@ -207,9 +249,9 @@ def _line(given: dict[str, Any], place: int) -> LineItem:
 
 
 def _intent_columns(data: dict[str, Any]) -> dict[str, Any]:
-    columns = {**data}
-    if "metadata" in columns:
-        columns["metadata"] = merge_metadata({}, columns["metadata"])
+    columns = with_metadata(data, {})
+    if "shipping" in columns:
+        columns["shipping"] = parcel_of(columns["shipping"])
     if "transfer_data" in columns:
         columns["transfer_destination"] = columns.pop("transfer_data")["destination"]
     return columns

@@ -20,6 +20,7 @@ from apps.checkout.states import SessionMode, SessionStatus
 from apps.checkout.subjects import subject_of
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
+from apps.common.metadata import merge_metadata
 from apps.common.money import check_charge_amount
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.customers.selectors import get_customer
@@ -59,11 +60,18 @@ class LineItem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Basket:
-    """What a session is opened with; `intent` are columns of the payment intent to come."""
+    """
+    What a session is opened with.
+
+    `intent`, `setup` and `subscription` are columns of what is to come of it; which one, its mode
+    tells.
+    """
 
     items: Sequence[LineItem]
     fields: Mapping[str, Any] = field(default_factory=dict)
     intent: Mapping[str, Any] = field(default_factory=dict)
+    setup: Mapping[str, Any] = field(default_factory=dict)
+    subscription: Mapping[str, Any] = field(default_factory=dict)
     expires_at: datetime | None = None
 
 
@@ -74,9 +82,10 @@ def create_session(*, scope: Scope, basket: Basket, origin: Origin, now: datetim
     :raises LineItemsInvalid: no items, several currencies, or recurring prices
     :raises AmountInvalid: the sum cannot be charged
     :raises ResourceMissing: no such customer or price
-    :raises InvalidParameter: `expires_at` is too soon or too late
+    :raises InvalidParameter: `expires_at` is too soon or too late; data for another mode
     Source: docs/adr/0030-the-hosted-page-charges-one-intent.md
     """
+    _check_data(basket, SessionMode.PAYMENT)
     prices = _prices(scope, basket.items)
     for price in prices.values():
         if price.is_recurring:
@@ -93,7 +102,8 @@ def create_session(*, scope: Scope, basket: Basket, origin: Origin, now: datetim
                 "amount": born["amount_total"],
                 "currency": currency,
                 "customer_id": born.get("customer_id", ""),
-                "receipt_email": born.get("customer_email", ""),
+                "receipt_email": basket.intent.get("receipt_email")
+                or born.get("customer_email", ""),
                 "return_url": page_url(session.id),
                 "expires_at": expires_at,
             },
@@ -112,8 +122,9 @@ def create_setup_session(*, scope: Scope, basket: Basket, origin: Origin, now: d
 
     :raises LineItemsInvalid: something is sold, which takes payment mode
     :raises ResourceMissing: no such customer
-    :raises InvalidParameter: `expires_at` is too soon or too late
+    :raises InvalidParameter: `expires_at` is too soon or too late; data for another mode
     """
+    _check_data(basket, SessionMode.SETUP)
     if basket.items:
         raise LineItemsInvalid("Nothing is sold in setup mode.", param="line_items")
     session, expires_at = _new_session(scope, basket, now=now)
@@ -121,6 +132,7 @@ def create_setup_session(*, scope: Scope, basket: Basket, origin: Origin, now: d
         setup = create_setup(
             scope=scope,
             fields={
+                **basket.setup,
                 "customer_id": basket.fields.get("customer_id", ""),
                 "return_url": page_url(session.id),
             },
@@ -146,17 +158,13 @@ def create_subscription_session(
     """
     Open a hosted page on which a payer subscribes; nothing begins before they press the button.
 
-    :raises LineItemsInvalid: a line has no price of the catalogue, nothing is due today, or the
-        payment intent, which is the first invoice's, was to be made in another way
+    :raises LineItemsInvalid: a line has no price of the catalogue, or nothing is due today
     :raises AmountInvalid: the sum cannot be charged
     :raises ResourceMissing: no such customer or price
-    :raises InvalidParameter: `expires_at` is too soon or too late
+    :raises InvalidParameter: `expires_at` is too soon or too late; data for another mode
     :raises DomainError: the prices cannot be billed together
     """
-    if basket.intent:
-        raise LineItemsInvalid(
-            "payment_intent_data is for payment mode.", param="payment_intent_data"
-        )
+    _check_data(basket, SessionMode.SUBSCRIPTION)
     if not all(item.price_id for item in basket.items):
         raise LineItemsInvalid(
             "A subscription needs prices of the catalogue, no price_data.", param="line_items"
@@ -167,11 +175,23 @@ def create_subscription_session(
         get_customer(scope, basket.fields["customer_id"])
     session, expires_at = _new_session(scope, basket, now=now)
     born = _born(SessionMode.SUBSCRIPTION, basket, prices, expires_at)
+    born["subscription_data"] = dict(basket.subscription)
     check_charge_amount(born["amount_total"], born["currency"])
     with transaction.atomic():
         Moment(origin=origin, now=now).happen(session, "checkout.session.created", **born)
         session.save(force_insert=True)
     return session
+
+
+def _check_data(basket: Basket, mode: SessionMode) -> None:
+    given = {
+        "payment_intent_data": (basket.intent, SessionMode.PAYMENT),
+        "setup_intent_data": (basket.setup, SessionMode.SETUP),
+        "subscription_data": (basket.subscription, SessionMode.SUBSCRIPTION),
+    }
+    for name, (data, needed) in given.items():
+        if data and mode != needed:
+            raise InvalidParameter(f"{name} is for {needed} mode.", param=name)
 
 
 def _born(
@@ -238,6 +258,29 @@ def _price(
     if len(currencies) != 1:
         raise LineItemsInvalid("line_items need one currency.", param="line_items")
     return lines, currencies.pop()
+
+
+def update_session(
+    *,
+    scope: Scope,
+    session_id: str,
+    metadata: dict[str, str] | None,
+    origin: Origin,
+    now: datetime,
+) -> Session:
+    """
+    Change what the merchant noted of a session, at any time; None unsets all of it.
+
+    :raises ResourceMissing: no such session
+    :raises MetadataInvalid: there would be too many keys
+    """
+    get_session(scope, session_id)
+    with transaction.atomic():
+        session = Session.objects.lock(session_id)
+        merged = merge_metadata(session.metadata, metadata)
+        Moment(origin=origin, now=now).happen(session, "checkout.session.updated", metadata=merged)
+        session.save()
+    return session
 
 
 def expire_session(*, scope: Scope, session_id: str, origin: Origin, now: datetime) -> Session:

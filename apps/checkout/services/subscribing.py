@@ -86,7 +86,10 @@ def _subscribe(session: Session, email: str, *, origin: Origin, now: datetime) -
     return create_subscription(
         scope=session.scope,
         new=NewSubscription(
-            customer_id=customer_id, items=items, payment=PaymentBehavior.DEFAULT_INCOMPLETE
+            customer_id=customer_id,
+            items=items,
+            fields=session.subscription_data,
+            payment=PaymentBehavior.DEFAULT_INCOMPLETE,
         ),
         origin=origin,
         now=now,

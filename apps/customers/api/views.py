@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from django.http import HttpRequest
 from django.utils import timezone
 
+from apps.api.addresses import Address, Shipping
 from apps.api.fields import (
     IdField,
     IntegerField,
@@ -37,21 +38,6 @@ class TimeZoneField(TextField):
         if name not in available_timezones():
             raise InvalidParameter(f"{param} must be a zone of the IANA database.", param=param)
         return name
-
-
-class Address(RequestSchema):
-    city = TextField(required=False, allow_null=True)
-    country = TextField(required=False, allow_null=True, max_length=2)
-    line1 = TextField(required=False, allow_null=True)
-    line2 = TextField(required=False, allow_null=True)
-    postal_code = TextField(required=False, allow_null=True, max_length=20)
-    state = TextField(required=False, allow_null=True)
-
-
-class Shipping(RequestSchema):
-    address = Address()
-    name = TextField()
-    phone = TextField(required=False, allow_null=True, max_length=20)
 
 
 class InvoiceSettings(RequestSchema):

@@ -110,7 +110,7 @@ def _tell_payment(document: "Document", dispute: Dispute) -> None:
             ("Amount", _money(attempt.amount_captured, attempt.currency)),
             ("Paid with", card),
             ("For", intent.description or "-"),
-            ("On the statement as", intent.statement_descriptor or "-"),
+            ("On the statement as", intent.descriptor or "-"),
             ("Checked by the bank", checks_in_words(attempt) or "-"),
             ("Refunded", _money(intent.amount_refunded, intent.currency)),
         ]

@@ -52,6 +52,7 @@ from apps.gateways.base import (
     GatewayAccount,
     GatewayEvent,
     NetworkCard,
+    Parcel,
     PaymentRequest,
     PaymentResult,
     PaymentState,
@@ -74,6 +75,9 @@ _VERIFICATION_CURRENCY = "EUR"
 
 # Another answer of the same payer is another request; its key has to fit into 64 characters.
 _KEY_DIGITS = 24
+
+# Where Adyen takes no address without its state. Source: Adyen's page "Payments", deliveryAddress
+_COUNTRIES_WITH_STATES = frozenset({"CA", "US"})
 
 _Read = TypeVar("_Read")
 
@@ -469,9 +473,29 @@ def _payment_params(request: PaymentRequest) -> dict[str, Any]:
         params["returnUrl"] = request.return_url
     if request.statement_descriptor:
         params["shopperStatement"] = request.statement_descriptor
+    address = request.shipping and _delivery_address(request.shipping)
+    if address:
+        params["deliveryAddress"] = address
     if request.request_three_d_secure in {"any", "challenge"}:
         params["authenticationData"] = {"attemptAuthentication": "always"}
     return params
+
+
+def _delivery_address(parcel: Parcel) -> dict[str, str] | None:
+    """Return where the goods go; None when Adyen would refuse it for a part that is not told."""
+    if not (parcel.line1 and parcel.city and parcel.postal_code and parcel.country):
+        return None
+    if parcel.country in _COUNTRIES_WITH_STATES and not parcel.state:
+        return None
+    address = {
+        "street": parcel.line1,
+        # Has to be there; merchants send the number with the street.
+        "houseNumberOrName": parcel.line2 or "N/A",
+        "city": parcel.city,
+        "postalCode": parcel.postal_code,
+        "country": parcel.country,
+    }
+    return {**address, "stateOrProvince": parcel.state} if parcel.state else address
 
 
 def _method_params(request: PaymentRequest) -> dict[str, Any]:

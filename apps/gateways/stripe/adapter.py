@@ -12,6 +12,7 @@ from apps.gateways.base import (
     FraudWarning,
     GatewayAccount,
     GatewayEvent,
+    Parcel,
     PaymentRequest,
     PaymentResult,
     PaymentState,
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
         DisputeUpdateParamsEvidence,
         PaymentIntentCaptureParams,
         PaymentIntentCreateParams,
+        PaymentIntentCreateParamsShipping,
+        PaymentIntentCreateParamsShippingAddress,
         PaymentMethodCreateParams,
         PayoutCreateParams,
         RefundCreateParams,
@@ -383,8 +386,23 @@ def _payment_params(request: PaymentRequest) -> Mapping[str, Any]:
         params["return_url"] = request.return_url
     if request.description:
         params["description"] = request.description
+    # Stripe takes no address without its first line.
+    if request.shipping is not None and request.shipping.line1:
+        params["shipping"] = _shipping_params(request.shipping)
     _add_type_params(params, request)
     return {**params, **_token_params(request)}
+
+
+def _shipping_params(parcel: Parcel) -> "PaymentIntentCreateParamsShipping":
+    address: PaymentIntentCreateParamsShippingAddress = {}
+    for part in ("line1", "line2", "postal_code", "city", "state", "country"):
+        if getattr(parcel, part):
+            address[part] = getattr(parcel, part)
+    params: PaymentIntentCreateParamsShipping = {"name": parcel.name, "address": address}
+    for name in ("phone", "carrier", "tracking_number"):
+        if getattr(parcel, name):
+            params[name] = getattr(parcel, name)
+    return params
 
 
 def _token_params(request: PaymentRequest) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -32,7 +32,7 @@ from apps.backoffice.kit.related import related_table
 from apps.common.money import to_major
 from apps.customers.models import Customer
 from apps.fraud.display import score_chip
-from apps.fraud.models import Decision
+from apps.fraud.selectors import risk_of_attempts
 from apps.outbox.selectors import show_event
 from apps.outbox.timeline import actor_in_words
 from apps.payments.admin.bulk import BulkRefundDialog
@@ -82,11 +82,9 @@ class PaymentIntentAdmin(ObjectAdmin):
 
     def prepare(self, rows: list[Any]) -> None:
         """Load what each payment shows of its attempt, its payer, risk and other apps."""
-        judged = Decision.objects.filter(attempt_id=OuterRef("pk"))
-        attempts = PaymentAttempt.objects.annotate(
-            risk_score=Subquery(judged.values("score")),
-            risk_level=Subquery(judged.values("level")),
-        ).in_bulk([row.latest_attempt_id for row in rows])
+        attempts = PaymentAttempt.objects.annotate(**risk_of_attempts()).in_bulk(
+            [row.latest_attempt_id for row in rows]
+        )
         payers = Customer.objects.only("email").in_bulk(
             [row.customer_id for row in rows if row.customer_id]
         )

@@ -10,6 +10,7 @@ from apps.api.lists import ListSchema, list_page
 from apps.api.views import ApiView, Json
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
+from apps.fraud.selectors import risk_of_attempts
 from apps.payments.api.shapes import CHARGE, CHARGES
 from apps.payments.holds import is_disputed
 from apps.payments.models import PaymentAttempt
@@ -26,7 +27,7 @@ def charges_of(scope: Scope) -> QuerySet[PaymentAttempt]:
     rows = PaymentAttempt.objects.filter(
         ~Q(gateway_reference=""), merchant_id=scope.merchant_id, livemode=scope.livemode
     )
-    return rows.annotate(is_disputed=is_disputed()).select_related("intent")
+    return rows.annotate(is_disputed=is_disputed(), **risk_of_attempts()).select_related("intent")
 
 
 def as_attempt_id(charge_id: str) -> str:

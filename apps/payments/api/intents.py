@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from apps.api.addresses import ParcelShipping, parcel_of
 from apps.api.fields import (
     AmountField,
     BooleanField,
@@ -49,12 +50,15 @@ from apps.payments.services.intents import (
     resume_attempt,
     update_intent,
 )
-from apps.payments.states import ErrorClass, IntentStatus
+from apps.payments.states import ErrorClass, IntentStatus, ThreeDSecure
 from apps.payments.trace import trace_intent
+from apps.vault.method_data import MethodInside, take_method_inside
 
 # An intent keeps its history of at most this many events in one answer.
 MAX_HISTORY = 1000
 
+THREE_D_SECURE = [word for word in ThreeDSecure.values if word]
+CAPTURE_METHODS = ["automatic", "manual", "automatic_async"]
 CANCELLATION_REASONS = ["duplicate", "fraudulent", "requested_by_customer", "abandoned"]
 
 
@@ -70,15 +74,33 @@ class AutomaticPaymentMethods(RequestSchema):
     allow_redirects = EnumField(["always", "never"], required=False)
 
 
-class _Shared(RequestSchema):
+class CardOptions(RequestSchema):
+    request_three_d_secure = EnumField(THREE_D_SECURE, required=False)
+
+
+class MethodOptions(RequestSchema):
+    """How the payment is to be made if it is made in this way."""
+
+    card = CardOptions(required=False)
+
+
+class _Confirming(MethodInside):
+    """What may be set until an intent is charged, also by charging it."""
+
+    payment_method_options = MethodOptions(required=False, allow_null=True)
+    shipping = ParcelShipping(required=False, allow_null=True)
+
+
+class _Shared(_Confirming):
     """What may be set when an intent is made and until it is charged."""
 
     customer = IdField("cus", required=False, allow_null=True)
-    payment_method = TextField(required=False, min_length=1, max_length=255)
     description = TextField(required=False, allow_null=True, max_length=1000)
     receipt_email = TextField(required=False, allow_null=True, max_length=512)
     statement_descriptor = TextField(required=False, allow_null=True, max_length=22)
+    statement_descriptor_suffix = TextField(required=False, allow_null=True, max_length=22)
     setup_future_usage = EnumField(["on_session", "off_session"], required=False, allow_null=True)
+    capture_method = EnumField(CAPTURE_METHODS, required=False)
     metadata = MetadataField()
     application_fee_amount = AmountField(required=False, allow_null=True, min_value=0)
     transfer_data = TransferData(required=False)
@@ -89,13 +111,13 @@ class _Shared(RequestSchema):
 class CreateIntent(_Shared):
     amount = AmountField()
     currency = CurrencyField()
-    capture_method = EnumField(["automatic", "manual", "automatic_async"], required=False)
     confirmation_method = EnumField(["automatic"], required=False)
     automatic_payment_methods = AutomaticPaymentMethods(required=False)
     confirm = BooleanField(required=False, default=False)
     off_session = BooleanField(required=False)
     return_url = TextField(required=False, max_length=2048)
     expires_at = TimestampField(required=False)
+    use_stripe_sdk = BooleanField(required=False)
     allow_duplicate = BooleanField(required=False, default=False)
 
 
@@ -104,10 +126,9 @@ class UpdateIntent(_Shared):
     currency = CurrencyField(required=False)
 
 
-class ConfirmIntent(RequestSchema):
-    payment_method = TextField(required=False, min_length=1, max_length=255)
+class ConfirmIntent(_Confirming):
     client_secret = TextField(required=False, max_length=200)
-    capture_method = EnumField(["automatic", "manual", "automatic_async"], required=False)
+    capture_method = EnumField(CAPTURE_METHODS, required=False)
     off_session = BooleanField(required=False)
     receipt_email = TextField(required=False, max_length=512)
     return_url = TextField(required=False, max_length=2048)
@@ -236,6 +257,10 @@ class IntentView(ApiView):
             attempt_id=attempt_id, origin=self.origin, now=now, reply=self.reply()
         )
 
+    def with_method(self, params: dict[str, Any], now: datetime) -> dict[str, Any]:
+        """Return the parameters with a payment method that came along as `payment_method`."""
+        return take_method_inside(params, scope=self.scope, origin=self.origin, now=now)
+
     @property
     def wants_inline(self) -> bool:
         """Whether the request itself runs the attempt (`Prefer: respond-async` says no)."""
@@ -270,6 +295,7 @@ class IntentList(IntentView):
         resumed = self.resumed(now)
         if resumed is not None:
             return self.shown(resumed)
+        params = self.with_method(params, now)
         confirmation = None
         if params["confirm"]:
             confirmation = Confirmation(
@@ -302,13 +328,14 @@ class IntentDetail(IntentView):
         return render_intent(intent)
 
     def post(self, _request: HttpRequest, intent_id: str) -> Json:
-        params = self.load()
+        now = timezone.now()
+        params = self.with_method(self.load(), now)
         intent = update_intent(
             scope=self.scope,
             intent_id=intent_id,
             changes=_columns(params),
             origin=self.origin,
-            now=timezone.now(),
+            now=now,
             reply=self.reply(render_intent),
         )
         return render_intent(intent)
@@ -326,6 +353,7 @@ class IntentConfirm(IntentView):
         resumed = self.resumed(now)
         if resumed is not None:
             return self.shown(resumed)
+        params = self.with_method(params, now)
         changes = _columns(params)
         changes.pop("payment_method_id", None)
         intent = confirm_intent(
@@ -520,11 +548,13 @@ def _as_column(name: str, value: Any) -> Any:
     convert = _CONVERTERS.get(name)
     if convert is not None:
         return convert(value)
-    return "" if value is None and name != "application_fee_amount" else value
+    return "" if value is None and name not in _NULLABLE else value
 
 
+_NULLABLE = frozenset({"application_fee_amount", "payment_method_options"})
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "capture_method": lambda value: "manual" if value == "manual" else "automatic",
     "currency": lambda value: value.upper(),
+    "shipping": parcel_of,
     "transfer_data": lambda value: value["destination"],
 }

@@ -13,7 +13,7 @@ from django.db.models.lookups import IsNull
 from apps.common.fsm import StatusField, transition
 from apps.common.ids import new_id
 from apps.outbox.history import EventSourced
-from apps.payments.states import RETRYABLE_CLASSES, CaptureMethod, IntentStatus
+from apps.payments.states import RETRYABLE_CLASSES, CaptureMethod, IntentStatus, ThreeDSecure
 
 S = IntentStatus
 _CONFIRMABLE = [S.CREATED, S.REQUIRES_ACTION, S.FAILED]
@@ -61,6 +61,11 @@ class PaymentIntent(EventSourced):
     description = models.CharField(max_length=1000, blank=True)
     receipt_email = models.CharField(max_length=512, blank=True)
     statement_descriptor = models.CharField(max_length=22, blank=True)
+    # Of a card payment; it stands behind the account's own beginning.
+    statement_descriptor_suffix = models.CharField(max_length=22, blank=True)
+    # Where the goods go; in the API's shape.
+    shipping = models.JSONField(null=True)
+    payment_method_options = models.JSONField(null=True)
     metadata = models.JSONField(default=dict)
     application_fee_amount = models.BigIntegerField(null=True)
     transfer_destination = models.CharField(max_length=40, blank=True)
@@ -153,6 +158,18 @@ class PaymentIntent(EventSourced):
     @property
     def amount_refundable(self) -> int:
         return self.amount_received - self.amount_refunded - self.amount_refund_pending
+
+    @property
+    def descriptor(self) -> str:
+        """Return what the merchant wants to read on the payer's statement."""
+        return self.statement_descriptor_suffix or self.statement_descriptor
+
+    @property
+    def wanted_three_d_secure(self) -> str:
+        """Return how the merchant wants a card's payer to prove who they are, "" as risk says."""
+        options = (self.payment_method_options or {}).get("card", {})
+        wanted = str(options.get("request_three_d_secure", ""))
+        return "" if wanted == ThreeDSecure.AUTOMATIC else wanted
 
     @property
     def is_retryable(self) -> bool:
@@ -291,8 +308,9 @@ class PaymentIntent(EventSourced):
         {
             "amount", "currency", "capture_method", "customer_id", "payment_method_id",
             "off_session", "setup_future_usage", "return_url", "description", "receipt_email",
-            "statement_descriptor", "metadata", "application_fee_amount", "transfer_destination",
-            "transfer_group", "expires_at",
+            "statement_descriptor", "statement_descriptor_suffix", "shipping",
+            "payment_method_options", "metadata", "application_fee_amount",
+            "transfer_destination", "transfer_group", "expires_at",
         }
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from apps.common.logs import about
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.returns import return_address
 from apps.common.transactions import release_connection
-from apps.gateways.base import NetworkCard, PaymentRequest, PaymentResult, PaymentState
+from apps.gateways.base import NetworkCard, Parcel, PaymentRequest, PaymentResult, PaymentState
 from apps.gateways.calls import call_gateway, may_repeat, note_first_call, running_clock
 from apps.gateways.errors import (
     GatewayError,
@@ -146,9 +147,23 @@ def build_request(
         customer_reference=method.customer_references.get(attempt.gateway, ""),
         return_url=return_address(RETURN_KIND, attempt.id),
         description=intent.description,
-        statement_descriptor=intent.statement_descriptor,
+        statement_descriptor=_descriptor(intent, method),
+        shipping=_parcel(intent),
         request_three_d_secure=attempt.request_three_d_secure,
     )
+
+
+def _descriptor(intent: PaymentIntent, method: ChargeableMethod) -> str:
+    """Return what the payer reads on their statement; only a card's has an end of its own."""
+    return intent.descriptor if method.type == "card" else intent.statement_descriptor
+
+
+def _parcel(intent: PaymentIntent) -> Parcel | None:
+    shipping = intent.shipping
+    if not shipping:
+        return None
+    told = {**shipping, **shipping["address"]}
+    return Parcel(**{each.name: told[each.name] or "" for each in fields(Parcel)})
 
 
 def _network_card(

@@ -138,6 +138,8 @@ def update_intent(
     """
     Change an intent that is not being charged yet; metadata and description may change any time.
 
+    Where a parcel goes may be told once it is paid, too: only then there is a tracking number.
+
     :raises IntentNotUpdatable: it is being charged or is over
     :raises AmountInvalid: the new amount cannot be charged
     """
@@ -147,7 +149,7 @@ def update_intent(
     for _ in range(MAX_TRIES):
         intent = get_intent(scope, intent_id)
         wanted = with_metadata(changes, intent.metadata)
-        frozen = sorted(set(changes) - {"metadata", "description"})
+        frozen = sorted(set(changes) - _always_open(intent))
         if frozen and intent.status not in {S.CREATED, S.FAILED}:
             raise IntentNotUpdatable(
                 intent=intent.id, status=intent.status, fields=", ".join(frozen)
@@ -164,6 +166,12 @@ def update_intent(
         if step.write(reply=reply):
             return intent
     raise ConcurrentChange(intent=intent_id)
+
+
+def _always_open(intent: PaymentIntent) -> set[str]:
+    """Return what may be changed of the intent whether or not it is charged."""
+    is_paid = intent.status in {S.SUCCEEDED, S.REFUNDED}
+    return {"metadata", "description", "shipping"} if is_paid else {"metadata", "description"}
 
 
 def _check_references(scope: Scope, changes: Mapping[str, Any]) -> None:

@@ -10,11 +10,8 @@ from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.payments.policies import describe_block
 from apps.payments.services.results import finish
 from apps.payments.services.step import Step
-from apps.payments.states import ErrorClass
+from apps.payments.states import ErrorClass, ThreeDSecure
 from apps.vault.selectors import ChargeableMethod
-
-# The gateway is to ask for 3DS whenever the card can do it.
-ANY_THREE_D_SECURE = "any"
 
 
 def screen_attempt(
@@ -37,8 +34,10 @@ def screen_attempt(
         _block(step, attempt)
     elif method.type == "card":
         attempt.is_held_for_review = assessment.action == Action.REVIEW
-        if assessment.asks_three_d_secure:
-            attempt.request_three_d_secure = ANY_THREE_D_SECURE
+        wanted = step.intent.wanted_three_d_secure
+        if not wanted and assessment.asks_three_d_secure:
+            wanted = ThreeDSecure.ANY
+        attempt.request_three_d_secure = wanted
 
 
 def describe_subject(

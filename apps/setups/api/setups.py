@@ -26,9 +26,15 @@ from apps.setups.errors import SetupDeclined
 from apps.setups.models import SetupIntent
 from apps.setups.objects import render_setup
 from apps.setups.selectors import get_setup
-from apps.setups.services.setups import cancel_setup, confirm_setup, create_setup
+from apps.setups.services.setups import (
+    cancel_setup,
+    confirm_setup,
+    create_setup,
+    update_setup,
+)
 from apps.setups.states import Usage
 from apps.vault.errors import GatewaysAway
+from apps.vault.method_data import MethodInside, take_method_inside
 
 CANCELLATION_REASONS = ["abandoned", "requested_by_customer", "duplicate"]
 
@@ -40,22 +46,25 @@ class SetupPaymentMethods(RequestSchema):
     allow_redirects = EnumField(["always", "never"], required=False)
 
 
-class CreateSetup(RequestSchema):
+class WriteSetup(MethodInside):
     customer = IdField("cus", required=False)
-    payment_method = TextField(required=False, min_length=1, max_length=255)
-    usage = EnumField(Usage.values, required=False)
     description = TextField(required=False, max_length=1000)
     metadata = MetadataField()
+    payment_method_types = ListField(EnumField(["card"]), required=False)
+
+
+class CreateSetup(WriteSetup):
+    usage = EnumField(Usage.values, required=False)
     confirm = BooleanField(required=False, default=False)
     return_url = TextField(required=False, max_length=2048)
-    payment_method_types = ListField(EnumField(["card"]), required=False)
     automatic_payment_methods = SetupPaymentMethods(required=False)
+    use_stripe_sdk = BooleanField(required=False)
 
 
-class ConfirmSetup(RequestSchema):
+class ConfirmSetup(MethodInside):
     client_secret = TextField(required=False, max_length=200)
-    payment_method = TextField(required=False, min_length=1, max_length=255)
     return_url = TextField(required=False, max_length=2048)
+    use_stripe_sdk = BooleanField(required=False)
 
 
 class CancelSetup(RequestSchema):
@@ -82,6 +91,10 @@ class SetupView(ApiView):
         is_asked = self.caller.is_publishable or client_secret is not None
         if is_asked and client_secret != setup.client_secret:
             raise ResourceMissing(resource="setup_intent", id=setup.id, param="client_secret")
+
+    def with_method(self, params: dict[str, Any], now: datetime) -> dict[str, Any]:
+        """Return the parameters with a payment method that came along as `payment_method`."""
+        return take_method_inside(params, scope=self.scope, origin=self.origin, now=now)
 
     def confirmed(self, setup_id: str, params: dict[str, Any], now: datetime) -> Json:
         """Confirm, and answer as Stripe does: the object, or the bank's refusal."""
@@ -124,7 +137,7 @@ class SetupList(SetupView):
 
     def post(self, _request: HttpRequest) -> Json:
         now = timezone.now()
-        params = self.load()
+        params = self.with_method(self.load(), now)
         fields = {
             "customer_id": params.get("customer", ""),
             "payment_method_id": params.get("payment_method", ""),
@@ -138,8 +151,8 @@ class SetupList(SetupView):
 
 
 class SetupDetail(SetupView):
-    schemas = {"GET": RetrieveSetup}
-    answers = {"GET": SETUP_INTENT}
+    schemas = {"GET": RetrieveSetup, "POST": WriteSetup}
+    answers = {"GET": SETUP_INTENT, "POST": SETUP_INTENT}
     publishable_methods = frozenset({"GET"})
 
     def get(self, _request: HttpRequest, setup_id: str) -> Json:
@@ -147,6 +160,23 @@ class SetupDetail(SetupView):
         setup = get_setup(self.scope, setup_id)
         self.check_secret(setup, params.get("client_secret"))
         return render_setup(setup)
+
+    def post(self, _request: HttpRequest, setup_id: str) -> Json:
+        now = timezone.now()
+        params = self.with_method(self.load(), now)
+        changes = {column: params[name] for name, column in _CHANGEABLE.items() if name in params}
+        setup = update_setup(
+            scope=self.scope, setup_id=setup_id, changes=changes, origin=self.origin, now=now
+        )
+        return render_setup(setup)
+
+
+_CHANGEABLE = {
+    "customer": "customer_id",
+    "description": "description",
+    "metadata": "metadata",
+    "payment_method": "payment_method_id",
+}
 
 
 class SetupConfirm(SetupView):
@@ -157,7 +187,8 @@ class SetupConfirm(SetupView):
     def post(self, _request: HttpRequest, setup_id: str) -> Json:
         params = self.load()
         self.check_secret(get_setup(self.scope, setup_id), params.get("client_secret"))
-        return self.confirmed(setup_id, params, timezone.now())
+        now = timezone.now()
+        return self.confirmed(setup_id, self.with_method(params, now), now)
 
 
 class SetupCancel(SetupView):

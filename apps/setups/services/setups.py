@@ -11,6 +11,7 @@ from django.db.models import F
 
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
+from apps.common.metadata import with_metadata
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.returns import return_address
 from apps.common.transactions import release_connection
@@ -19,7 +20,12 @@ from apps.fraud.states import Action
 from apps.gateways.base import Decline, Gateway, SetupRequest, SetupResult, SetupState
 from apps.gateways.errors import GatewayError, GatewayNotSent, GatewayRejected
 from apps.gateways.registry import get_gateway
-from apps.setups.errors import SetupMethodRequired, SetupNotCancelable, SetupNotConfirmable
+from apps.setups.errors import (
+    SetupMethodRequired,
+    SetupNotCancelable,
+    SetupNotConfirmable,
+    SetupNotUpdatable,
+)
 from apps.setups.models import SetupIntent
 from apps.setups.policies import LEASE, next_look
 from apps.setups.selectors import get_setup
@@ -70,6 +76,41 @@ def create_setup(
         Moment(origin=origin, now=now).happen(setup, "setup_intent.created", **begun)
         setup.save(force_insert=True)
     return setup
+
+
+def update_setup(
+    *, scope: Scope, setup_id: str, changes: Mapping[str, Any], origin: Origin, now: datetime
+) -> SetupIntent:
+    """
+    Change a setup that nobody has confirmed yet; metadata and description may change any time.
+
+    :raises ResourceMissing: no such setup, customer or payment method
+    :raises SetupNotUpdatable: it is being confirmed or is over
+    :raises MethodOfOtherCustomer: the method belongs to somebody else
+    :raises GatewaysAway: a one-time token could be kept nowhere; nothing was changed
+    """
+    setup = get_setup(scope, setup_id)
+    _check_updatable(setup, changes)
+    changed = dict(changes)
+    customer_id = changed.get("customer_id", setup.customer_id)
+    if changed.get("customer_id"):
+        get_customer(scope, customer_id)
+    if changed.get("payment_method_id"):
+        wanted = changed["payment_method_id"]
+        changed["payment_method_id"] = _keep_method(scope, wanted, customer_id, now=now).id
+    with transaction.atomic():
+        setup = SetupIntent.objects.lock(setup_id)
+        _check_updatable(setup, changed)
+        changed = with_metadata(changed, setup.metadata)
+        Moment(origin=origin, now=now).happen(setup, "setup_intent.updated", **changed)
+        setup.save()
+    return setup
+
+
+def _check_updatable(setup: SetupIntent, changes: Mapping[str, Any]) -> None:
+    frozen = sorted(set(changes) - {"metadata", "description"})
+    if frozen and setup.status not in {S.REQUIRES_PAYMENT_METHOD, S.REQUIRES_CONFIRMATION}:
+        raise SetupNotUpdatable(setup=setup.id, status=setup.status, fields=", ".join(frozen))
 
 
 def _keep_method(scope: Scope, wanted: str, customer_id: str, *, now: datetime) -> ChargeableMethod:

@@ -1,7 +1,6 @@
 """`/v1/payment_methods`, and a customer's own."""
 
-from ipaddress import ip_address
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -11,87 +10,25 @@ from apps.api.fields import (
     IdField,
     IntegerField,
     MetadataField,
-    TextField,
-    TimestampField,
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.views import ApiView, Json
-from apps.common.errors import DomainError, InvalidParameter
 from apps.common.ids import new_id
-from apps.common.metadata import merge_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.customers.selectors import get_customer
 from apps.vault.api.shapes import MANDATE, PAYMENT_METHOD, PAYMENT_METHODS
+from apps.vault.method_data import BillingDetails, MandateData, MethodData, store_method_data
 from apps.vault.models import PaymentMethod
 from apps.vault.objects import render_mandate, render_method
 from apps.vault.selectors import get_method
-from apps.vault.services import (
-    MandateAcceptance,
-    attach_method,
-    create_debit_method,
-    create_method,
-    detach_method,
-    keep_token,
-    update_method,
-)
+from apps.vault.services import attach_method, detach_method, keep_token, update_method
 from apps.vault.services.mandates import get_mandate
-from apps.vault.states import Acceptance
 
 
-class DetailsMissing(DomainError):
-    code: ClassVar[str] = "parameter_missing"
-    status: ClassVar[int] = 400
-    template: ClassVar[str] = "A payment method of type {type} needs {needed}."
-
-
-class BillingAddress(RequestSchema):
-    city = TextField(required=False, allow_null=True)
-    country = TextField(required=False, allow_null=True, max_length=2)
-    line1 = TextField(required=False, allow_null=True)
-    line2 = TextField(required=False, allow_null=True)
-    postal_code = TextField(required=False, allow_null=True, max_length=20)
-    state = TextField(required=False, allow_null=True)
-
-
-class BillingDetails(RequestSchema):
-    address = BillingAddress(required=False, allow_null=True)
-    email = TextField(required=False, allow_null=True, max_length=512)
-    name = TextField(required=False, allow_null=True, max_length=256)
-    phone = TextField(required=False, allow_null=True, max_length=20)
-
-
-class CardToken(RequestSchema):
-    token = TextField(min_length=1, max_length=255)
-
-
-class SepaDebit(RequestSchema):
-    iban = TextField(min_length=5, max_length=42)
-
-
-class OnlineAcceptance(RequestSchema):
-    ip_address = TextField(min_length=3, max_length=45)
-    user_agent = TextField(min_length=1, max_length=500)
-
-
-class CustomerAcceptance(RequestSchema):
-    type = EnumField(Acceptance.values)
-    accepted_at = TimestampField(required=False)
-    online = OnlineAcceptance(required=False)
-
-
-class MandateData(RequestSchema):
-    customer_acceptance = CustomerAcceptance()
-
-
-class CreateMethod(RequestSchema):
-    type = EnumField(["card", "sepa_debit"])
-    card = CardToken(required=False)
-    sepa_debit = SepaDebit(required=False)
+class CreateMethod(MethodData):
     mandate_data = MandateData(required=False)
-    billing_details = BillingDetails(required=False)
-    metadata = MetadataField()
 
 
 class CardExpiry(RequestSchema):
@@ -131,53 +68,15 @@ class MethodList(MethodView):
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
-        return render_method(self._create(params))
-
-    def _create(self, params: dict[str, Any]) -> PaymentMethod:
-        shared: dict[str, Any] = {
-            "scope": self.scope,
-            "billing_details": params.get("billing_details", {}),
-            "metadata": merge_metadata({}, params.get("metadata")),
-            "key": new_id("pm"),
-            "now": timezone.now(),
-        }
-        token = _token_of(params)
-        if params["type"] == "card":
-            return create_method(type="card", token=token, **shared)
-        acceptance = _acceptance_of(params)
-        return create_debit_method(iban=token, acceptance=acceptance, origin=self.origin, **shared)
-
-
-def _token_of(params: dict[str, Any]) -> str:
-    kind, needed = params["type"], "token" if params["type"] == "card" else "iban"
-    if kind not in params:
-        raise DetailsMissing(type=kind, needed=f"{kind}[{needed}]", param=f"{kind}[{needed}]")
-    return str(params[kind][needed])
-
-
-def _acceptance_of(params: dict[str, Any]) -> MandateAcceptance:
-    """Return how the mandate was given: on paper, unless the request tells otherwise."""
-    if "mandate_data" not in params:
-        return MandateAcceptance()
-    given = params["mandate_data"]["customer_acceptance"]
-    online = given.get("online", {})
-    if given["type"] == Acceptance.ONLINE and not online:
-        param = "mandate_data[customer_acceptance][online]"
-        raise DetailsMissing(type="sepa_debit", needed=param, param=param)
-    return MandateAcceptance(
-        type=Acceptance(given["type"]),
-        accepted_at=given.get("accepted_at"),
-        ip=_address(online["ip_address"]) if online else None,
-        user_agent=online.get("user_agent", ""),
-    )
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        param = "mandate_data[customer_acceptance][online][ip_address]"
-        raise InvalidParameter(f"{param} must be an IP address.", param=param) from None
+        method = store_method_data(
+            scope=self.scope,
+            data=params,
+            mandate=params.get("mandate_data"),
+            key=new_id("pm"),
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_method(method)
 
 
 class MandateDetail(ApiView):
