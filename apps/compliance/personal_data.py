@@ -168,7 +168,7 @@ SECTIONS: Final = (
         name="subscriptions",
         table="subscriptions_subscription",
         where="customer_id = {customer}",
-        personal=("description", "metadata"),
+        personal=("description", "metadata", "cancellation_comment"),
         has_history=True,
     ),
     Section(
@@ -379,7 +379,7 @@ WITHOUT_PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
     "compliance_datarequest": (STAFF, "actor idempotency_key counts"),
     "compliance_restoredrill": (MACHINE, "report"),
     "compliance_retentionrun": (MACHINE, "rule"),
-    "customers_customer": (MACHINE, "time_zone"),
+    "customers_customer": (MACHINE, "time_zone tax_exempt"),
     "disputes_dispute": (
         MACHINE,
         "gateway gateway_reference reason network network_reason_code submitted_by",
@@ -500,7 +500,10 @@ WITHOUT_PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
         MERCHANT,
         "name description unit_label statement_descriptor metadata",
     ),
-    "subscriptions_subscription": (MACHINE, "time_zone cancellation_reason parked_reason"),
+    "subscriptions_subscription": (
+        MACHINE,
+        "time_zone cancellation_reason cancellation_feedback parked_reason",
+    ),
     "subscriptions_testclock": (MERCHANT, "name"),
     "vault_gatewaycustomer": (MACHINE, "gateway reference"),
     "vault_gatewaytoken": (CREDENTIAL, "gateway token digest"),

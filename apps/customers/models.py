@@ -5,6 +5,7 @@ from functools import partial
 from django.db import models
 
 from apps.common.ids import new_id
+from apps.customers.states import TaxExempt
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
@@ -33,6 +34,12 @@ class Customer(models.Model):
     # Periods are counted on this wall clock; a test clock stands in for the real time.
     time_zone = models.CharField(max_length=60, default="UTC")
     test_clock_id = models.CharField(max_length=40, blank=True)
+    tax_exempt = models.CharField(
+        max_length=10,
+        choices=TaxExempt.choices,
+        default=TaxExempt.NONE,
+        db_default=TaxExempt.NONE,
+    )
     # Minor units of `currency`: below zero is the customer's credit, above is what they owe.
     balance = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3, blank=True)

@@ -29,7 +29,7 @@ def render_customer(customer: Customer) -> dict[str, Any]:
         "phone": customer.phone or None,
         "preferred_locales": customer.preferred_locales,
         "shipping": customer.shipping,
-        "tax_exempt": "none",
+        "tax_exempt": str(customer.tax_exempt),
         "test_clock": customer.test_clock_id or None,
         "time_zone": customer.time_zone,
     }

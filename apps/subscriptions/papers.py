@@ -10,6 +10,7 @@ from babel.numbers import format_currency
 from apps.api.models import Merchant
 from apps.common.money import to_major
 from apps.customers.models import Customer
+from apps.customers.states import TaxExempt
 from apps.subscriptions.models import Invoice, InvoiceLine
 from apps.subscriptions.selectors import list_lines
 from apps.subscriptions.states import InvoiceStatus
@@ -56,6 +57,8 @@ def make_pdf(invoice: Invoice, language: str) -> bytes:
         numbers=(1, 2, 3),
     )
     document.facts(_sums(invoice, words, language))
+    if invoice.customer.tax_exempt == TaxExempt.REVERSE:
+        document.paragraph(words["reverse"])
     return document.to_bytes()
 
 

@@ -48,6 +48,19 @@ class MissingMethodAction(TextChoices):
     PAUSE = "pause"
 
 
+class Feedback(TextChoices):
+    """Why a customer leaves, in Stripe's words."""
+
+    CUSTOMER_SERVICE = "customer_service"
+    LOW_QUALITY = "low_quality"
+    MISSING_FEATURES = "missing_features"
+    OTHER = "other"
+    SWITCHED_SERVICE = "switched_service"
+    TOO_COMPLEX = "too_complex"
+    TOO_EXPENSIVE = "too_expensive"
+    UNUSED = "unused"
+
+
 class PauseBehavior(TextChoices):
     """What becomes of the invoices while collection is paused."""
 

@@ -24,6 +24,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "paid": "Paid",
         "remaining": "To be paid",
         "void": "This invoice is void.",
+        "reverse": "Reverse charge: the tax is owed by the customer.",
     },
     "de": {
         "invoice": "Rechnung",
@@ -43,6 +44,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "paid": "Bezahlt",
         "remaining": "Zu zahlen",
         "void": "Diese Rechnung ist storniert.",
+        "reverse": "Steuerschuldnerschaft des Leistungsempfängers.",
     },
 }
 

@@ -5,8 +5,13 @@ A method of the SDK is in the table because a test calls it; nobody writes the t
 """
 
 import ast
+import os
 from collections import defaultdict
 from pathlib import Path
+
+import django
+
+from tests.sdk.parameters import refusals_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "api" / "stripe-compatibility.md"
@@ -43,6 +48,14 @@ def compatibility_table() -> str:
             "",
             *_table("error class", errors),
             "",
+            "## What is refused",
+            "",
+            "Parameters that the SDK types for these methods and that are answered with",
+            "`parameter_unknown`. What is inside of a map that is taken is not listed: the API's",
+            "document, `openapi.yaml`, has each of them.",
+            "",
+            *refusals_table(methods),
+            "",
         ]
     )
 
@@ -63,4 +76,6 @@ def _dotted(node: ast.AST) -> str:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
+    django.setup()
     DOCUMENT.write_text(compatibility_table())

@@ -108,10 +108,24 @@ def test_a_subscription_starts_with_a_paid_invoice(client: stripe.StripeClient) 
 
 def test_a_subscription_changes_pauses_and_ends(client: stripe.StripeClient) -> None:
     customer, dearer = payer(client), monthly(client, 3000)
+    fee = client.v1.prices.create(
+        {"currency": "eur", "unit_amount": 500, "product_data": {"name": "Setting up"}}
+    )
+    first = client.v1.invoices.create_preview(
+        {"customer": customer, "subscription_details": {"items": [{"price": dearer}]}}
+    )
+    assert first.total == 3000
     made = client.v1.subscriptions.create(
-        {"customer": customer, "items": [{"price": monthly(client)}]}
+        {
+            "customer": customer,
+            "items": [{"price": monthly(client)}],
+            "add_invoice_items": [{"price": fee.id, "quantity": 2}],
+            "expand": ["latest_invoice"],
+        }
     )
     item = made["items"].data[0].id
+    assert isinstance(made.latest_invoice, stripe.Invoice)
+    assert made.latest_invoice.total == 2000
 
     preview = client.v1.invoices.create_preview(
         {
@@ -137,7 +151,11 @@ def test_a_subscription_changes_pauses_and_ends(client: stripe.StripeClient) -> 
     with pytest.raises(stripe.APIError) as refusal:
         client.v1.customers.delete(customer)
     assert refusal.value.http_status == 409
-    assert client.v1.subscriptions.cancel(made.id).status == "canceled"
+    left = client.v1.subscriptions.cancel(
+        made.id, {"cancellation_details": {"feedback": "too_expensive"}}
+    )
+    assert left.cancellation_details is not None
+    assert (left.status, left.cancellation_details.feedback) == ("canceled", "too_expensive")
     assert client.v1.subscriptions.list({"customer": customer}).data == []
     assert client.v1.subscriptions.retrieve(made.id).metadata["plan"] == "pro"
     assert client.v1.customers.delete(customer).deleted

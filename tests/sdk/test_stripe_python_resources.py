@@ -51,9 +51,14 @@ def test_a_payment_method_is_changed_listed_and_detached(client: stripe.StripeCl
 
 
 def test_a_customer_is_changed_and_leaves(client: stripe.StripeClient) -> None:
-    customer = client.v1.customers.create({"name": "Ada", "metadata": {"plan": "pro"}})
+    customer = client.v1.customers.create(
+        {"name": "Ada", "metadata": {"plan": "pro"}, "preferred_locales": ["de"]}
+    )
 
-    changed = client.v1.customers.update(customer.id, {"metadata": {"plan": "", "seat": "1"}})
+    changed = client.v1.customers.update(
+        customer.id, {"metadata": {"plan": "", "seat": "1"}, "tax_exempt": "reverse"}
+    )
+    assert (changed.tax_exempt, changed.preferred_locales) == ("reverse", ["de"])
     client.v1.customers.delete(customer.id)
 
     assert changed.metadata is not None

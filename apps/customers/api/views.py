@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.api.addresses import Address, Shipping
 from apps.api.fields import (
+    EnumField,
     IdField,
     IntegerField,
     ListField,
@@ -27,6 +28,7 @@ from apps.customers.models import Customer
 from apps.customers.objects import render_customer
 from apps.customers.selectors import get_customer, was_deleted
 from apps.customers.services import create_customer, delete_customer, update_customer
+from apps.customers.states import TaxExempt
 
 
 class TimeZoneField(TextField):
@@ -54,6 +56,7 @@ class WriteCustomer(RequestSchema):
     phone = TextField(required=False, allow_null=True, max_length=20)
     preferred_locales = ListField(TextField(max_length=20), required=False)
     shipping = Shipping(required=False, allow_null=True)
+    tax_exempt = EnumField(TaxExempt.values, required=False)
     time_zone = TimeZoneField(required=False)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from apps.api.errors import ParameterMissing
 from apps.api.fields import (
     AmountField,
     BooleanField,
@@ -38,7 +39,7 @@ from apps.subscriptions.api.shapes import (
     INVOICE_LINE,
     INVOICE_PAYMENT,
 )
-from apps.subscriptions.api.subscriptions import ChangedItem, as_contract_change
+from apps.subscriptions.api.subscriptions import ChangedItem, as_changes, as_contract_change
 from apps.subscriptions.models import (
     BalanceTransaction,
     CreditNote,
@@ -64,6 +65,7 @@ from apps.subscriptions.selectors import (
     list_lines_of,
 )
 from apps.subscriptions.services.balances import adjust_balance
+from apps.subscriptions.services.bills import Bill
 from apps.subscriptions.services.changes import ProrationBehavior
 from apps.subscriptions.services.invoices import (
     create_credit_note,
@@ -79,7 +81,11 @@ from apps.subscriptions.services.invoices import (
     void_credit_note,
     void_invoice,
 )
-from apps.subscriptions.services.subscriptions import preview_update
+from apps.subscriptions.services.subscriptions import (
+    NewSubscription,
+    preview_subscription,
+    preview_update,
+)
 from apps.subscriptions.states import CollectionMethod, InvoiceStatus
 
 MIN_SIGNED = -(10**11)
@@ -158,8 +164,10 @@ class SubscriptionDetails(RequestSchema):
 
 
 class PreviewInvoice(RequestSchema):
+    """Of a change of a subscription or, without one, of a new one of the customer."""
+
     customer = IdField("cus", required=False)
-    subscription = IdField("sub")
+    subscription = IdField("sub", required=False)
     subscription_details = SubscriptionDetails(required=False)
 
 
@@ -331,15 +339,27 @@ class InvoicePreview(BillingView):
 
     def post(self, _request: HttpRequest) -> Json:
         params = self.load()
+        preview = self._of_change if "subscription" in params else self._of_new
+        bill = preview(params, params.get("subscription_details", {}))
+        return {**bill.show(), "id": f"upcoming_{bill.invoice.id}"}
+
+    def _of_change(self, params: Json, details: Json) -> Bill:
         if "customer" in params:
             self._check_customer(params["subscription"], params["customer"])
-        bill = preview_update(
+        return preview_update(
             scope=self.scope,
             subscription_id=params["subscription"],
-            change=as_contract_change(params.get("subscription_details", {})),
+            change=as_contract_change(details),
             now=timezone.now(),
         )
-        return {**bill.show(), "id": f"upcoming_{bill.invoice.id}"}
+
+    def _of_new(self, params: Json, details: Json) -> Bill:
+        if "customer" not in params:
+            raise ParameterMissing(param="customer", param_name="customer")
+        new = NewSubscription(
+            customer_id=params["customer"], items=as_changes(details.get("items", []))
+        )
+        return preview_subscription(scope=self.scope, new=new, now=timezone.now())
 
     def _check_customer(self, subscription_id: str, customer_id: str) -> None:
         subscription = get_row(Subscription, self.scope, subscription_id, param="subscription")

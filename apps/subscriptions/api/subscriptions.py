@@ -18,7 +18,7 @@ from apps.api.lists import DEFAULT_LIMIT, ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import Json
-from apps.common.metadata import with_metadata
+from apps.common.metadata import merge_metadata, with_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.subscriptions.api.catalog import BillingView
@@ -35,6 +35,7 @@ from apps.subscriptions.selectors import (
     times_of,
 )
 from apps.subscriptions.services.changes import ContractChange, ItemChange, ProrationBehavior
+from apps.subscriptions.services.extras import Extra
 from apps.subscriptions.services.subscriptions import (
     NewSubscription,
     PaymentBehavior,
@@ -48,6 +49,7 @@ from apps.subscriptions.services.subscriptions import (
 )
 from apps.subscriptions.states import (
     CollectionMethod,
+    Feedback,
     MissingMethodAction,
     PauseBehavior,
     SubscriptionStatus,
@@ -107,6 +109,19 @@ class PaymentSettings(RequestSchema):
     payment_method_types = ListField(EnumField(["card", "sepa_debit"]), required=False)
 
 
+class CancellationDetails(RequestSchema):
+    """Why the customer leaves."""
+
+    comment = TextField(required=False, allow_null=True, max_length=5000)
+    feedback = EnumField(Feedback.values, required=False, allow_null=True)
+
+
+class ExtraItem(RequestSchema):
+    price = IdField("price")
+    quantity = IntegerField(required=False, default=1, min_value=1, max_value=MAX_QUANTITY)
+    metadata = MetadataField()
+
+
 class _Shared(RequestSchema):
     default_payment_method = IdField("pm", required=False, allow_null=True)
     description = TextField(required=False, allow_null=True, max_length=500)
@@ -122,6 +137,7 @@ class _Shared(RequestSchema):
     discounts = ListField(DiscountData(), required=False, max_length=20)
     tax_percent = DecimalTextField(required=False)
     dunning_policy = IdField("dun", required=False, allow_null=True)
+    add_invoice_items = ListField(ExtraItem(), required=False, max_length=20)
 
 
 class CreateSubscription(_Shared):
@@ -139,12 +155,14 @@ class UpdateSubscription(_Shared):
     items = ListField(ChangedItem(), required=False, max_length=20)
     billing_cycle_anchor = EnumField(["now", "unchanged"], required=False)
     proration_date = MomentField(required=False)
+    cancellation_details = CancellationDetails(required=False)
     pause_collection = PauseCollection(required=False, allow_null=True)
     # A change stands whether or not its payment succeeds.
     payment_behavior = EnumField(["allow_incomplete"], required=False)
 
 
 class CancelSubscription(RequestSchema):
+    cancellation_details = CancellationDetails(required=False)
     prorate = BooleanField(required=False, default=False)
     invoice_now = BooleanField(required=False, default=False)
 
@@ -176,12 +194,29 @@ def _fields(params: dict[str, Any]) -> dict[str, Any]:
     if "trial_settings" in params:
         behavior = params["trial_settings"]["end_behavior"]
         fields["missing_method_action"] = behavior["missing_payment_method"]
+    fields |= _why_left(params)
     for name in ("tax_percent", "proration_unit"):
         if name in params:
             fields[name] = params[name]
     if "metadata" in params:
         fields["metadata"] = params["metadata"]
     return fields
+
+
+def _why_left(params: dict[str, Any]) -> dict[str, str]:
+    details = params.get("cancellation_details", {})
+    return {f"cancellation_{name}": text or "" for name, text in details.items()}
+
+
+def _extras(params: dict[str, Any]) -> tuple[Extra, ...]:
+    return tuple(
+        Extra(
+            price_id=each["price"],
+            quantity=each["quantity"],
+            metadata=merge_metadata({}, each.get("metadata")),
+        )
+        for each in params.get("add_invoice_items", [])
+    )
 
 
 def as_changes(items: list[dict[str, Any]]) -> tuple[ItemChange, ...]:
@@ -287,6 +322,7 @@ def _new(params: dict[str, Any], payment: PaymentBehavior) -> NewSubscription:
     return NewSubscription(
         customer_id=params["customer"],
         items=as_changes(params["items"]),
+        extras=_extras(params),
         fields=with_metadata(_fields(params), {}),
         coupons=tuple(discount["coupon"] for discount in params.get("discounts", [])),
         dunning_policy_id=params.get("dunning_policy") or "",
@@ -344,6 +380,7 @@ class SubscriptionDetail(SubscriptionView):
             subscription_id=subscription_id,
             prorate_rest=params["prorate"],
             invoice_now=params["invoice_now"],
+            fields=_why_left(params),
             origin=self.origin,
             now=timezone.now(),
         )
@@ -364,6 +401,7 @@ def _change(params: dict[str, Any]) -> SubscriptionChange:
         coupons = tuple(discount["coupon"] for discount in params["discounts"])
     return SubscriptionChange(
         contract=as_contract_change(params),
+        extras=_extras(params),
         fields=fields,
         trial_end=None if trial_end == "now" else trial_end,
         ends_trial=trial_end == "now",

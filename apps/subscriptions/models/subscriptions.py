@@ -18,6 +18,7 @@ from apps.subscriptions.policies.time import Cycle, Interval, Period
 from apps.subscriptions.states import (
     ENDED,
     CollectionMethod,
+    Feedback,
     MissingMethodAction,
     PauseBehavior,
     SubscriptionStatus,
@@ -83,6 +84,11 @@ class Subscription(Recorded):
     canceled_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     cancellation_reason = models.CharField(max_length=40, blank=True)
+    # What the customer said when they left: their words, and the kind of reason.
+    cancellation_comment = models.CharField(max_length=5000, blank=True, default="", db_default="")
+    cancellation_feedback = models.CharField(
+        max_length=20, choices=Feedback.choices, blank=True, default="", db_default=""
+    )
     past_due_since = models.DateTimeField(null=True)
     dunning_policy = models.ForeignKey(DunningPolicy, on_delete=models.PROTECT, null=True)
     latest_invoice_id = models.CharField(max_length=40, blank=True)

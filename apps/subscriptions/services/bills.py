@@ -19,6 +19,7 @@ from apps.common.ids import new_id
 from apps.common.money import charge_step, smallest_charge
 from apps.common.origin import Scope
 from apps.customers.models import Customer
+from apps.customers.states import TaxExempt
 from apps.subscriptions.models import (
     Discount,
     Invoice,
@@ -172,11 +173,10 @@ def bill_contract(
     reason: BillingReason,
     period: Period,
     times: Times,
-    with_pending: bool = True,
 ) -> Bill:
     """Return an invoice of a subscription with these lines and what waits for it."""
     subscription = contract.subscription
-    taken = sorted(contract.pending, key=_place) if with_pending else []
+    taken = sorted(contract.pending, key=_place)
     invoice = Invoice(
         **_born(subscription, times),
         customer=subscription.customer,
@@ -245,7 +245,7 @@ def total_up(bill: Bill, discounts: Sequence[Discount]) -> None:
     for discount in discounts:
         _take_off(discount, invoice, lines)
     for line in lines:
-        line.tax_amount = tax_of(line.amount - line.discount_amount, line.tax_percent)
+        _tax(line)
     _add_up(invoice, lines)
     difference = rounding_amount(invoice.total, charge_step(invoice.currency))
     if difference:
@@ -258,9 +258,15 @@ def total_up(bill: Bill, discounts: Sequence[Discount]) -> None:
 def add_line(bill: Bill, line: InvoiceLine) -> None:
     """Put one more line on a draft, which is the last of `bill.lines`, and add it up again."""
     line.invoice = bill.invoice
-    line.tax_amount = tax_of(line.amount, line.tax_percent)
+    _tax(line)
     line.position = max((each.position or 0 for each in bill.lines[:-1]), default=-1) + 1
     _add_up(bill.invoice, bill.lines)
+
+
+def _tax(line: InvoiceLine) -> None:
+    if line.invoice.customer.tax_exempt != TaxExempt.NONE:
+        line.tax_percent = Decimal(0)
+    line.tax_amount = tax_of(line.amount - line.discount_amount, line.tax_percent)
 
 
 def _take_off(discount: Discount, invoice: Invoice, lines: list[InvoiceLine]) -> None:

@@ -61,7 +61,7 @@ SELECT due.id, due.anchor, due.time_zone, due.current_period_end, items.ids,
              AND NOT EXISTS (SELECT FROM subscriptions_invoiceitem pending
                               WHERE pending.customer_id = due.customer_id
                                 AND pending.invoice_id IS NULL AND pending.deleted_at IS NULL)
-            THEN ROW({_TERMS}, due.runs_on = %s, items.terms)::text
+            THEN ROW({_TERMS}, customer.tax_exempt, due.runs_on = %s, items.terms)::text
             ELSE due.id END
   FROM due
   JOIN customers_customer customer ON customer.id = due.customer_id

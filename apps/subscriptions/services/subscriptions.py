@@ -67,6 +67,7 @@ from apps.subscriptions.services.changes import (
 )
 from apps.subscriptions.services.collection import collect_invoice, open_intent, release_payment
 from apps.subscriptions.services.dunning import charge_overdue
+from apps.subscriptions.services.extras import Extra, put_extras
 from apps.subscriptions.services.lifecycle import (
     end,
     note_revenue,
@@ -104,6 +105,7 @@ class NewSubscription:
 
     customer_id: str
     items: tuple[ItemChange, ...]
+    extras: tuple[Extra, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     coupons: tuple[str, ...] = ()
     dunning_policy_id: str = ""
@@ -125,6 +127,7 @@ class SubscriptionChange:
     """
 
     contract: ContractChange = field(default_factory=ContractChange)
+    extras: tuple[Extra, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     trial_end: datetime | None = None
     ends_trial: bool = False
@@ -170,6 +173,22 @@ def create_subscription(
     )
 
 
+def preview_subscription(*, scope: Scope, new: NewSubscription, now: datetime) -> Bill:
+    """
+    Return the first invoice of a subscription that nobody has made yet; nothing is stored.
+
+    :raises ResourceMissing: no such customer or price
+    :raises DomainError: the items do not fit together
+    """
+    get_customer(scope, new.customer_id)
+    customer = Customer.objects.get(pk=new.customer_id)
+    times = times_of(customer.test_clock_id, now)
+    contract = _draft(scope, customer, new, times)
+    # It has no id, so that its invoice names none that could be asked for.
+    contract.subscription.pk = None
+    return _first_bill(contract, new, times)
+
+
 def start_subscription(
     *,
     subscription_id: str,
@@ -186,7 +205,10 @@ def start_subscription(
     :raises CardDeclined: with `error_if_incomplete`, when the payment fails
     """
     subscription = Subscription.objects.get(pk=subscription_id)
-    if subscription.status != S.INCOMPLETE or payment == PaymentBehavior.DEFAULT_INCOMPLETE:
+    if payment == PaymentBehavior.DEFAULT_INCOMPLETE:
+        return subscription
+    # A trial is free, but what is billed once beside it may not be.
+    if subscription.status not in {S.INCOMPLETE, S.TRIALING}:
         return subscription
     invoice = collect_invoice(
         invoice_id=subscription.latest_invoice_id, origin=origin, now=now, off_session=off_session
@@ -221,6 +243,7 @@ def _open(
     if trial_end is not None:
         subscription.begin_trial(start=times.now, end=trial_end)
         _use_trials(unit, contract)
+    put_extras(unit, scope, contract, new.extras, times)
     bill = _first_bill(contract, new, times)
     subscription.latest_invoice_id = bill.invoice.id
     is_charged_later = new.payment == PaymentBehavior.DEFAULT_INCOMPLETE
@@ -360,7 +383,6 @@ def _first_bill(contract: Contract, new: NewSubscription, times: Times) -> Bill:
         reason=BillingReason.SUBSCRIPTION_CREATE,
         period=period,
         times=times,
-        with_pending=subscription.status != S.TRIALING,
     )
 
 
@@ -425,6 +447,7 @@ def update_subscription(
         _set_fields(contract, scope, change, times)
         if change.coupons is not None:
             _replace_coupons(unit, contract, change.coupons, times)
+        put_extras(unit, scope, contract, change.extras, times)
         bills = _carry_out(unit, plan_change(contract, change.contract, times), times)
         bills += _move_trial(unit, contract, change, times)
         if bills:
@@ -647,13 +670,15 @@ def cancel_subscription(
     subscription_id: str,
     prorate_rest: bool = False,
     invoice_now: bool = False,
+    fields: Mapping[str, Any] | None = None,
     origin: Origin,
     now: datetime,
 ) -> Subscription:
     """
-    End the subscription now; with `prorate_rest` what is left of the period becomes credit.
+    End the subscription now; `fields` are columns that tell why.
 
-    With `invoice_now` that is invoiced at once, else it waits for the customer's next invoice.
+    With `prorate_rest` what is left of the period becomes credit. With `invoice_now` that is
+    invoiced at once, else it waits for the customer's next invoice.
 
     :raises SubscriptionOver: it has ended before
     """
@@ -664,6 +689,8 @@ def cancel_subscription(
             raise SubscriptionOver(subscription=subscription.id, status=str(subscription.status))
         times = times_of(subscription.test_clock_id, now)
         unit = Unit(origin=origin, times=times)
+        for name, value in (fields or {}).items():
+            setattr(subscription, name, value)
         if prorate_rest and subscription.status != S.TRIALING:
             _give_rest_back(unit, contract, times, invoice_now=invoice_now)
         bills = end(unit, contract, times, reason="cancellation_requested")
