@@ -60,7 +60,8 @@ def refused_parameters(method: str) -> set[str]:
     """Return the parameters which the SDK types for this method, and we answer as unknown."""
     function = _function(method)
     verb, path = _address(function)
-    schema = resolve(path).func.view_class.schemas.get(verb)
+    view: Any = resolve(path).func
+    schema = view.view_class.schemas.get(verb)
     return _typed(function) - _EVERYWHERE - _taken(schema)
 
 
