@@ -11,7 +11,7 @@ from pathlib import Path
 
 import django
 
-from tests.sdk.parameters import refusals_table
+from tests.sdk.parameters import methods_not_offered, refusals_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "api" / "stripe-compatibility.md"
@@ -47,6 +47,11 @@ def compatibility_table() -> str:
             *_table("method of `client.v1`", methods),
             "",
             *_table("error class", errors),
+            "",
+            "## What is not offered",
+            "",
+            "Methods beside these in the same services of the SDK; they are answered with 404 or 405:",
+            ", ".join(f"`{name}`" for name in methods_not_offered(methods)) + ".",
             "",
             "## What is refused",
             "",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import stripe
-from django.urls import resolve
+from django.urls import Resolver404, resolve
 
 from tests.sdk.refusals import REASONS
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # About the transport, or taken by every address.
 _EVERYWHERE = {*stripe.RequestOptions.__annotations__, "expand"}
 _PARAMS = re.compile(r"\w+Params\b")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class UnexplainedRefusal(AssertionError):
@@ -56,13 +57,48 @@ def refusals_table(methods: Iterable[str]) -> list[str]:
     return ["| why it is refused | parameters, and of which methods |", "|---|---|", *rows]
 
 
+def methods_not_offered(methods: Iterable[str]) -> list[str]:
+    """Return the methods beside these, in the same services of the SDK, that have no address."""
+    services = sorted({method.rpartition(".")[0] for method in methods})
+    return [
+        name
+        for service in services
+        for name in (f"{service}.{each}" for each in _requests(service))
+        if not _is_offered(name)
+    ]
+
+
 def refused_parameters(method: str) -> set[str]:
     """Return the parameters which the SDK types for this method, and we answer as unknown."""
     function = _function(method)
     verb, path = _address(function)
-    view: Any = resolve(path).func
+    view: Any = resolve(path.translate(_NO_BRACES)).func
     schema = view.view_class.schemas.get(verb)
     return _typed(function) - _EVERYWHERE - _taken(schema)
+
+
+def _requests(service: str) -> list[str]:
+    """Return the names of the service's methods that ask the API something."""
+    return sorted(
+        name
+        for name, function in vars(type(_function(service))).items()
+        if inspect.isfunction(function)
+        and not name.startswith("_")
+        and not name.endswith("_async")
+        and "self._request(" in inspect.getsource(function)
+    )
+
+
+def _is_offered(method: str) -> bool:
+    verb, path = _address(_function(method))
+    try:
+        found = resolve(path.translate(_NO_BRACES))
+    except Resolver404:
+        return False
+    view: Any = found.func
+    # A word of the address that would be taken for an id is no address.
+    is_exact = set(found.kwargs.values()) <= set(_PLACEHOLDER.findall(path))
+    return is_exact and hasattr(view.view_class, verb.lower())
 
 
 _REASON_OF = {name: reason for reason, names in REASONS.items() for name in names.split()}
@@ -83,14 +119,14 @@ def _function(method: str) -> Callable[..., Any]:
 
 
 def _address(function: Callable[..., Any]) -> tuple[str, str]:
-    """Return verb and path of the request that the function makes."""
+    """Return verb and path, with its placeholders, of the request that the function makes."""
     for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._request":
             verb = ast.literal_eval(node.args[0])
             address = node.args[1]
             if isinstance(address, ast.Call) and isinstance(address.func, ast.Attribute):
                 address = address.func.value
-            return str(verb).upper(), str(ast.literal_eval(address)).translate(_NO_BRACES)
+            return str(verb).upper(), str(ast.literal_eval(address))
     raise LookupError(function)
 
 

@@ -80,7 +80,8 @@ REASONS: Final[Mapping[str, str]] = {
         subscriptions.update.off_session subscription_items.update.off_session
         subscription_items.create.payment_behavior subscription_items.delete.payment_behavior
         subscription_items.update.payment_behavior subscription_items.create.price_data
-        subscription_items.update.price_data
+        subscription_items.update.price_data subscriptions.resume.payment_behavior
+        subscriptions.resume.proration_behavior subscriptions.resume.proration_date
     """,
     "A coupon takes off a whole subscription, in its one currency.": """
         applies_to currency_options discountable invoice_items.create.discounts
@@ -116,10 +117,11 @@ REASONS: Final[Mapping[str, str]] = {
         invoices.list.due_date delivery_success ids customers.balance_transactions.list.invoice
         invoice_payments.list.payment invoice_payments.list.status prices.list.recurring
         products.list.type products.list.url billing.meters.list.status customers.list.test_clock
-        customers.search.page events.list.types
+        customers.search.page events.list.types payouts.list.arrival_date
     """,
     "It is said when the thing is made, or by another method.": """
-        radar.value_lists.update.alias file_link_data intended_submission_method payout_method
+        radar.value_lists.update.alias transfers.update.description file_link_data
+        intended_submission_method payout_method
         test_helpers.test_clocks.create.customer
     """,
 }

@@ -67,6 +67,7 @@ def test_the_catalogue_is_made_changed_listed_and_taken_back(client: stripe.Stri
     assert isinstance(read.product, stripe.Product)
     assert read.product.name == "Plan"
     assert client.v1.products.update(product.id, {"name": "Plan 2"}).name == "Plan 2"
+    assert client.v1.products.retrieve(product.id).name == "Plan 2"
     assert client.v1.prices.update(price.id, {"active": False}).active is False
     assert [each.id for each in client.v1.prices.list({"lookup_keys": ["once"]}).data] == [price.id]
     assert [each.id for each in client.v1.products.list({"active": True}).data] == [product.id]
@@ -151,6 +152,9 @@ def test_a_subscription_changes_pauses_and_ends(client: stripe.StripeClient) -> 
     with pytest.raises(stripe.APIError) as refusal:
         client.v1.customers.delete(customer)
     assert refusal.value.http_status == 409
+    with pytest.raises(stripe.APIError) as running:
+        client.v1.subscriptions.resume(made.id)
+    assert running.value.http_status == 409
     left = client.v1.subscriptions.cancel(
         made.id, {"cancellation_details": {"feedback": "too_expensive"}}
     )
@@ -241,6 +245,7 @@ def test_an_invoice_by_hand_is_finalized_paid_and_credited(client: stripe.Stripe
         {"customer": customer, "amount": 1400, "currency": "eur", "description": "Work"}
     )
     client.v1.invoice_items.update(item.id, {"amount": 1500, "metadata": {"hours": "3"}})
+    assert client.v1.invoice_items.retrieve(item.id).amount == 1500
     gone = client.v1.invoice_items.create({"customer": customer, "amount": 1, "currency": "eur"})
     assert client.v1.invoice_items.delete(gone.id).deleted
 
@@ -256,6 +261,7 @@ def test_an_invoice_by_hand_is_finalized_paid_and_credited(client: stripe.Stripe
     assert (final.status, final.description) == ("open", "Thanks")
     assert final.hosted_invoice_url
     assert (paid.status, paid.amount_paid) == ("paid", 1500)
+    assert client.v1.invoices.retrieve(draft.id).number == final.number
     (line,) = client.v1.invoices.line_items.list(draft.id).data
     assert (line.amount, line.description) == (1500, "Work")
     assert (note.status, note.total) == ("issued", 500)

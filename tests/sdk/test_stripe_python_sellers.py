@@ -52,7 +52,17 @@ def test_transfer_reversal_and_payout(client: stripe.StripeClient, seller: Selle
     )
 
     canceled = client.v1.payouts.cancel(payout.id)
+    noted = client.v1.transfers.update(transfer.id, {"metadata": {"order": "7"}})
+    told = client.v1.payouts.update(payout.id, {"metadata": {"week": "1"}})
 
+    assert noted.metadata["order"] == "7"
+    assert told.metadata is not None
+    assert told.metadata["week"] == "1"
+    assert client.v1.payouts.retrieve(payout.id).status == "canceled"
+    assert [each.id for each in client.v1.payouts.list().data] == [payout.id]
+    assert client.v1.transfers.reversals.retrieve(transfer.id, reversal.id).amount == 400
+    (listed,) = client.v1.transfers.reversals.list(transfer.id).data
+    assert listed.id == reversal.id
     assert (reversal.amount, reversal.transfer) == (400, transfer.id)
     assert client.v1.transfers.retrieve(transfer.id).amount_reversed == 400
     assert (payout.status, canceled.status) == ("pending", "canceled")
