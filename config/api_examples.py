@@ -81,6 +81,19 @@ EXAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "POST /v1/payment_intents": {
         "paid_at_once": {**_PAYMENT, "confirm": True, "metadata": {"order": "7"}},
         "held_until_captured": {**_PAYMENT, "capture_method": "manual", "confirm": True},
+        "with_goods_to_send": {
+            **_PAYMENT,
+            "confirm": True,
+            "shipping": {
+                "name": "Ada Lovelace",
+                "address": {
+                    "line1": "Main Street 1",
+                    "postal_code": "10115",
+                    "city": "Berlin",
+                    "country": "DE",
+                },
+            },
+        },
         "confirmed_later": {"amount": 1050, "currency": "eur"},
     },
     "POST /v1/payment_intents/{intent_id}": {

@@ -8,11 +8,14 @@ from django.test import Client
 from django.urls import resolve, reverse
 from django.utils.html import strip_tags
 
+from apps.api.addresses import parcel_of
 from apps.backoffice.kit.display import identifier, link
+from apps.common.origin import Scope
 from apps.disputes.models import Dispute
 from apps.payments.models import PaymentOrder
 from config.roles import ROLES
 from tests.backoffice.house import House, furnish, pages
+from tests.factories.payments import confirmed_intent
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
@@ -134,3 +137,22 @@ def test_the_payer_s_address_stands_in_the_list_for_those_who_may_see_people(
     assert "a•••@payer.example" in masked
     assert "ada@payer.example" not in masked
     assert "bob@payer.example" not in masked
+
+
+def test_where_goods_go_is_told_to_those_who_may_see_people(
+    house: House, enter_as: EnterAs
+) -> None:
+    address = {"line1": "Main Street 1", "city": "Berlin", "country": "DE"}
+    sent = {"name": "Zoë", "address": address, "carrier": "DHL", "tracking_number": "JJD1"}
+    scope = Scope(house.paid.merchant_id, house.paid.livemode)
+    payment = confirmed_intent(scope=scope, shipping=parcel_of(sent))
+    url = reverse("admin:payments_paymentintent_change", args=[payment.pk])
+
+    (told, withheld) = (
+        dict(enter_as(role).get(url).context["page"].side[-1].rows)
+        for role in ("support_agent", "ops")
+    )
+
+    assert strip_tags(told["Goes to"]) == "ZoëMain Street 1, Berlin, DE"
+    assert told["Parcel"] == "DHL · JJD1"
+    assert withheld.keys().isdisjoint({"Goes to", "Parcel"})

@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from apps.api.models import ApiKeyKind, Merchant
+from apps.api.services import create_api_key
 from apps.gateways.base import DeclineClass, Parcel
 from apps.outbox.models import Event
 from apps.payments.models import PaymentIntent
 from apps.vault.models import Mandate, PaymentMethod
+from tests.conftest import ApiClient
 from tests.fake_gateway import FakeGateway, decline
 
 pytestmark = pytest.mark.django_db
@@ -222,3 +226,29 @@ def test_a_refused_charge_tells_why(api: Any, gateway: FakeGateway) -> None:
         "issuer_declined", "declined_by_network", "stolen_card",
     )  # fmt: skip
     assert outcome["seller_message"] == "The bank returned the decline code `stolen_card`."
+
+
+@pytest.mark.parametrize(
+    "merchants",
+    [
+        {"payment_method_options": {"card": {"request_three_d_secure": "automatic"}}},
+        {"capture_method": "manual"},
+        {"off_session": True},
+        {"allow_duplicate": True},
+    ],
+)
+def test_a_payer_settles_nothing_that_is_the_merchants(
+    api: Any, gateway: FakeGateway, merchant: Merchant, merchants: dict[str, Any]
+) -> None:
+    made = api.post("/v1/payment_intents", ORDER).json()
+    _key, publishable = create_api_key(
+        merchant=merchant, livemode=False, kind=ApiKeyKind.PUBLISHABLE, now=timezone.now()
+    )
+    payer = {"client_secret": made["client_secret"], "payment_method": "tok_visa"}
+    browser, path = ApiClient(publishable), f"/v1/payment_intents/{made['id']}/confirm"
+
+    refused = browser.post(path, {**payer, **merchants})
+    paid = browser.post(path, {**payer, "shipping": SHIPPING})
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, *merchants)
+    assert (paid.json()["status"], paid.json()["shipping"]) == ("succeeded", SHOWN)

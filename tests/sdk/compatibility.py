@@ -50,7 +50,7 @@ def compatibility_table() -> str:
             "",
             "## What is not offered",
             "",
-            "Methods beside these in the same services of the SDK; they are answered with 404 or 405:",
+            "Methods beside these in the same services of the SDK; answered with 404 or 405:",
             ", ".join(f"`{name}`" for name in methods_not_offered(methods)) + ".",
             "",
             "## What is refused",

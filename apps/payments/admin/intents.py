@@ -275,6 +275,8 @@ def _details(records: PaymentRecords, *, may_see_people: bool) -> Facts:
     rows: list[tuple[str, Text]] = [("Customer", _customer(records, may_see_people=may_see_people))]
     if payment.description:
         rows.append(("Description", payment.description))
+    if payment.shipping and may_see_people:
+        rows += _parcel(payment.shipping)
     rows += [
         ("Capture", words(payment.capture_method)),
         ("Created", moment(payment.created_at)),
@@ -284,6 +286,15 @@ def _details(records: PaymentRecords, *, may_see_people: bool) -> Facts:
         rows.append(("Canceled because", words(payment.cancellation_reason)))
     rows += [(f"Metadata: {name}", str(value)) for name, value in payment.metadata.items()]
     return Facts("Details", rows)
+
+
+def _parcel(shipping: Mapping[str, Any]) -> list[tuple[str, Text]]:
+    """Return where the goods go, and with whom they travel if that is known."""
+    parts = ("line1", "line2", "postal_code", "city", "state", "country")
+    where = ", ".join(filter(None, (shipping["address"][part] for part in parts)))
+    travels = " · ".join(filter(None, (shipping["carrier"], shipping["tracking_number"])))
+    rows: list[tuple[str, Text]] = [("Goes to", stacked(shipping["name"], where))]
+    return [*rows, ("Parcel", travels)] if travels else rows
 
 
 def _customer(records: PaymentRecords, *, may_see_people: bool) -> Text:

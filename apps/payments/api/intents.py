@@ -158,6 +158,9 @@ class ListIntents(ListSchema):
     customer = IdField("cus", required=False)
 
 
+# What only a secret key may set when it confirms: a payer would weaken the merchant's guards by it.
+_MERCHANTS = ("allow_duplicate", "capture_method", "off_session", "payment_method_options")
+
 # How an intent is answered: the object, a decline, or None for what is no answer to keep.
 Answer = Callable[[PaymentIntent], Json | DomainError | None]
 
@@ -257,6 +260,12 @@ class IntentView(ApiView):
             attempt_id=attempt_id, origin=self.origin, now=now, reply=self.reply()
         )
 
+    def check_payer(self, params: dict[str, Any]) -> None:
+        """Let a publishable key, which any payer has, settle nothing that is the merchant's."""
+        for name in _MERCHANTS if self.caller.is_publishable else ():
+            if params.get(name):
+                raise InvalidParameter(f"{name} takes a secret key.", param=name)
+
     def with_method(self, params: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Return the parameters with a payment method that came along as `payment_method`."""
         return take_method_inside(params, scope=self.scope, origin=self.origin, now=now)
@@ -350,6 +359,7 @@ class IntentConfirm(IntentView):
         now = timezone.now()
         params = self.load()
         self.check_secret(intent_id, params.get("client_secret"))
+        self.check_payer(params)
         resumed = self.resumed(now)
         if resumed is not None:
             return self.shown(resumed)
