@@ -31,6 +31,8 @@ _MARGIN_MM = 18
 _LABEL_SHARE = 0.32
 _TABLE_SIZE = 9
 _IMAGE_HEIGHT_MAX_MM = 200
+# A heading alone at a page's foot belongs to the next page.
+_ROOM_MM = 24
 # A picture is shown as large as on a screen of 96 pixels per inch, where the page has the room.
 _PIXEL_MM = 25.4 / 96
 
@@ -52,10 +54,14 @@ class Document:
 
     :param created_at: stands in the file as its date, and on no page
     :param footer: a line at the foot of each page, before the page's number
+    :param is_whole: whether no pages of other files follow, so that each page tells how many
+        there are
     """
 
-    def __init__(self, *, title: str, created_at: datetime, footer: str = "") -> None:
-        self._pdf = _Sheet(footer=footer)
+    def __init__(
+        self, *, title: str, created_at: datetime, footer: str = "", is_whole: bool = True
+    ) -> None:
+        self._pdf = _Sheet(footer=footer, is_whole=is_whole)
         self._pdf.set_title(title)
         self._pdf.set_creation_date(created_at)
         self._pdf.add_page()
@@ -66,11 +72,10 @@ class Document:
         """Return how many pages there are so far."""
         return self._pdf.page_no()
 
-    def heading(self, text: str) -> None:
-        """Begin a section."""
+    def heading(self, text: str, *, room_mm: float = _ROOM_MM) -> None:
+        """Begin a section, on a new page unless this one has `room_mm` left for it."""
         self._pdf.ln(4)
-        # A heading alone at a page's foot belongs to the next page.
-        if self._pdf.will_page_break(24):
+        if self._pdf.will_page_break(room_mm):
             self._pdf.add_page()
         self._write(text, size=13, style="B", after=1)
         self._pdf.set_draw_color(*_RULE)
@@ -130,11 +135,14 @@ class Document:
                 table.row(cells)
         self._pdf.ln(2)
 
-    def image(self, content: bytes, *, caption: str = "") -> None:
-        """Add a PNG or JPEG, no larger than the page."""
+    def image(self, content: bytes, *, heading: str = "", caption: str = "") -> None:
+        """Add a PNG or JPEG, no larger than the page, which it shares with its heading."""
+        width, height = self._size_of(content)
+        if heading:
+            self.heading(heading, room_mm=_ROOM_MM + height)
         if caption:
             self.paragraph(caption, quiet=True)
-        self._pdf.image(BytesIO(content), w=self._width_of(content))
+        self._pdf.image(BytesIO(content), w=width)
         self._pdf.ln(3)
 
     def page_break(self) -> None:
@@ -145,10 +153,11 @@ class Document:
         """Return the file."""
         return bytes(self._pdf.output())
 
-    def _width_of(self, content: bytes) -> float:
+    def _size_of(self, content: bytes) -> tuple[float, float]:
         with Image.open(BytesIO(content)) as image:
             wide, high = image.size
-        return wide * min(_PIXEL_MM, self._pdf.epw / wide, _IMAGE_HEIGHT_MAX_MM / high)
+        scale = min(_PIXEL_MM, self._pdf.epw / wide, _IMAGE_HEIGHT_MAX_MM / high)
+        return wide * scale, high * scale
 
     def _write(
         self,
@@ -186,9 +195,10 @@ def count_pages(content: bytes) -> int:
 class _Sheet(FPDF):
     """The page: paper, margins, fonts, foot."""
 
-    def __init__(self, *, footer: str) -> None:
+    def __init__(self, *, footer: str, is_whole: bool) -> None:
         super().__init__(format="A4")
         self._footer = footer
+        self._is_whole = is_whole
         self.set_margins(_MARGIN_MM, _MARGIN_MM)
         self.set_auto_page_break(True, margin=_MARGIN_MM)
         self.set_producer("")
@@ -204,7 +214,8 @@ class _Sheet(FPDF):
         self.set_font(_FAMILY, "", 8)
         self.set_text_color(*_QUIET)
         self.cell(0, 5, self._footer, align="L", new_x=XPos.LMARGIN)
-        self.cell(0, 5, f"{self.page_no()} / {{nb}}", align="R")
+        number = f"{self.page_no()} / {{nb}}" if self._is_whole else str(self.page_no())
+        self.cell(0, 5, number, align="R")
         self.set_text_color(*_INK)
 
 

@@ -18,6 +18,12 @@ YOUNGEST, OLDEST = timedelta(days=120), timedelta(days=364)
 # Two of these must be the same in all three payments, and one of the two from the first line.
 _STRONG = ("ip_address", "device")
 _ELEMENTS = (*_STRONG, "account", "shipping_address")
+ELEMENT_NAMES: Mapping[str, str] = {
+    "ip_address": "IP address",
+    "device": "device",
+    "account": "customer account",
+    "shipping_address": "shipping address",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +75,7 @@ def find_compelling(
 
 def in_words(found: CompellingEvidence) -> str:
     """Return the evidence as the text that a bank reads."""
-    elements = ", ".join(name.replace("_", " ") for name in found.matching)
+    elements = ", ".join(ELEMENT_NAMES[name] for name in found.matching)
     lines = [
         f"{payment.paid_at:%Y-%m-%d}: {payment.charge_id}"
         f"{f' ({payment.description})' if payment.description else ''}"

@@ -98,10 +98,13 @@ FIELDS: Mapping[str, EvidenceField] = {
 FILE_FIELDS = frozenset(name for name, field in FIELDS.items() if field.is_file)
 
 _WHO = ("customer_email_address", "customer_name", "customer_purchase_ip", "billing_address")
-_SHIPPING = (
+_PARCEL = (
     "shipping_address", "shipping_carrier", "shipping_date", "shipping_tracking_number",
-    "shipping_documentation",
 )  # fmt: skip
+_SHIPPING = (*_PARCEL, "shipping_documentation")
+
+# Short texts that are read together, under one title.
+GROUPS: Mapping[str, tuple[str, ...]] = {"The customer": _WHO, "Shipping": _PARCEL}
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "fraudulent": ("product_description", *_WHO, "access_activity_log"),
@@ -143,6 +146,9 @@ _OPTIONAL: Mapping[str, tuple[str, ...]] = {
 _SAME_AS = {"unrecognized": "fraudulent"}
 _ANY = ("product_description", *_WHO, "receipt")
 
+# What the packet writes from our own records, once it is named in another field.
+_WRITTEN_FROM: Mapping[str, str] = {"duplicate_charge_documentation": "duplicate_charge_id"}
+
 CLAIMS: Mapping[str, str] = {
     "fraudulent": "The cardholder says that they did not make this payment.",
     "unrecognized": "The cardholder does not recognise this payment.",
@@ -166,16 +172,18 @@ def checklist(reason: str, evidence: Mapping[str, str]) -> list[Wanted]:
     required = _REQUIRED.get(known, ("product_description",))
     optional = (*_OPTIONAL.get(known, _ANY), "uncategorized_text", "uncategorized_file")
     names = [*required, *(name for name in optional if name not in required)]
-    return [
-        Wanted(FIELDS[name], name in required, bool(evidence.get(name, "").strip()))
-        for name in names
-    ]
+    return [Wanted(FIELDS[name], name in required, _is_given(name, evidence)) for name in names]
 
 
 def missing(reason: str, evidence: Mapping[str, str]) -> list[str]:
     """Return the names of the required fields that are still empty."""
     wanted = checklist(reason, evidence)
     return [each.field.name for each in wanted if each.is_required and not each.is_given]
+
+
+def _is_given(name: str, evidence: Mapping[str, str]) -> bool:
+    sources = (name, _WRITTEN_FROM.get(name, name))
+    return any(evidence.get(source, "").strip() for source in sources)
 
 
 def excess(evidence: Mapping[str, str]) -> tuple[str, int, int] | None:

@@ -42,7 +42,7 @@ from apps.disputes.states import (
     DisputeStatus,
 )
 from apps.payments.holds import Held
-from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.payments.models import PaymentAttempt
 from apps.payments.states import AttemptStatus
 
 # Two charges of the same amount by the same card this close together look like one charged twice.
@@ -54,6 +54,27 @@ USAGE_MAX = 50
 # So many earlier payments of a card are looked at.
 PAST_PAYMENTS_MAX = 200
 _TOLD_IN_METADATA = ("ip_address", "device", "shipping_address")
+
+# What gateways say of a check, as a bank reads it.
+_COMPARED = {
+    "pass": "Matched what the bank has",
+    "fail": "Did not match what the bank has",
+    "unavailable": "The bank does not check it",
+    "unchecked": "Not checked",
+}
+_AUTHENTICATED = {
+    "authenticated": "The bank authenticated the cardholder",
+    "attempt_acknowledged": "Tried; the bank acknowledged that and took the liability",
+    "exempted": "Exempted from authentication",
+    "failed": "The cardholder did not pass",
+    "not_supported": "The bank does not take part",
+}
+_BANK_CHECKS = (
+    ("3D Secure", "three_d_secure", _AUTHENTICATED),
+    ("Security code", "cvc_check", _COMPARED),
+    ("Street and house number", "avs_line1_check", _COMPARED),
+    ("Postal code", "avs_postal_code_check", _COMPARED),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +136,17 @@ def now_for(dispute: Dispute, wall: datetime) -> datetime:
 def time_on(test_clock_id: str, wall: datetime) -> datetime:
     """Return what time it is on a test clock: billing, which keeps them, lies beside disputes."""
     return cast("datetime", _clocks()(test_clock_id, wall).now)
+
+
+def find_charge(dispute: Dispute, charge_id: str) -> PaymentAttempt | None:
+    """Return the charge of the disputed payment's merchant with this id, None without one."""
+    return (
+        get_rows(
+            PaymentAttempt.objects, dispute.scope, [f"att{charge_id.strip().removeprefix('ch')}"]
+        )
+        .select_related("intent")
+        .first()
+    )
 
 
 def find_submission(dispute: Dispute) -> Submission | None:
@@ -208,8 +240,8 @@ def count_outcomes(scope: Scope, *, reason: str = "") -> Outcomes:
 
 def suggest_evidence(dispute: Dispute) -> dict[str, str]:
     """Return what our own data can say for us, by the names of the evidence's fields."""
-    intent = PaymentIntent.objects.get(pk=dispute.intent_id)
-    attempt = PaymentAttempt.objects.get(pk=dispute.attempt_id)
+    attempt = PaymentAttempt.objects.select_related("intent").get(pk=dispute.attempt_id)
+    intent = attempt.intent
     customer = Customer.objects.filter(pk=dispute.customer_id).first()
     other = _find_twin(attempt)
     compelling = find_compelling_payments(dispute)
@@ -224,14 +256,8 @@ def suggest_evidence(dispute: Dispute) -> dict[str, str]:
         "access_activity_log": _usage_in_words(dispute),
         **_terms_in_words(dispute, attempt),
         "duplicate_charge_id": other.charge_id if other else "",
-        "uncategorized_text": "\n".join(
-            text
-            for text in (
-                in_words(compelling) if compelling else "",
-                checks_in_words(attempt),
-            )
-            if text
-        ),
+        "duplicate_charge_explanation": _difference_in_words(attempt, other) if other else "",
+        "uncategorized_text": in_words(compelling) if compelling else "",
     }
     texts |= _billing_source()(attempt.intent_id)
     return {name: text for name, text in texts.items() if text}
@@ -314,7 +340,7 @@ def _terms_in_words(dispute: Dispute, attempt: PaymentAttempt) -> dict[str, str]
         livemode=dispute.livemode,
         history_date__lte=attempt.created_at,
     )
-    shown = history.order_by("-history_date").first()
+    shown = history.order_by("-history_date", "-history_id").first()
     if shown is None:
         return {}
     intro = f"Shown at checkout, in force since {shown.history_date:%Y-%m-%d}:\n"
@@ -373,8 +399,20 @@ def _find_twin(attempt: PaymentAttempt) -> PaymentAttempt | None:
             first_id("att", attempt.created_at + DUPLICATE_WINDOW),
         ),
     ).exclude(pk=attempt.pk)
-    found = list(twins[:20])
+    found = list(twins.select_related("intent")[:20])
     return min(found, key=lambda twin: abs(twin.created_at - attempt.created_at), default=None)
+
+
+def _difference_in_words(*charges: PaymentAttempt) -> str:
+    """Return what each of two charges was for; nothing where both were for the same."""
+    about = {each.charge_id: each.intent.description for each in charges}
+    if len(set(about.values())) < len(charges) or not all(about.values()):
+        return ""
+    first, second = sorted(charges, key=lambda each: each.pk)
+    return "Two purchases: " + "; ".join(
+        f"{each.charge_id} on {each.created_at:%Y-%m-%d %H:%M} UTC for {about[each.charge_id]}"
+        for each in (first, second)
+    )
 
 
 def _address_in_words(address: dict[str, str] | None) -> str:
@@ -382,13 +420,11 @@ def _address_in_words(address: dict[str, str] | None) -> str:
     return ", ".join(text for part in parts if (text := (address or {}).get(part)))
 
 
-def checks_in_words(attempt: PaymentAttempt) -> str:
-    """Return what the bank checked when the payer paid."""
-    details = attempt.method_details
-    named = {
-        "3D Secure": details.get("three_d_secure"),
-        "Security code": details.get("cvc_check"),
-        "Street": details.get("avs_line1_check"),
-        "Postal code": details.get("avs_postal_code_check"),
-    }
-    return "; ".join(f"{name}: {result}" for name, result in named.items() if result)
+def get_bank_checks(attempt: PaymentAttempt) -> list[tuple[str, str]]:
+    """Return in words what the bank checked when the payer paid, and what came out."""
+    told = attempt.method_details
+    return [
+        (name, results.get(result, result.replace("_", " ").capitalize()))
+        for name, key, results in _BANK_CHECKS
+        if (result := told.get(key))
+    ]

@@ -132,7 +132,7 @@ def test_ac_089_the_page_shows_what_answers_visas_fraud(
         for each in (dispute, stranger)
     ]
 
-    assert "Compelling evidence 3.0: the same ip address, device" in pages[0]
+    assert "Compelling evidence 3.0: the same IP address, device" in pages[0]
     found = find_compelling_payments(dispute)
     assert found is not None
     assert [each.charge_id in pages[0] for each in found.earlier] == [True, True]

@@ -259,7 +259,7 @@ def test_ac_089_two_undisputed_payments_of_the_card_are_put_into_the_evidence(
     told = suggest_evidence(disputed)["uncategorized_text"].splitlines()
     paid_at = attempt_of(world.intent).created_at
     dates = [f"{paid_at - timedelta(days=days):%Y-%m-%d}" for days in (121, 363)]
-    assert told[0] == "The same card paid undisputed before, with the same ip address, device:"
+    assert told[0] == "The same card paid undisputed before, with the same IP address, device:"
     assert [line.partition(":")[0] for line in told[1:3]] == dates
 
 

@@ -28,7 +28,7 @@ def test_ac_089_the_two_newest_undisputed_payments_of_the_right_age_are_found() 
     assert [each.charge_id for each in found.earlier] == ["ch_120", "ch_200"]
     assert found.matching == ("ip_address", "account")
     assert in_words(found) == (
-        "The same card paid undisputed before, with the same ip address, account:\n"
+        "The same card paid undisputed before, with the same IP address, customer account:\n"
         "2026-07-04: ch_120 (Plan Pro)\n2026-04-15: ch_200 (Plan Pro)"
     )
 

@@ -1,6 +1,7 @@
 """The packet: everything that answers a dispute as one PDF, frozen as it was sent."""
 
 import hashlib
+import re
 from io import BytesIO
 
 import pytest
@@ -9,12 +10,14 @@ from pypdf import PdfReader
 
 from apps.common.errors import ResourceMissing
 from apps.disputes.errors import PacketTooLarge
+from apps.disputes.matrix import missing
 from apps.disputes.models import Dispute, StoredFile, Submission
 from apps.disputes.services import packet as packets
 from apps.disputes.services.evidence import attach_file, save_evidence, submit_evidence
 from apps.disputes.services.packet import build_packet
 from tests.disputes.stories import PERSON, paid, tell
 from tests.disputes.test_files import image, pdf
+from tests.disputes.test_suggestions import pay
 from tests.factories.payments import SCOPE
 from tests.fake_gateway import FakeGateway
 
@@ -40,6 +43,12 @@ def attach(dispute: Dispute, field: str, content: bytes, name: str) -> StoredFil
     )
 
 
+def read(dispute: Dispute, evidence: dict[str, str]) -> str:
+    """Return what the packet's own pages say."""
+    pages = PdfReader(BytesIO(build_packet(dispute, evidence, now=timezone.now()))).pages
+    return "\n".join(page.extract_text() for page in pages)
+
+
 def submit(dispute: Dispute) -> Submission:
     """Send the draft."""
     submit_evidence(scope=SCOPE, dispute_id=dispute.id, origin=PERSON, now=timezone.now())
@@ -56,14 +65,56 @@ def test_the_packet_holds_the_receipt_the_texts_and_the_files(dispute: Dispute) 
         now=timezone.now(),
     )
 
-    read = PdfReader(BytesIO(build_packet(dispute, case.evidence, now=timezone.now())))
+    pages = PdfReader(BytesIO(build_packet(dispute, case.evidence, now=timezone.now()))).pages
 
-    text = "".join(page.extract_text() for page in read.pages)
+    text = "\n".join(page.extract_text() for page in pages)
     for told in ("Receipt", "10.00 EUR", "Customer's name", "mail.pdf", photo.sha256[:16]):
         assert told in text
     assert mail.sha256[:16] in text
-    # The two pages of the uploaded PDF come last.
-    assert [float(page.mediabox.width) for page in read.pages[-2:]] == [200, 200]
+    # The two pages of the uploaded PDF come last, as the list says.
+    assert [float(page.mediabox.width) for page in pages] == [pytest.approx(595, abs=1), 200, 200]
+    assert re.search(r"mail\.pdf\s+\w{16}\s+2\u20133", text)
+    assert re.search(r"photo\.png\s+\w{16}\s+1", text)
+
+
+def test_what_the_bank_checked_is_told_in_words(gateway: FakeGateway) -> None:
+    pay(gateway, now=timezone.now())
+    disputed = tell(gateway.open_dispute(next(iter(gateway.payments.values())), now=timezone.now()))
+
+    text = read(disputed, {})
+
+    assert "What the bank checked" in text
+    assert re.search(r"3D Secure\s+The bank authenticated the cardholder", text)
+    assert re.search(r"Security code\s+Matched what the bank has", text)
+
+
+def test_the_texts_come_in_the_order_in_which_banks_want_them(dispute: Dispute) -> None:
+    evidence = {"service_date": "2026-11-02", "refund_refusal_explanation": "It works."}
+    evidence |= {"customer_name": "Ada", "uncategorized_text": "That is all."}
+    dispute.reason = "product_unacceptable"
+
+    text = read(dispute, evidence)
+
+    headings = ("Why no refund is due", "Date of the service", "The customer", "Further remarks")
+    places = [text.index(heading) for heading in headings]
+    assert places == sorted(places)
+
+
+def test_a_charge_that_looks_like_this_one_has_its_receipt_in_the_packet(
+    gateway: FakeGateway,
+) -> None:
+    other = pay(gateway, now=timezone.now(), description="One more seat")
+    pay(gateway, now=timezone.now())
+    disputed = tell(gateway.open_dispute(list(gateway.payments.values())[1], now=timezone.now()))
+    disputed.reason = "duplicate"
+    evidence = {"duplicate_charge_id": other.charge_id, "duplicate_charge_explanation": "Seats."}
+
+    text = read(disputed, evidence)
+
+    assert missing("duplicate", evidence) == []
+    assert "Receipt of the other charge" in text
+    assert re.search(r"For\s+One more seat", text)
+    assert "Receipt of the other charge" not in read(disputed, {"duplicate_charge_id": "ch_else"})
 
 
 def test_the_packet_is_frozen_as_it_was_sent_with_its_digest(

@@ -35,12 +35,12 @@ def with_card(result: PaymentResult) -> PaymentResult:
     return replace(result, method=CARD)
 
 
-def pay(gateway: FakeGateway, *, now: datetime) -> PaymentAttempt:
+def pay(gateway: FakeGateway, *, now: datetime, description: str = "Plan Pro") -> PaymentAttempt:
     """Pay with the same card, from the same address."""
     gateway.script.append(with_card)
     intent = confirmed_intent(
         now=now,
-        description="Plan Pro",
+        description=description,
         receipt_email="ada@payer.example",
         metadata={"ip_address": "203.0.113.7", "device": "d1"},
     )
@@ -57,7 +57,6 @@ def test_the_payment_fills_in_what_it_knows(gateway: FakeGateway) -> None:
         "customer_email_address": "ada@payer.example",
         "customer_purchase_ip": "203.0.113.7",
         "service_date": f"{attempt.created_at:%Y-%m-%d}",
-        "uncategorized_text": "3D Secure: authenticated; Security code: pass",
     }
 
 
@@ -78,7 +77,24 @@ def test_a_second_charge_of_the_same_card_and_amount_is_named(gateway: FakeGatew
     pay(gateway, now=now)
     dispute = tell(gateway.open_dispute(list(gateway.payments.values())[1], now=now))
 
-    assert suggest_evidence(dispute)["duplicate_charge_id"] == other.charge_id
+    suggested = suggest_evidence(dispute)
+    assert suggested["duplicate_charge_id"] == other.charge_id
+    # Both were for the same: that they differ is for a person to say.
+    assert "duplicate_charge_explanation" not in suggested
+
+
+def test_two_charges_for_different_things_explain_themselves(gateway: FakeGateway) -> None:
+    now = timezone.now()
+    other = pay(gateway, now=now, description="One more seat")
+    attempt = pay(gateway, now=now)
+    dispute = tell(gateway.open_dispute(list(gateway.payments.values())[1], now=now))
+
+    explained = suggest_evidence(dispute)["duplicate_charge_explanation"]
+
+    assert explained == (
+        f"Two purchases: {other.charge_id} on {other.created_at:%Y-%m-%d %H:%M} UTC for One more"
+        f" seat; {attempt.charge_id} on {attempt.created_at:%Y-%m-%d %H:%M} UTC for Plan Pro"
+    )
 
 
 def test_ac_089_two_earlier_payments_of_the_card_are_put_into_the_evidence(

@@ -38,7 +38,7 @@ from apps.disputes.admin.dialogs import (
 )
 from apps.disputes.admin.display import due_chip, rate_in_words, stage_chip, status_chip
 from apps.disputes.admin.figures import figures_page
-from apps.disputes.compelling import is_eligible
+from apps.disputes.compelling import ELEMENT_NAMES, is_eligible
 from apps.disputes.matrix import CLAIMS, FIELDS, FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.policies import answer_by
@@ -308,7 +308,7 @@ def _compelling(dispute: Dispute) -> tuple[Table, ...]:
         (identifier(each.charge_id), moment(each.paid_at), each.description or NOTHING)
         for each in (found.earlier if found else ())
     ]
-    same = ", ".join(name.replace("_", " ") for name in found.matching) if found else ""
+    same = ", ".join(ELEMENT_NAMES[name] for name in found.matching) if found else ""
     return (
         Table(
             f"Compelling evidence 3.0: the same {same}" if found else "Compelling evidence 3.0",

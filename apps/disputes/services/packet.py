@@ -2,47 +2,58 @@
 The packet: one PDF with everything that answers a dispute, in the order in which banks read.
 
 It begins with our own records of the payment (the receipt, and what the bank checked when the payer
-paid); then come the texts, the images, and the pages of the uploaded PDFs.
+paid); then come the texts, the images, a list of all documents with their pages, and the pages of
+the uploaded PDFs.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from textwrap import shorten
+from typing import TYPE_CHECKING, Final
 
+from apps.api.models import Merchant
 from apps.common.ids import new_id
 from apps.common.money import to_major
 from apps.disputes.content import MAX_BYTES, MAX_PAGES, PDF
 from apps.disputes.errors import PacketTooLarge
-from apps.disputes.matrix import FIELDS, claim_of
+from apps.disputes.matrix import FIELDS, GROUPS, checklist, claim_of
 from apps.disputes.models import Dispute, StoredFile
-from apps.disputes.selectors import checks_in_words
+from apps.disputes.selectors import find_charge, get_bank_checks
 from apps.disputes.states import FilePurpose
-from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.payments.models import PaymentAttempt
 
 if TYPE_CHECKING:
     from apps.common.pdf import Document
+
+# What the form calls by where it stands there.
+_HEADINGS: Final = {
+    "uncategorized_text": "Further remarks",
+    "uncategorized_file": "Further document",
+}
+# What the list of documents takes: its headings, and each document over two lines.
+_HEAD_MM: Final = 30
+_ROW_MM: Final = 13
+_NAME_CHARACTERS: Final = 60
 
 
 def build_packet(dispute: Dispute, evidence: Mapping[str, str], *, now: datetime) -> bytes:
     """Return the PDF for this draft; the same draft at the same time makes the same bytes."""
     from apps.common.pdf import Document, append_pdfs  # noqa: PLC0415 - large
 
+    files = _files_of(dispute, evidence)
+    pdfs = [bytes(file.content) for _, file in files if file.content_type == PDF]
     document = Document(
-        title=f"Response to dispute {dispute.gateway_reference}",
+        title="Response to a dispute",
         created_at=now,
         footer=f"{dispute.id} · round {dispute.round}",
+        is_whole=not pdfs,
     )
     _tell_claim(document, dispute)
     _tell_payment(document, dispute)
-    _tell_texts(document, evidence)
-    files = _files_of(evidence)
-    _list_files(document, files)
-    for label, file in files:
-        if file.content_type != PDF:
-            document.heading(label)
-            document.image(bytes(file.content), caption=_caption(file))
-    pdfs = [bytes(file.content) for _, file in files if file.content_type == PDF]
+    _tell_other_payment(document, dispute, evidence)
+    _tell_texts(document, dispute, evidence)
+    _add_files(document, files)
     return append_pdfs(document.to_bytes(), pdfs) if pdfs else document.to_bytes()
 
 
@@ -83,69 +94,131 @@ def freeze_packet(
 
 
 def _tell_claim(document: "Document", dispute: Dispute) -> None:
-    document.facts(
-        [
-            ("Claim", claim_of(dispute.reason)),
-            (
-                "Reason",
-                f"{dispute.network.capitalize()} {dispute.network_reason_code}".strip() or "-",
-            ),
-            ("Stage", dispute.stage.replace("_", "-").capitalize()),
-            ("Disputed amount", _money(dispute.amount, dispute.currency)),
-            ("Opened", _day(dispute.opened_at)),
-        ]
+    merchant = Merchant.objects.filter(pk=dispute.merchant_id).values_list("name", flat=True)
+    code = f"{dispute.network.capitalize()} {dispute.network_reason_code}".strip()
+    _tell(
+        document,
+        ("Dispute", dispute.gateway_reference),
+        ("Answered by", merchant.first() or ""),
+        ("Claim", claim_of(dispute.reason)),
+        ("Reason", ", ".join(filter(None, (_words(dispute.reason), code)))),
+        ("Stage", _words(dispute.stage)),
+        ("Disputed amount", _money(dispute.amount, dispute.currency)),
+        ("Opened", _day(dispute.opened_at)),
     )
 
 
 def _tell_payment(document: "Document", dispute: Dispute) -> None:
-    attempt = PaymentAttempt.objects.get(pk=dispute.attempt_id)
-    intent = PaymentIntent.objects.get(pk=dispute.intent_id)
-    details = attempt.method_details
-    card = f"{details.get('brand', '').capitalize()} ···· {details.get('last4', '')}".strip()
+    attempt = PaymentAttempt.objects.select_related("intent").get(pk=dispute.attempt_id)
     document.heading("Receipt")
-    document.facts(
-        [
-            ("Charge", attempt.charge_id),
-            ("Paid", _moment(attempt.created_at)),
-            ("Amount", _money(attempt.amount_captured, attempt.currency)),
-            ("Paid with", card),
-            ("For", intent.description or "-"),
-            ("On the statement as", intent.descriptor or "-"),
-            ("Checked by the bank", checks_in_words(attempt) or "-"),
-            ("Refunded", _money(intent.amount_refunded, intent.currency)),
-        ]
+    _tell_receipt(document, attempt)
+    checks = get_bank_checks(attempt)
+    if checks:
+        document.heading("What the bank checked")
+        _tell(document, *checks)
+
+
+def _tell_other_payment(
+    document: "Document", dispute: Dispute, evidence: Mapping[str, str]
+) -> None:
+    """Add the receipt of the charge that the payer takes for the same, when it is one of ours."""
+    other = find_charge(dispute, evidence.get("duplicate_charge_id", ""))
+    if other is not None:
+        document.heading("Receipt of the other charge")
+        _tell_receipt(document, other)
+
+
+def _tell_receipt(document: "Document", attempt: PaymentAttempt) -> None:
+    intent, details = attempt.intent, attempt.method_details
+    card = f"{details.get('brand', '').capitalize()} ···· {details.get('last4', '')}"
+    _tell(
+        document,
+        ("Charge", attempt.charge_id),
+        ("Paid", _moment(attempt.created_at)),
+        ("Amount", _money(attempt.amount_captured, attempt.currency)),
+        ("Paid with", card if details.get("last4") else ""),
+        ("For", intent.description),
+        ("On the statement as", intent.descriptor),
+        ("Refunded", _money(intent.amount_refunded, intent.currency)),
     )
 
 
-def _tell_texts(document: "Document", evidence: Mapping[str, str]) -> None:
-    for name, field in FIELDS.items():
-        text = evidence.get(name, "")
-        if text and not field.is_file:
-            document.heading(field.label)
-            document.paragraph(text)
+def _tell_texts(document: "Document", dispute: Dispute, evidence: Mapping[str, str]) -> None:
+    """Add the texts in the order in which banks want them for this reason."""
+    wanted = [each.field.name for each in checklist(dispute.reason, evidence)]
+    left = {name: evidence[name] for name in (*wanted, *FIELDS) if _is_text(name, evidence)}
+    while left:
+        name = next(iter(left))
+        title, group = next(
+            ((title, names) for title, names in GROUPS.items() if name in names), ("", (name,))
+        )
+        told = [(FIELDS[each].label, left.pop(each)) for each in group if each in left]
+        document.heading(title or _HEADINGS.get(name, FIELDS[name].label))
+        if title:
+            _tell(document, *told)
+        else:
+            document.paragraph(told[0][1])
 
 
-def _list_files(document: "Document", files: Iterable[tuple[str, StoredFile]]) -> None:
-    rows = [(label, file.name, str(file.pages), file.sha256[:16]) for label, file in files]
-    if rows:
-        document.heading("Documents that follow")
-        headings = ("Document", "File", "Pages", "SHA-256 begins with")
-        document.table(headings, rows, widths=(4, 4, 1, 3), numbers=[2])
+def _is_text(name: str, evidence: Mapping[str, str]) -> bool:
+    return bool(evidence.get(name)) and not FIELDS[name].is_file
 
 
-def _files_of(evidence: Mapping[str, str]) -> list[tuple[str, StoredFile]]:
-    """Return the files with their labels, in the order of the matrix."""
+def _add_files(document: "Document", files: Sequence[tuple[str, StoredFile]]) -> None:
+    """Add the images, and say on which pages all documents stand: those of PDFs come after ours."""
+    places: dict[str, int] = {}
+    for label, file in files:
+        if file.content_type != PDF:
+            document.image(bytes(file.content), heading=label, caption=_caption(file))
+            places[file.id] = document.pages
+    if not files:
+        return
+    # All of the list stands on one page, so that it is known which page comes next.
+    document.heading("Documents", room_mm=_HEAD_MM + _ROW_MM * len(files))
+    after = document.pages
+    for _, file in files:
+        if file.content_type == PDF:
+            places[file.id] = after + 1
+            after += file.pages
+    document.table(
+        ("Document", "File", "SHA-256 begins with", "Pages"),
+        [
+            (label, shorten(file.name, _NAME_CHARACTERS, placeholder="…"), file.sha256[:16],
+             _range(places[file.id], file.pages))
+            for label, file in files
+        ],
+        widths=(4, 4, 3, 1.2),
+        numbers=[3],
+    )  # fmt: skip
+
+
+def _files_of(dispute: Dispute, evidence: Mapping[str, str]) -> list[tuple[str, StoredFile]]:
+    """Return the files with their headings, in the order in which banks want them."""
+    wanted = [each.field.name for each in checklist(dispute.reason, evidence)]
     named = {
-        evidence[name]: field.label
-        for name, field in FIELDS.items()
-        if field.is_file and evidence.get(name)
+        evidence[name]: _HEADINGS.get(name, FIELDS[name].label)
+        for name in (*wanted, *FIELDS)
+        if FIELDS[name].is_file and evidence.get(name)
     }
     found = {file.id: file for file in StoredFile.objects.filter(pk__in=named)}
     return [(label, found[id_]) for id_, label in named.items()]
 
 
+def _tell(document: "Document", *facts: tuple[str, str]) -> None:
+    """Add what is known of these facts; what is not is left out."""
+    document.facts([(label, text) for label, text in facts if text])
+
+
+def _range(first: int, pages: int) -> str:
+    return str(first) if pages == 1 else f"{first}\u2013{first + pages - 1}"
+
+
 def _caption(file: StoredFile) -> str:
     return f"{file.name}, SHA-256 {file.sha256}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _day(at: datetime) -> str:
