@@ -99,6 +99,7 @@ class FakeGateway:
     fraud_warnings: dict[str, FraudWarning] = field(default_factory=dict)
     evidence: dict[str, Mapping[str, str]] = field(default_factory=dict)
     packets: dict[str, bytes] = field(default_factory=dict)
+    compelling: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     reports: dict[date, bytes] = field(default_factory=dict)
     on_call: Callable[[], None] | None = None
@@ -245,6 +246,7 @@ class FakeGateway:
             return self.disputes[reference]
         self.evidence[reference] = evidence.texts
         self.packets[reference] = evidence.packet
+        self.compelling[reference] = dict(evidence.compelling)
         return self.move_dispute(reference, state=DisputeState.UNDER_REVIEW, submissions=1)
 
     def accept_dispute(self, reference: str, *, key: str) -> DisputeResult:

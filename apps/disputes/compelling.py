@@ -4,9 +4,10 @@ Visa's "compelling evidence 3.0": two earlier payments that the payer never disp
 Pure; the payments come from `selectors`. Source: Visa, Compelling Evidence 3.0 merchant readiness
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 # Only this Visa reason (card-absent fraud) can be answered in this way.
 NETWORK, REASON_CODE = "visa", "10.4"
@@ -23,6 +24,19 @@ ELEMENT_NAMES: Mapping[str, str] = {
     "device": "device",
     "account": "customer account",
     "shipping_address": "shipping address",
+}
+
+# Where a draft has it, by the names of Stripe's API.
+ENHANCED, CE3 = "enhanced_evidence", "visa_compelling_evidence_3"
+# Stripe takes no shorter ones. Source: Stripe's description of `visa_compelling_evidence_3`
+DEVICE_ID_CHARACTERS, FINGERPRINT_CHARACTERS = 15, 20
+_PRODUCT = "product_description"
+# By which fields each element is told; one of them is enough.
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "ip_address": ("customer_purchase_ip",),
+    "device": ("customer_device_fingerprint", "customer_device_id"),
+    "account": ("customer_account_id", "customer_email_address"),
+    "shipping_address": ("shipping_address",),
 }
 
 
@@ -73,15 +87,70 @@ def find_compelling(
     return None
 
 
-def in_words(found: CompellingEvidence) -> str:
-    """Return the evidence as the text that a bank reads."""
-    elements = ", ".join(ELEMENT_NAMES[name] for name in found.matching)
-    lines = [
-        f"{payment.paid_at:%Y-%m-%d}: {payment.charge_id}"
-        f"{f' ({payment.description})' if payment.description else ''}"
-        for payment in found.earlier
-    ]
-    return "\n".join([f"The same card paid undisputed before, with the same {elements}:", *lines])
+def begin_draft(disputed: PastPayment, found: CompellingEvidence) -> dict[str, Any]:
+    """Return the evidence by the names of Stripe's API, as far as we know it."""
+    is_shipped = bool(disputed.known.get("shipping_address"))
+    return {
+        "disputed_transaction": {
+            **_describe(disputed),
+            "merchandise_or_services": "merchandise" if is_shipped else "services",
+        },
+        "prior_undisputed_transactions": [
+            {"charge": each.charge_id, **_describe(each)} for each in found.earlier
+        ],
+    }
+
+
+def read_draft(evidence: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a draft says of earlier payments; empty when nothing."""
+    told: Mapping[str, Any] = evidence.get(ENHANCED, {}).get(CE3, {})
+    return told
+
+
+def required_actions(draft: Mapping[str, Any]) -> list[str]:
+    """Return what a draft lacks, in the words of Stripe's API; [] when the scheme takes it."""
+    disputed = draft.get("disputed_transaction", {})
+    earlier = draft.get("prior_undisputed_transactions", [])
+    checks = (
+        ("missing_customer_identifiers", _is_same_customer([disputed, *earlier])),
+        ("missing_disputed_transaction_description", bool(disputed.get(_PRODUCT))),
+        ("missing_merchandise_or_services", bool(disputed.get("merchandise_or_services"))),
+        (
+            "missing_prior_undisputed_transaction_description",
+            all(each.get(_PRODUCT) for each in earlier),
+        ),
+        ("missing_prior_undisputed_transactions", len(earlier) == NEEDED),
+    )
+    return [action for action, is_done in checks if not is_done]
+
+
+def _describe(payment: PastPayment) -> dict[str, str]:
+    device = payment.known.get("device", "")
+    told = {
+        "customer_account_id": payment.known.get("account", ""),
+        "customer_device_fingerprint": device if len(device) >= FINGERPRINT_CHARACTERS else "",
+        "customer_device_id": device if _is_device_id(device) else "",
+        "customer_purchase_ip": payment.known.get("ip_address", ""),
+        _PRODUCT: payment.description,
+    }
+    return {name: text for name, text in told.items() if text}
+
+
+def _is_device_id(device: str) -> bool:
+    return DEVICE_ID_CHARACTERS <= len(device) < FINGERPRINT_CHARACTERS
+
+
+def _is_same_customer(payments: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether enough of what identifies a customer is the same in all of them."""
+    same = {
+        element
+        for element, names in _FIELDS.items()
+        if any(
+            payments[0].get(name) and all(each.get(name) == payments[0][name] for each in payments)
+            for name in names
+        )
+    }
+    return len(payments) > 1 and _is_enough(tuple(same))
 
 
 def _matching(one: PastPayment, other: PastPayment) -> tuple[str, ...]:

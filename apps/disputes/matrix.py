@@ -188,8 +188,9 @@ def _is_given(name: str, evidence: Mapping[str, str]) -> bool:
 
 def excess(evidence: Mapping[str, str]) -> tuple[str, int, int] | None:
     """Return what is too long, its length and its limit; None when all of it is read."""
-    for name, text in evidence.items():
+    texts = {name: text for name, text in evidence.items() if name in FIELDS}
+    for name, text in texts.items():
         if len(text) > FIELD_LIMIT:
             return name, len(text), FIELD_LIMIT
-    total = sum(len(text) for text in evidence.values())
+    total = sum(len(text) for text in texts.values())
     return ("evidence", total, TOTAL_LIMIT) if total > TOTAL_LIMIT else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.disputes.compelling import CE3, is_eligible, read_draft, required_actions
 from apps.disputes.content import JPEG, PDF, PNG
 from apps.disputes.models import (
     Dispute,
@@ -29,13 +30,14 @@ def render_dispute(
     *,
     buffer: timedelta,
     funds: Iterable[DisputeFunds] = (),
-    evidence: dict[str, str] | None = None,
+    evidence: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """
     Return the dispute as `dispute`; events show it without its evidence.
 
     Our own deadline lies `buffer` before the gateway's.
     """
+    eligibility = _render_eligibility(dispute, evidence or {})
     return {
         "id": dispute.id,
         "object": "dispute",
@@ -45,10 +47,12 @@ def render_dispute(
         "created": int(dispute.opened_at.timestamp()),
         "currency": dispute.currency.lower(),
         "customer": dispute.customer_id or None,
+        "enhanced_eligibility_types": list(eligibility),
         "evidence": evidence or {},
         "evidence_details": {
             "answer_by": _unix(answer_by(dispute.due_at, buffer=buffer)),
             "due_by": _unix(dispute.due_at),
+            "enhanced_eligibility": eligibility,
             "has_evidence": bool(evidence) or dispute.submitted_at is not None,
             "submission_count": dispute.submissions,
             "submitted_at": _unix(dispute.submitted_at),
@@ -198,6 +202,15 @@ def render_outcome(outcome: Outcome) -> dict[str, Any]:
         "win_rate_is_telling": rate.is_telling,
         "won": outcome.won,
     }
+
+
+def _render_eligibility(dispute: Dispute, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which schemes' own forms of evidence the dispute may be answered with."""
+    if not is_eligible(network=dispute.network, reason_code=dispute.network_reason_code):
+        return {}
+    actions = required_actions(read_draft(evidence))
+    status = "requires_action" if actions else "qualified"
+    return {CE3: {"required_actions": actions, "status": status}}
 
 
 def _render_limits(limits: Mapping[str, int]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, cast
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils.module_loading import import_string
 
 from apps.common.errors import ResourceMissing
@@ -20,8 +20,8 @@ from apps.disputes.compelling import (
     YOUNGEST,
     CompellingEvidence,
     PastPayment,
+    begin_draft,
     find_compelling,
-    in_words,
     is_eligible,
 )
 from apps.disputes.models import (
@@ -47,6 +47,10 @@ from apps.payments.states import AttemptStatus
 
 # Two charges of the same amount by the same card this close together look like one charged twice.
 DUPLICATE_WINDOW = timedelta(hours=48)
+
+# Older decisions say little about banks' habits now.
+SIMILAR_WITHIN = timedelta(days=365)
+SIMILAR_MAX = 5
 
 # Banks read no longer lists of what a customer did.
 USAGE_MAX = 50
@@ -138,15 +142,11 @@ def time_on(test_clock_id: str, wall: datetime) -> datetime:
     return cast("datetime", _clocks()(test_clock_id, wall).now)
 
 
-def find_charge(dispute: Dispute, charge_id: str) -> PaymentAttempt | None:
-    """Return the charge of the disputed payment's merchant with this id, None without one."""
-    return (
-        get_rows(
-            PaymentAttempt.objects, dispute.scope, [f"att{charge_id.strip().removeprefix('ch')}"]
-        )
-        .select_related("intent")
-        .first()
-    )
+def find_charges(scope: Scope, charge_ids: Collection[str]) -> dict[str, PaymentAttempt]:
+    """Return the charges with these ids, by id; those that are not of this account are missing."""
+    ids = [f"att{charge_id.strip().removeprefix('ch')}" for charge_id in charge_ids]
+    rows = get_rows(PaymentAttempt.objects, scope, ids).select_related("intent")
+    return {each.charge_id: each for each in rows}
 
 
 def find_submission(dispute: Dispute) -> Submission | None:
@@ -238,34 +238,59 @@ def count_outcomes(scope: Scope, *, reason: str = "") -> Outcomes:
     return Outcomes(won=won, lost=sum(counts.values()))
 
 
+def list_similar(dispute: Dispute) -> QuerySet[Dispute]:
+    """Return the newest disputes for the same reason that ended before, of the last year."""
+    return (
+        Dispute.objects.filter(
+            merchant_id=dispute.merchant_id,
+            livemode=dispute.livemode,
+            reason=dispute.reason,
+            closed_at__isnull=False,
+            pk__range=(first_id("dp", dispute.created_at - SIMILAR_WITHIN), dispute.pk),
+        )
+        .exclude(pk=dispute.pk)
+        .order_by("-pk")[:SIMILAR_MAX]
+    )
+
+
 def suggest_evidence(dispute: Dispute) -> dict[str, str]:
     """Return what our own data can say for us, by the names of the evidence's fields."""
     attempt = PaymentAttempt.objects.select_related("intent").get(pk=dispute.attempt_id)
     intent = attempt.intent
     customer = Customer.objects.filter(pk=dispute.customer_id).first()
     other = _find_twin(attempt)
-    compelling = find_compelling_payments(dispute)
     texts = {
         "product_description": intent.description,
         "customer_email_address": intent.receipt_email or (customer.email if customer else ""),
         "customer_name": customer.name if customer else "",
         "customer_purchase_ip": intent.metadata.get("ip_address", ""),
-        "billing_address": _address_in_words(customer.address) if customer else "",
+        "billing_address": address_in_words(customer.address) if customer else "",
         "service_date": f"{attempt.created_at:%Y-%m-%d}",
         **_parcel_in_words(intent.shipping),
         "access_activity_log": _usage_in_words(dispute),
         **_terms_in_words(dispute, attempt),
         "duplicate_charge_id": other.charge_id if other else "",
         "duplicate_charge_explanation": _difference_in_words(attempt, other) if other else "",
-        "uncategorized_text": in_words(compelling) if compelling else "",
     }
     texts |= _billing_source()(attempt.intent_id)
     return {name: text for name, text in texts.items() if text}
 
 
 def find_compelling_payments(dispute: Dispute) -> CompellingEvidence | None:
+    """Return the two earlier payments which answer a Visa 10.4 dispute, None without (AC-89)."""
+    found = _compare_payments(dispute)
+    return found[1] if found else None
+
+
+def suggest_compelling(dispute: Dispute) -> dict[str, Any]:
+    """Return the draft that names the two earlier payments; empty when there are not two."""
+    found = _compare_payments(dispute)
+    return begin_draft(*found) if found else {}
+
+
+def _compare_payments(dispute: Dispute) -> tuple[PastPayment, CompellingEvidence] | None:
     """
-    Return the two earlier payments which answer a Visa 10.4 dispute, None when there are not two.
+    Return the disputed payment, and the two earlier ones which answer for it if there are two.
 
     Who paid is known from the customer, and from the payment's metadata `ip_address`, `device` and
     `shipping_address` where the shop sets them (AC-89); where it went also from its `shipping`.
@@ -290,10 +315,11 @@ def find_compelling_payments(dispute: Dispute) -> CompellingEvidence | None:
     disputed = set(
         Dispute.objects.filter(attempt__in=found).values_list("attempt_id", flat=True)
     ) | set(FraudReport.objects.filter(attempt__in=found).values_list("attempt_id", flat=True))
-    return find_compelling(
-        _past_payment(attempt, is_disputed=True),
-        [_past_payment(each, is_disputed=each.pk in disputed) for each in found],
+    asked = _past_payment(attempt, is_disputed=True)
+    compelling = find_compelling(
+        asked, [_past_payment(each, is_disputed=each.pk in disputed) for each in found]
     )
+    return (asked, compelling) if compelling else None
 
 
 def _parcel_in_words(shipping: Mapping[str, Any] | None) -> dict[str, str]:
@@ -415,7 +441,8 @@ def _difference_in_words(*charges: PaymentAttempt) -> str:
     )
 
 
-def _address_in_words(address: dict[str, str] | None) -> str:
+def address_in_words(address: Mapping[str, str] | None) -> str:
+    """Return an address on one line, as far as it is known."""
     parts = ("line1", "line2", "postal_code", "city", "state", "country")
     return ", ".join(text for part in parts if (text := (address or {}).get(part)))
 

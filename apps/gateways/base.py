@@ -353,11 +353,14 @@ class DisputeEvidence:
     What answers a dispute: texts by Stripe's names, and a PDF that holds all of it.
 
     `stage` is what it answers: some gateways take the answer to a later round in another form.
+    `compelling` names two earlier payments, as Stripe's `visa_compelling_evidence_3` does and by
+    the gateway's references; the packet holds them as well.
     """
 
     stage: DisputeStage
     texts: Mapping[str, str] = field(repr=False)
     packet: bytes = field(default=b"", repr=False)
+    compelling: Mapping[str, object] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,10 +1,15 @@
-"""Reads of endpoints and deliveries."""
+"""Reads of endpoints and deliveries, and of what waits to be heard."""
 
-from django.db.models import QuerySet
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models import Min, QuerySet
 
 from apps.common.origin import Scope
 from apps.common.rows import get_row
-from apps.webhooks.models import Delivery, WebhookEndpoint
+from apps.gateways.base import EventKind
+from apps.webhooks.models import Delivery, InboundEvent, WebhookEndpoint
+from apps.webhooks.states import WAITING
 
 
 def list_endpoints(scope: Scope) -> QuerySet[WebhookEndpoint]:
@@ -37,3 +42,10 @@ def get_delivery(*, scope: Scope, delivery_id: str) -> Delivery:
     :raises ResourceMissing: no such delivery in this account and mode
     """
     return get_row(Delivery.objects, scope, delivery_id, resource="webhook delivery", param="id")
+
+
+def find_oldest_waiting(kinds: Collection[EventKind]) -> datetime | None:
+    """Return since when the oldest event of these kinds waits, None when all were heard."""
+    waiting = InboundEvent.objects.filter(status__in=WAITING, kind__in=kinds)
+    oldest: datetime | None = waiting.aggregate(at=Min("received_at"))["at"]
+    return oldest

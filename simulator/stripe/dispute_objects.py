@@ -5,6 +5,7 @@ from typing import Any
 from simulator.stripe.objects import show_movement
 from simulator.stripe.records import FraudWarning, StripeDispute, UploadedFile
 
+COMPELLING = "visa_compelling_evidence_3"
 _TEXTS = (
     "access_activity_log", "billing_address", "cancellation_policy",
     "cancellation_policy_disclosure", "cancellation_rebuttal", "customer_communication",
@@ -18,6 +19,12 @@ _TEXTS = (
 _REFUNDABLE = {"warning_needs_response", "warning_under_review", "warning_closed", "won"}
 
 
+def takes_compelling(dispute: StripeDispute) -> bool:
+    """Return whether Visa takes two earlier payments for an answer."""
+    card = dispute.charge.method.card
+    return card is not None and card.brand == "visa" and dispute.network_code == "10.4"
+
+
 def show_dispute(dispute: StripeDispute, *, now: float) -> dict[str, Any]:
     return {
         "id": dispute.id,
@@ -27,11 +34,11 @@ def show_dispute(dispute: StripeDispute, *, now: float) -> dict[str, Any]:
         "charge": dispute.charge.id,
         "created": dispute.created,
         "currency": dispute.currency,
-        "enhanced_eligibility_types": [],
+        "enhanced_eligibility_types": [COMPELLING] if takes_compelling(dispute) else [],
         "evidence": {name: dispute.evidence.get(name) for name in _TEXTS},
         "evidence_details": {
             "due_by": dispute.due_by,
-            "enhanced_eligibility": {},
+            "enhanced_eligibility": _show_eligibility(dispute),
             "has_evidence": bool(dispute.evidence),
             "past_due": now > dispute.due_by,
             "submission_count": dispute.submissions,
@@ -68,6 +75,14 @@ def show_fraud_warning(warning: FraudWarning) -> dict[str, Any]:
         "livemode": False,
         "payment_intent": charge.payment,
     }
+
+
+def _show_eligibility(dispute: StripeDispute) -> dict[str, Any]:
+    if not takes_compelling(dispute):
+        return {}
+    actions = [] if dispute.compelling else ["missing_prior_undisputed_transactions"]
+    status = "requires_action" if actions else "qualified"
+    return {COMPELLING: {"required_actions": actions, "status": status}}
 
 
 def _show_method(dispute: StripeDispute) -> dict[str, Any]:

@@ -4,7 +4,12 @@ from collections.abc import Iterable
 
 from simulator.instruments import Card, DisputeReason
 from simulator.stripe.account import PSP, Account, Cause, find
-from simulator.stripe.dispute_objects import show_dispute, show_fraud_warning
+from simulator.stripe.dispute_objects import (
+    COMPELLING,
+    show_dispute,
+    show_fraud_warning,
+    takes_compelling,
+)
 from simulator.stripe.errors import InvalidRequest
 from simulator.stripe.forms import Params
 from simulator.stripe.objects import show_charge
@@ -29,6 +34,9 @@ _OTHER_MASTERCARD = "4853"
 _ANSWERABLE = {"warning_needs_response", "needs_response", "appeal_needs_response"}
 _INQUIRY = {"warning_needs_response", "warning_under_review"}
 _OPEN = {"needs_response", "under_review", "appeal_needs_response", "appeal_under_review"}
+_ENHANCED = "enhanced_evidence"
+# How many payments Visa wants to see.
+_EARLIER = 2
 _AFTER_ANSWER = {
     "warning_needs_response": "warning_under_review",
     "needs_response": "under_review",
@@ -234,7 +242,22 @@ class Disputes:
         if evidence.has("appeal"):
             raise InvalidRequest("Only a dispute in its appeal takes this.", param="appeal")
         self._keep_packet(dispute, evidence.text("uncategorized_file"))
-        dispute.evidence.update({name: evidence.text(name) for name in evidence.values})
+        if evidence.has(_ENHANCED):
+            self._keep_compelling(dispute, evidence.part(_ENHANCED).part(COMPELLING))
+        texts = evidence.values.keys() - {_ENHANCED}
+        dispute.evidence.update({name: evidence.text(name) for name in texts})
+
+    def _keep_compelling(self, dispute: StripeDispute, told: Params) -> None:
+        """Keep two earlier payments, which are charges of this account."""
+        if not takes_compelling(dispute):
+            raise InvalidRequest("This dispute does not take it.", param=COMPELLING)
+        earlier = told.part("prior_undisputed_transactions")
+        charges = [earlier.part(place).required_text("charge") for place in earlier.values]
+        if len(charges) != _EARLIER:
+            raise InvalidRequest("Name exactly two payments.", param=COMPELLING)
+        for charge in charges:
+            find(self._account.charges, charge, "charge")
+        dispute.compelling = charges
 
     def _keep_appeal(self, dispute: StripeDispute, evidence: Params) -> None:
         """Keep why the merchant does not give in; nothing else is taken at that stage."""

@@ -12,7 +12,7 @@ from simulator.stripe.errors import InvalidParameter
 
 # More than any honest request has.
 _MAX_FIELDS = 1_000
-_MAX_DEPTH = 5
+_MAX_DEPTH = 7
 
 _KEY = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _INTEGER = re.compile(r"-?[0-9]{1,15}")

@@ -149,7 +149,14 @@ class Payout:
 
 @dataclass(kw_only=True, slots=True)
 class StripeDispute(Dispute):
+    """`compelling` holds the earlier charges that the merchant named."""
+
     charge: StripeCharge
+    compelling: list[str] = field(default_factory=list)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `/_sim/disputes` shows."""
+        return {**Dispute.describe(self), "compelling": self.compelling}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,7 @@
 """The dispute workspace without a browser: what a crafted request cannot do, and what is fast."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.disputes.compelling import read_draft
 from apps.disputes.models import DisputeCase, Submission
 from apps.disputes.selectors import find_compelling_payments
+from apps.gateways.base import DisputeState
+from apps.webhooks.models import InboundEvent
 from tests.backoffice.house import House, furnish
-from tests.disputes.stories import move_back, tell
+from tests.disputes.stories import move_back, paid, tell
 from tests.disputes.test_suggestions import pay
 from tests.factories.payments import confirmed_intent
 from tests.fake_gateway import FakeGateway
@@ -137,3 +141,63 @@ def test_ac_089_the_page_shows_what_answers_visas_fraud(
     assert found is not None
     assert [each.charge_id in pages[0] for each in found.earlier] == [True, True]
     assert "No two undisputed payments by this card" in pages[1]
+
+
+def test_ac_089_one_tick_names_the_earlier_payments(
+    enter_as: EnterAs, gateway: FakeGateway
+) -> None:
+    now = timezone.now()
+    earlier = [pay(gateway, now=now) for _ in range(2)]
+    for days, attempt in zip((150, 300), earlier, strict=True):
+        move_back(attempt, days)
+    pay(gateway, now=now)
+    dispute = tell(gateway.open_dispute(list(gateway.payments.values())[2], now=now))
+    client = enter_as("finance_lead")
+    url = f"/admin/disputes/dispute/{dispute.id}"
+
+    client.post(f"{url}/do/evidence/", {"nonce": FIRST, "customer_name": "Ada"})
+    without = client.get(f"{url}/do/submit-evidence/").content.decode()
+    client.post(f"{url}/do/evidence/", {"nonce": SECOND, "compelling": "on"})
+    with_them = client.get(f"{url}/do/submit-evidence/").content.decode()
+
+    named = read_draft(DisputeCase.objects.get(pk=dispute.id).evidence)
+    assert len(named["prior_undisputed_transactions"]) == 2
+    assert ["Compelling evidence 3.0" in page for page in (without, with_them)] == [True, False]
+    page = client.get(f"{url}/change/").content.decode()
+    assert "(in the draft)" in page
+    assert "Draft: Customer&#x27;s name, Compelling evidence 3.0" in page
+
+
+def test_the_page_shows_how_similar_disputes_ended(enter_as: EnterAs, gateway: FakeGateway) -> None:
+    disputes = []
+    for _ in range(3):
+        _, payment = paid(gateway)
+        disputes.append(tell(gateway.open_dispute(payment, now=timezone.now())))
+    won, open_one, looked_at = disputes
+    tell(gateway.move_dispute(won.gateway_reference, state=DisputeState.WON, submissions=1))
+
+    url = f"/admin/disputes/dispute/{looked_at.id}/change/"
+    page = enter_as("finance").get(url).content.decode()
+
+    similar = page[page.index("How similar disputes ended") :]
+    assert won.id in similar
+    assert "Answered" in similar
+    assert open_one.id not in page
+
+
+def test_the_queue_says_when_what_gateways_told_was_not_heard(
+    house: House, enter_as: EnterAs
+) -> None:
+    client = enter_as("finance")
+    warning = "Gateways told of disputes 7 minutes ago"
+    before = client.get("/admin/disputes/dispute/").content.decode()
+
+    InboundEvent.objects.filter(pk=house.webhook.pk).update(
+        kind="dispute",
+        status="received",
+        received_at=timezone.now() - timedelta(minutes=7, seconds=5),
+    )
+    after = client.get("/admin/disputes/dispute/").content.decode()
+
+    assert [warning in page for page in (before, after)] == [False, True]
+    assert "What falls due" in after

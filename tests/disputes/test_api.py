@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from apps.api.models import Merchant
-from apps.disputes.models import Dispute
+from apps.disputes.models import Dispute, DisputeCase
+from apps.payments.models import PaymentAttempt
 from tests.conftest import ApiClient
 from tests.disputes.stories import paid_to, tell
 from tests.fake_gateway import FakeGateway
@@ -65,6 +66,45 @@ def test_evidence_is_kept_then_submitted_once(
         "evidence_already_submitted",
     )
     assert gateway.count("submit_evidence") == 1
+
+
+def test_ac_089_earlier_payments_are_named_as_at_stripe(
+    api: ApiClient, merchant: Merchant, dispute: Dispute, gateway: FakeGateway
+) -> None:
+    path = f"/v1/disputes/{dispute.id}"
+    known = {"customer_purchase_ip": "203.0.113.7", "customer_account_id": "ada"}
+    known["product_description"] = "Plan Pro"
+    paid = [paid_to(merchant, gateway) for _ in range(2)]
+    charges = [PaymentAttempt.objects.get(intent=intent).charge_id for intent, _ in paid]
+    compelling = {
+        "disputed_transaction": {**known, "merchandise_or_services": "services"},
+        "prior_undisputed_transactions": [{"charge": charge, **known} for charge in charges],
+    }
+    evidence = {"enhanced_evidence": {"visa_compelling_evidence_3": compelling}}
+
+    before = api.get(path).json()
+    kept = api.post(path, {"evidence": evidence}).json()
+    api.post(path, {"submit": True})
+
+    assert before["enhanced_eligibility_types"] == ["visa_compelling_evidence_3"]
+    told = [each["evidence_details"]["enhanced_eligibility"] for each in (before, kept)]
+    eligibility = [each["visa_compelling_evidence_3"] for each in told]
+    assert "missing_prior_undisputed_transactions" in eligibility[0]["required_actions"]
+    assert eligibility[1] == {"required_actions": [], "status": "qualified"}
+    assert kept["evidence"] == evidence
+    sent = gateway.compelling[dispute.gateway_reference]["prior_undisputed_transactions"]
+    assert [each["charge"] for each in sent] == [result.charge_reference for _, result in paid]
+
+
+def test_an_earlier_payment_of_nobody_is_refused(api: ApiClient, dispute: Dispute) -> None:
+    charge = "ch_" + "0" * 26
+    earlier = {"prior_undisputed_transactions": [{"charge": charge}]}
+    evidence = {"enhanced_evidence": {"visa_compelling_evidence_3": earlier}}
+
+    answer = api.post(f"/v1/disputes/{dispute.id}", {"evidence": evidence})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "resource_missing")
+    assert not DisputeCase.objects.exists()
 
 
 def test_unknown_evidence_is_named(api: ApiClient, dispute: Dispute) -> None:

@@ -6,13 +6,17 @@ Whatever the way, the end is the same: the state, the ledger to the unit, and th
 
 from datetime import timedelta
 from decimal import Decimal
+from io import BytesIO
+from typing import Any
 
 import pytest
 from django.utils import timezone
+from pypdf import PdfReader
 
+from apps.disputes.compelling import CE3, ENHANCED, required_actions
 from apps.disputes.errors import DisputeClosed, EvidenceAlreadySubmitted
 from apps.disputes.models import Dispute, FraudReport, SchemeStanding, Submission
-from apps.disputes.selectors import suggest_evidence
+from apps.disputes.selectors import suggest_compelling
 from apps.disputes.services.endings import accept_dispute
 from apps.disputes.services.evidence import save_evidence, submit_evidence
 from apps.disputes.services.standings import count_standings
@@ -20,7 +24,7 @@ from apps.disputes.services.sweeps import check_dispute
 from apps.disputes.tallies import Grouping, count_outcomes_by
 from apps.outbox.models import Event
 from apps.payments.errors import ChargeDisputed
-from apps.payments.models import Refund
+from apps.payments.models import PaymentAttempt, Refund
 from apps.payments.services.refunds import request_refund, run_refund
 from tests.disputes.stories import PERSON, balances, history, move_back, moved
 from tests.disputes.worlds import World, answer
@@ -248,19 +252,37 @@ def test_ac_088_what_we_refunded_ourselves_is_not_given_back_twice(world: World)
 def test_ac_089_two_undisputed_payments_of_the_card_are_put_into_the_evidence(
     world: World,
 ) -> None:
-    known = {"metadata": {"ip_address": "203.0.113.7", "device": "d1"}}
+    told = {"ip_address": "203.0.113.7", "device": "MacBook-9f2c11d4e8a7b3"}
+    known: dict[str, Any] = {"description": "Plan Pro", "metadata": told}
     earlier = [world.pay(**known) for _ in range(4)]
+    charges = []
     for intent, days in zip(earlier, (119, 121, 363, 365), strict=True):
         move_back(attempt_of(intent), days)
+        charges.append(PaymentAttempt.objects.get(intent=intent))
     world.pay(**known)
 
     disputed = world.dispute()
+    draft = suggest_compelling(disputed)
+    save_evidence(
+        scope=SCOPE,
+        dispute_id=disputed.id,
+        evidence={ENHANCED: {CE3: draft}},
+        now=timezone.now(),
+    )
+    submit_evidence(scope=SCOPE, dispute_id=disputed.id, origin=PERSON, now=timezone.now())
 
-    told = suggest_evidence(disputed)["uncategorized_text"].splitlines()
-    paid_at = attempt_of(world.intent).created_at
-    dates = [f"{paid_at - timedelta(days=days):%Y-%m-%d}" for days in (121, 363)]
-    assert told[0] == "The same card paid undisputed before, with the same IP address, device:"
-    assert [line.partition(":")[0] for line in told[1:3]] == dates
+    named = [each["charge"] for each in draft["prior_undisputed_transactions"]]
+    assert named == [each.charge_id for each in charges[1:3]]
+    assert required_actions(draft) == []
+    # Stripe has a place for them and checks that they are its own; Adyen reads the packet.
+    sent = [each.charge_reference for each in charges[1:3]]
+    assert world.told().get("compelling", []) == (sent if world.rig.psp == "stripe" else [])
+    packet = Submission.objects.get().packet
+    assert packet is not None
+    pages = PdfReader(BytesIO(bytes(packet.content))).pages
+    text = "".join(page.extract_text() for page in pages)
+    assert "Compelling evidence 3.0" in text
+    assert all(charge_id[:20] in text for charge_id in named)
 
 
 def test_ac_090_disputes_and_reports_of_fraud_count_for_the_schemes_ratio(world: World) -> None:

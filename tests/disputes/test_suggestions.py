@@ -7,7 +7,11 @@ import pytest
 from django.utils import timezone
 
 from apps.api.addresses import parcel_of
-from apps.disputes.selectors import find_compelling_payments, suggest_evidence
+from apps.disputes.selectors import (
+    find_compelling_payments,
+    suggest_compelling,
+    suggest_evidence,
+)
 from apps.gateways.base import PaymentResult
 from apps.payments.models import PaymentAttempt
 from tests.disputes.stories import move_back, tell
@@ -108,8 +112,14 @@ def test_ac_089_two_earlier_payments_of_the_card_are_put_into_the_evidence(
     dispute = tell(gateway.open_dispute(list(gateway.payments.values())[2], now=now))
 
     found = find_compelling_payments(dispute)
+    draft = suggest_compelling(dispute)
 
     assert found is not None
     assert found.matching == ("ip_address", "device")
-    assert len(found.earlier) == 2
-    assert "paid undisputed before" in suggest_evidence(dispute)["uncategorized_text"]
+    newest, oldest = (each["charge"] for each in draft["prior_undisputed_transactions"])
+    assert [newest, oldest] == [each.charge_id for each in found.earlier]
+    assert draft["disputed_transaction"] == {
+        "customer_purchase_ip": "203.0.113.7",
+        "merchandise_or_services": "services",
+        "product_description": "Plan Pro",
+    }

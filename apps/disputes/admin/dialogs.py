@@ -11,9 +11,11 @@ from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import money
 from apps.backoffice.models import User
 from apps.common.origin import Origin
+from apps.disputes.admin.display import COMPELLING_LABEL
+from apps.disputes.compelling import CE3, ENHANCED, read_draft
 from apps.disputes.matrix import FIELD_LIMIT, FIELDS, checklist, missing
 from apps.disputes.models import Dispute
-from apps.disputes.selectors import find_case, suggest_evidence
+from apps.disputes.selectors import find_case, suggest_compelling, suggest_evidence
 from apps.disputes.services.details import assign_dispute, assign_disputes
 from apps.disputes.services.endings import accept_dispute
 from apps.disputes.services.evidence import attach_file, save_evidence, submit_evidence
@@ -33,7 +35,7 @@ class _DisputeDialog(Dialog):
         """Return whether the bank waits and nothing was submitted."""
         return self.subject.status in ANSWERABLE and self.subject.submitted_at is None
 
-    def draft(self) -> dict[str, str]:
+    def draft(self) -> dict[str, Any]:
         """Return the draft of the evidence."""
         case = find_case(self.subject)
         return dict(case.evidence) if case else {}
@@ -94,6 +96,13 @@ class EvidenceForm(DialogForm):
                 widget=forms.Textarea(attrs={"rows": 2}),
                 help_text=f"{wish}{wanted.field.why}{note}",
             )
+        if suggest_compelling(subject):
+            self.fields["compelling"] = forms.BooleanField(
+                label="Name two earlier payments (compelling evidence 3.0)",
+                required=False,
+                initial=not case or not draft or bool(read_draft(draft)),
+                help_text="Visa asks for two payments by this card that nobody disputed.",
+            )
 
 
 class EvidenceDialog(_DisputeDialog):
@@ -116,11 +125,12 @@ class EvidenceDialog(_DisputeDialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
         """Keep the draft."""
         del origin
+        evidence = {name: text for name, text in answers.items() if name in FIELDS}
+        if "compelling" in answers:
+            draft = suggest_compelling(self.subject) if answers["compelling"] else {}
+            evidence[ENHANCED] = {CE3: draft}
         save_evidence(
-            scope=self.subject.scope,
-            dispute_id=self.subject.id,
-            evidence={name: text for name, text in answers.items() if name in FIELDS},
-            now=now,
+            scope=self.subject.scope, dispute_id=self.subject.id, evidence=evidence, now=now
         )
         return Outcome(message="The draft is saved.")
 
@@ -195,13 +205,12 @@ class SubmitDialog(_DisputeDialog):
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return what the bank will get, and what it will miss."""
         draft = self.draft()
-        absent = missing(self.subject.reason, draft)
+        absent = [FIELDS[name].label for name in missing(self.subject.reason, draft)]
+        if not read_draft(draft) and suggest_compelling(self.subject):
+            absent.append(COMPELLING_LABEL)
         return [
             ("Fields filled in", str(len(draft))),
-            (
-                "Still missing",
-                ", ".join(FIELDS[name].label for name in absent) if absent else "Nothing",
-            ),
+            ("Still missing", ", ".join(absent) if absent else "Nothing"),
         ]
 
     def work(self, _answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:

@@ -24,6 +24,8 @@ _STATUSES = {
     S.PREVENTED: (Tone.NEUTRAL, "Prevented"),
 }
 
+COMPELLING_LABEL = "Compelling evidence 3.0"
+
 # What is left until our own deadline turns orange, then red.
 SOON = timedelta(days=5)
 URGENT = timedelta(hours=48)

@@ -1,6 +1,7 @@
 """The queue of disputes by deadline, and the page to answer one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -25,9 +26,18 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.filters import AssigneeFilter, created_filter
-from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timeline
+from apps.backoffice.kit.pages import (
+    Drawings,
+    Facts,
+    Happening,
+    Page,
+    Panel,
+    Table,
+    Text,
+    Timeline,
+)
 from apps.disputes.admin.dialogs import (
     AcceptDialog,
     AssignDialog,
@@ -36,9 +46,15 @@ from apps.disputes.admin.dialogs import (
     SubmitDialog,
     UploadDialog,
 )
-from apps.disputes.admin.display import due_chip, rate_in_words, stage_chip, status_chip
-from apps.disputes.admin.figures import figures_page
-from apps.disputes.compelling import ELEMENT_NAMES, is_eligible
+from apps.disputes.admin.display import (
+    COMPELLING_LABEL,
+    due_chip,
+    rate_in_words,
+    stage_chip,
+    status_chip,
+)
+from apps.disputes.admin.figures import draw_deadlines, figures_page
+from apps.disputes.compelling import ELEMENT_NAMES, is_eligible, read_draft
 from apps.disputes.matrix import CLAIMS, FIELDS, FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
 from apps.disputes.policies import answer_by
@@ -51,10 +67,13 @@ from apps.disputes.selectors import (
     find_compelling_payments,
     find_submission,
     list_files,
+    list_similar,
     now_for,
 )
 from apps.disputes.services.packet import build_packet
+from apps.gateways.base import EventKind
 from apps.outbox.models import Event
+from apps.webhooks.selectors import find_oldest_waiting
 
 # Texts are shown in full in the dialog.
 _EXCERPT = 120
@@ -62,6 +81,10 @@ _EXCERPT = 120
 _SEE_EVIDENCE = "backoffice.view_pii"
 _EVENTS_MAX = 100
 
+
+# Events are heard within seconds; a few minutes are a worker that starts anew.
+_LAG = timedelta(minutes=5)
+_HEARD_OF_DISPUTES = (EventKind.DISPUTE, EventKind.FRAUD_WARNING)
 
 _WAITING = "status__in=needs_response,warning_needs_response"
 _MINE = f"assignee=me&{_WAITING}"
@@ -86,7 +109,7 @@ class ReasonFilter(admin.SimpleListFilter):
 
 
 @admin.register(Dispute)
-class DisputeAdmin(ObjectAdmin):
+class DisputeAdmin(FiguresAdmin):
     """Disputes; those that wait for us by their deadline."""
 
     search_help_text = "Dispute, payment or gateway reference"
@@ -127,6 +150,25 @@ class DisputeAdmin(ObjectAdmin):
     dialogs = (EvidenceDialog, UploadDialog, SubmitDialog, AssignDialog, AcceptDialog)
 
     list_dialogs = (BulkAssignDisputes,)
+
+    def figures(self) -> Sequence[Panel]:
+        """Return nothing: what people came for is the list."""
+        return ()
+
+    def folded(self) -> Sequence[tuple[str, Sequence[Panel]]]:
+        """Return what falls due on which day."""
+        return [("What falls due", [Drawings([draw_deadlines(timezone.now())])])]
+
+    def warning(self, _request: HttpRequest) -> str:
+        """Say that gateways told of disputes which are not in the list yet."""
+        waits_since = find_oldest_waiting(_HEARD_OF_DISPUTES)
+        if waits_since is None or (lag := timezone.now() - waits_since) < _LAG:
+            return ""
+        minutes = int(lag / timedelta(minutes=1))
+        return (
+            f"Gateways told of disputes {minutes} minutes ago, and that was not worked on yet:"
+            " the list is not complete."
+        )
 
     def count_tabs(self, _request: HttpRequest) -> Mapping[str, int]:
         """Return how many wait where somebody has to do something; only open ones are counted."""
@@ -250,7 +292,13 @@ class DisputeAdmin(ObjectAdmin):
                 chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),
             ),
             subtitle=identifier(obj.id),
-            main=(_claim(obj), _checklist(obj, case), *_compelling(obj), _timeline(obj)),
+            main=(
+                _claim(obj),
+                _checklist(obj, case),
+                *_compelling(obj, case),
+                _similar(obj),
+                _timeline(obj),
+            ),
             side=(
                 _deadline(obj, case),
                 *([_packet(obj)] if may_read else []),
@@ -299,7 +347,7 @@ def _checklist(dispute: Dispute, case: DisputeCase | None) -> Table:
     return Table("Evidence", ("What banks want", "State", "Needed", "Text"), rows, "Nothing.")
 
 
-def _compelling(dispute: Dispute) -> tuple[Table, ...]:
+def _compelling(dispute: Dispute, case: DisputeCase | None) -> tuple[Table, ...]:
     """Return the payments which answer Visa's fraud, where Visa takes that for an answer."""
     if not is_eligible(network=dispute.network, reason_code=dispute.network_reason_code):
         return ()
@@ -308,15 +356,42 @@ def _compelling(dispute: Dispute) -> tuple[Table, ...]:
         (identifier(each.charge_id), moment(each.paid_at), each.description or NOTHING)
         for each in (found.earlier if found else ())
     ]
-    same = ", ".join(ELEMENT_NAMES[name] for name in found.matching) if found else ""
+    title = COMPELLING_LABEL
+    if found:
+        same = ", ".join(ELEMENT_NAMES[name] for name in found.matching)
+        is_named = case is not None and bool(read_draft(case.evidence))
+        title = f"{title}: the same {same}{' (in the draft)' if is_named else ''}"
     return (
         Table(
-            f"Compelling evidence 3.0: the same {same}" if found else "Compelling evidence 3.0",
+            title,
             ("Undisputed payment", "Paid", "For"),
             rows,
             empty="No two undisputed payments by this card, 120 to 364 days older, were made with"
             " the same IP address or device and one thing more.",
         ),
+    )
+
+
+def _similar(dispute: Dispute) -> Table:
+    """Return how disputes like this one ended, so that it is seen what is worth the work."""
+    rows = [
+        (
+            link(reverse("admin:disputes_dispute_change", args=[each.pk]), each.pk),
+            status_chip(each.status),
+            f"{words(each.network)} {each.network_reason_code}".strip() or NOTHING,
+            "Answered" if each.submissions else "Not answered",
+            money(each.amount, each.currency),
+            moment(each.closed_at),
+        )
+        for each in list_similar(dispute)
+    ]
+    columns = ("Dispute", "Outcome", "The scheme's code", "Evidence", "Amount", "Closed")
+    return Table(
+        "How similar disputes ended",
+        columns,
+        rows,
+        "No dispute for this reason has ended within a year.",
+        numbers=(4,),
     )
 
 
@@ -369,6 +444,8 @@ def _changes(now: Any, before: Any) -> str:
         for name, field in FIELDS.items()
         if draft.get(name, "") != now.evidence.get(name, "")
     ]
+    if read_draft(draft) != read_draft(now.evidence):
+        names.append(COMPELLING_LABEL)
     notes = [f"Draft: {', '.join(names)}"] if names else []
     if now.assignee_id != (before.assignee_id if before else None):
         notes.append(f"Assigned to {now.assignee or 'nobody'}")
@@ -423,7 +500,7 @@ def _outcomes(dispute: Dispute) -> Facts:
     counts = count_outcomes(dispute.scope, reason=dispute.reason)
     rate = win_rate(won=counts.won, lost=counts.lost)
     return Facts(
-        "Similar disputes",
+        "Win rate of this reason",
         [
             ("Won", str(counts.won)),
             ("Lost", str(counts.lost)),

@@ -42,7 +42,7 @@ def figures_page(*, now: datetime) -> Page:
         heading="Dispute figures",
         subtitle="Disputes that were closed within a year. A rate below 30 decisions is chance.",
         main=(
-            Drawings([_deadlines(now)]),
+            Drawings([draw_deadlines(now)]),
             Drawings([_endings(scopes, now=now), _win_rates(scopes, now=now)]),
             _standings(now),
             *outcomes,
@@ -58,7 +58,7 @@ def _scopes() -> list[Scope]:
     return [Scope(merchant_id, livemode=livemode) for merchant_id, livemode in sorted(live)]
 
 
-def _deadlines(now: datetime) -> Chart:
+def draw_deadlines(now: datetime) -> Chart:
     """Return how many unanswered disputes end on each of the next days."""
     waiting = Dispute.objects.filter(
         status__in=sorted(ANSWERABLE),

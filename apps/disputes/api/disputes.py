@@ -6,7 +6,14 @@ from functools import partial
 from django.http import HttpRequest
 from django.utils import timezone
 
-from apps.api.fields import BooleanField, IdField, MetadataField, TextField
+from apps.api.fields import (
+    BooleanField,
+    EnumField,
+    IdField,
+    ListField,
+    MetadataField,
+    TextField,
+)
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
@@ -14,6 +21,7 @@ from apps.api.views import ApiView, Json
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
 from apps.disputes.api.shapes import DISPUTE
+from apps.disputes.compelling import NEEDED
 from apps.disputes.models import Dispute
 from apps.disputes.objects import render_dispute
 from apps.disputes.selectors import buffer_of, find_case, get_dispute
@@ -23,18 +31,68 @@ from apps.disputes.services.evidence import save_evidence, submit_evidence
 
 # Longer than what banks read, so that the refusal comes from the rule and names it.
 _TEXT_MAX = 200_000
+# What is compared is short.
+_DETAIL_MAX = 500
 
 
 def _text() -> TextField:
     return TextField(required=False, max_length=_TEXT_MAX, allow_blank=True)
 
 
+def _detail() -> TextField:
+    return TextField(required=False, max_length=_DETAIL_MAX, allow_blank=True)
+
+
 def _file() -> TextField:
     return TextField(required=False, max_length=40, allow_blank=True)
 
 
+class ShippingAddress(RequestSchema):
+    city = _detail()
+    country = _detail()
+    line1 = _detail()
+    line2 = _detail()
+    postal_code = _detail()
+    state = _detail()
+
+
+class _ComparedPayment(RequestSchema):
+    """What the scheme compares of each payment."""
+
+    customer_account_id = _detail()
+    customer_device_fingerprint = _detail()
+    customer_device_id = _detail()
+    customer_email_address = _detail()
+    customer_purchase_ip = _detail()
+    product_description = _detail()
+    shipping_address = ShippingAddress(required=False)
+
+
+class DisputedPayment(_ComparedPayment):
+    merchandise_or_services = EnumField(["merchandise", "services"], required=False)
+
+
+class EarlierPayment(_ComparedPayment):
+    charge = IdField("ch")
+
+
+class VisaCompellingEvidence(RequestSchema):
+    """Two earlier payments that the payer never disputed (Visa 10.4)."""
+
+    disputed_transaction = DisputedPayment(required=False)
+    prior_undisputed_transactions = ListField(EarlierPayment(), max_length=NEEDED, required=False)
+
+
+class EnhancedEvidence(RequestSchema):
+    """A scheme's own form of evidence; replaced as a whole, and taken out when empty."""
+
+    visa_compelling_evidence_3 = VisaCompellingEvidence(required=False)
+
+
 class Evidence(RequestSchema):
     """Texts and ids of files, by Stripe's names; an empty one takes it out."""
+
+    enhanced_evidence = EnhancedEvidence(required=False)
 
     product_description = _text()
     customer_email_address = _text()

@@ -30,6 +30,7 @@ DISPUTE = Shape(
         "created": TIME,
         "currency": TEXT,
         "customer": EXPANDABLE,
+        "enhanced_eligibility_types": TEXTS,
         "evidence": MAP,
         "evidence_details": MAP,
         "gateway": TEXT,

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
+from apps.common.errors import ResourceMissing
 from apps.common.ids import new_id
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.transactions import release_connection
+from apps.disputes.compelling import read_draft, required_actions
 from apps.disputes.errors import (
     DisputeClosed,
     DisputePastDue,
@@ -16,9 +19,9 @@ from apps.disputes.errors import (
     EvidenceEmpty,
     EvidenceTooLong,
 )
-from apps.disputes.matrix import FILE_FIELDS, excess
+from apps.disputes.matrix import FIELDS, FILE_FIELDS, excess
 from apps.disputes.models import Dispute, DisputeCase, StoredFile, Submission
-from apps.disputes.selectors import find_case, get_dispute, list_files, now_for
+from apps.disputes.selectors import find_case, find_charges, get_dispute, list_files, now_for
 from apps.disputes.services.events import Moment
 from apps.disputes.services.files import store_file
 from apps.disputes.services.packet import freeze_packet
@@ -33,14 +36,14 @@ logger = logging.getLogger(__name__)
 
 
 def save_evidence(
-    *, scope: Scope, dispute_id: str, evidence: Mapping[str, str], now: datetime
+    *, scope: Scope, dispute_id: str, evidence: Mapping[str, Any], now: datetime
 ) -> DisputeCase:
     """
     Keep parts of the draft; an empty one takes it out, what is not named stays.
 
-    A file is named by its id.
+    A file is named by its id. `enhanced_evidence` is kept and replaced as a whole.
 
-    :raises ResourceMissing: no such dispute, or no such file
+    :raises ResourceMissing: no such dispute, file, or charge among the earlier payments
     :raises DisputeClosed: nobody waits for an answer
     :raises EvidenceAlreadySubmitted: this round's evidence is frozen
     :raises DisputePastDue: the bank takes no more evidence
@@ -49,12 +52,17 @@ def save_evidence(
     get_dispute(scope, dispute_id)
     named = {evidence[name] for name in FILE_FIELDS & evidence.keys()} - {""}
     list_files(scope, named)
+    _check_charges(scope, read_draft(evidence))
     with transaction.atomic():
         dispute = Dispute.objects.lock(dispute_id)
         _check_answerable(dispute, now=now)
         case = find_case(dispute) or DisputeCase(dispute=dispute)
         draft = {**case.evidence, **evidence}
-        draft = {name: text for name, text in draft.items() if text.strip()}
+        draft = {
+            name: told
+            for name, told in draft.items()
+            if (told.strip() if name in FIELDS else read_draft(draft))
+        }
         _check_length(draft)
         if draft != case.evidence:
             case.evidence = draft
@@ -158,11 +166,37 @@ def send_submission(*, submission_id: str, origin: Origin = CLOCK, now: datetime
 def _as_sent(submission: Submission) -> DisputeEvidence:
     """Return the texts one by one, and the packet, which holds the files."""
     packet = submission.packet
+    told = submission.evidence
     return DisputeEvidence(
         stage=GatewayStage(submission.dispute.stage),
-        texts={name: text for name, text in submission.evidence.items() if name not in FILE_FIELDS},
+        texts={name: told[name] for name in FIELDS.keys() & told.keys() - FILE_FIELDS},
         packet=bytes(packet.content) if packet else b"",
+        compelling=_with_gateways_charges(submission.dispute, read_draft(told)),
     )
+
+
+def _with_gateways_charges(dispute: Dispute, draft: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Name the earlier payments as the gateway does; nothing when it does not know both of them."""
+    if not draft or required_actions(draft):
+        return {}
+    earlier = draft["prior_undisputed_transactions"]
+    charges = find_charges(dispute.scope, [each["charge"] for each in earlier])
+    known = {
+        id_: charge.charge_reference
+        for id_, charge in charges.items()
+        if charge.gateway == dispute.gateway and charge.charge_reference
+    }
+    if len(known) < len(earlier):
+        return {}
+    named = [{**each, "charge": known[each["charge"]]} for each in earlier]
+    return {**draft, "prior_undisputed_transactions": named}
+
+
+def _check_charges(scope: Scope, draft: Mapping[str, Any]) -> None:
+    ids = [each["charge"] for each in draft.get("prior_undisputed_transactions", [])]
+    absent = sorted(set(ids) - find_charges(scope, ids).keys())
+    if absent:
+        raise ResourceMissing(resource="charge", id=absent[0], param="evidence")
 
 
 def _refuse(submission: Submission, *, code: str, origin: Origin, now: datetime) -> Dispute:
@@ -186,7 +220,7 @@ def _check_answerable(dispute: Dispute, *, now: datetime) -> None:
         raise DisputePastDue(dispute=dispute.id, due_at=dispute.due_at.isoformat())
 
 
-def _check_length(evidence: Mapping[str, str]) -> None:
+def _check_length(evidence: Mapping[str, Any]) -> None:
     found = excess(evidence)
     if found is not None:
         field, length, limit = found

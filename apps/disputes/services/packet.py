@@ -10,16 +10,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from textwrap import shorten
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from apps.api.models import Merchant
 from apps.common.ids import new_id
 from apps.common.money import to_major
+from apps.disputes.compelling import read_draft
 from apps.disputes.content import MAX_BYTES, MAX_PAGES, PDF
 from apps.disputes.errors import PacketTooLarge
 from apps.disputes.matrix import FIELDS, GROUPS, checklist, claim_of
 from apps.disputes.models import Dispute, StoredFile
-from apps.disputes.selectors import find_charge, get_bank_checks
+from apps.disputes.selectors import address_in_words, find_charges, get_bank_checks
 from apps.disputes.states import FilePurpose
 from apps.payments.models import PaymentAttempt
 
@@ -31,13 +32,27 @@ _HEADINGS: Final = {
     "uncategorized_text": "Further remarks",
     "uncategorized_file": "Further document",
 }
+# What is compared of payments, in the order of the table.
+_COMPARED: Final = {
+    "charge": "Charge",
+    "paid": "Paid",
+    "product_description": "What was sold",
+    "customer_purchase_ip": "IP address",
+    "customer_device_fingerprint": "Device",
+    "customer_device_id": "Device",
+    "customer_account_id": "Customer account",
+    "customer_email_address": "E-mail",
+    "shipping_address": "Shipping address",
+}
 # What the list of documents takes: its headings, and each document over two lines.
 _HEAD_MM: Final = 30
 _ROW_MM: Final = 13
+# Most of what is compared fits on one line.
+_COMPARED_MM: Final = 9
 _NAME_CHARACTERS: Final = 60
 
 
-def build_packet(dispute: Dispute, evidence: Mapping[str, str], *, now: datetime) -> bytes:
+def build_packet(dispute: Dispute, evidence: Mapping[str, Any], *, now: datetime) -> bytes:
     """Return the PDF for this draft; the same draft at the same time makes the same bytes."""
     from apps.common.pdf import Document, append_pdfs  # noqa: PLC0415 - large
 
@@ -52,13 +67,14 @@ def build_packet(dispute: Dispute, evidence: Mapping[str, str], *, now: datetime
     _tell_claim(document, dispute)
     _tell_payment(document, dispute)
     _tell_other_payment(document, dispute, evidence)
+    _tell_compelling(document, dispute, evidence)
     _tell_texts(document, dispute, evidence)
     _add_files(document, files)
     return append_pdfs(document.to_bytes(), pdfs) if pdfs else document.to_bytes()
 
 
 def freeze_packet(
-    dispute: Dispute, evidence: Mapping[str, str], *, by: str, now: datetime
+    dispute: Dispute, evidence: Mapping[str, Any], *, by: str, now: datetime
 ) -> StoredFile:
     """
     Keep the packet as it is sent, with its digest.
@@ -122,10 +138,46 @@ def _tell_other_payment(
     document: "Document", dispute: Dispute, evidence: Mapping[str, str]
 ) -> None:
     """Add the receipt of the charge that the payer takes for the same, when it is one of ours."""
-    other = find_charge(dispute, evidence.get("duplicate_charge_id", ""))
-    if other is not None:
+    named = find_charges(dispute.scope, [evidence.get("duplicate_charge_id", "")])
+    for other in named.values():
         document.heading("Receipt of the other charge")
         _tell_receipt(document, other)
+
+
+def _tell_compelling(document: "Document", dispute: Dispute, evidence: Mapping[str, Any]) -> None:
+    """Add the earlier payments beside the disputed one, so that it is seen what they share."""
+    draft = read_draft(evidence)
+    if not draft:
+        return
+    earlier = draft.get("prior_undisputed_transactions", [])
+    charges = find_charges(dispute.scope, [each["charge"] for each in earlier])
+    disputed = draft.get("disputed_transaction", {})
+    columns = [
+        {
+            **disputed,
+            "charge": dispute.attempt.charge_id,
+            "paid": _moment(dispute.attempt.created_at),
+        },
+        *({**each, "paid": _moment(charges[each["charge"]].created_at)} for each in earlier),
+    ]
+    rows = [
+        (label, *(_flat(column.get(name, "")) for column in columns))
+        for name, label in _COMPARED.items()
+        if any(column.get(name) for column in columns)
+    ]
+    document.heading("Compelling evidence 3.0", room_mm=_HEAD_MM + _COMPARED_MM * len(rows))
+    document.paragraph("The same cardholder made these payments before and did not dispute them.")
+    document.table(
+        ("", "Disputed payment", *("Undisputed payment" for _ in earlier)),
+        rows,
+        widths=(1.8, *(3.2 for _ in columns)),
+        size=8,
+    )
+
+
+def _flat(told: Any) -> str:
+    """Return a text, or an address on one line."""
+    return address_in_words(told) if isinstance(told, Mapping) else str(told)
 
 
 def _tell_receipt(document: "Document", attempt: PaymentAttempt) -> None:

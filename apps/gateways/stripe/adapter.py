@@ -358,6 +358,9 @@ def _evidence_of(evidence: DisputeEvidence, files: Sequence[str]) -> "DisputeUpd
     told = cast("DisputeUpdateParamsEvidence", dict(evidence.texts))
     if files:
         told["uncategorized_file"] = files[0]
+    if evidence.compelling:
+        compelling = cast("Any", evidence.compelling)
+        told["enhanced_evidence"] = {"visa_compelling_evidence_3": compelling}
     return told
 
 
