@@ -475,7 +475,8 @@ WITHOUT_PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
     "reconciliation_statementfile": (STATEMENT, "source name sha256 uploaded_by"),
     "reconciliation_statementline": (
         STATEMENT,
-        "gateway reference object_reference payment_reference our_reference payout_reference rule",
+        "gateway reference object_reference payment_reference our_reference payout_reference rule"
+        " paid_currency",
     ),
     "reconciliation_statementrefusal": (STATEMENT, "reason text"),
     "reporting_forecast": (MACHINE, "gateway"),

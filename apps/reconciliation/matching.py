@@ -194,6 +194,17 @@ duplicate AS (
 SELECT (SELECT count(*) FROM duplicate), (SELECT count(*) FROM left_out WHERE NOT is_suspect)
 """
 
+# What lines were before the gateway exchanged them; added afterwards, since few reports have any.
+NOTE_EXCHANGED = """
+UPDATE reconciliation_statementline line
+   SET paid_amount = told.amount, paid_currency = told.currency
+  FROM unnest(%(references)s::text[], %(amounts)s::bigint[], %(currencies)s::text[])
+       AS told (reference, amount, currency)
+ WHERE line.reference = told.reference AND line.gateway = %(gateway)s
+   AND line.merchant_id = %(merchant)s AND line.livemode = %(livemode)s
+   AND NOT line.is_duplicate AND line.file_id = %(file)s
+"""
+
 # Lines whose object we did not know when they came, or had not booked.
 CREATE_UNMATCHED = """
 CREATE TEMPORARY TABLE unmatched_line ON COMMIT DROP AS

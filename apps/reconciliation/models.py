@@ -129,8 +129,9 @@ class StatementLine(models.Model):
     One line of a gateway's report. Amounts are minor units from the view of our account there.
 
     `subject_id` is our attempt, refund or payout, `entry_id` the journal entry it is matched with
-    and `rule` says by what. `day` is the day in the gateway's own time zone. Written by COPY and
-    SQL only (see matching.py).
+    and `rule` says by what. `day` is the day in the gateway's own time zone. Of money that the
+    gateway exchanged, and whose report tells what it was before, `paid_amount` is that, signed as
+    `gross`. Written by COPY and SQL only (see matching.py).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -158,6 +159,8 @@ class StatementLine(models.Model):
     subject_id = models.CharField(max_length=40, db_collation="C")
     entry_id = models.CharField(max_length=40, db_collation="C")
     rule = models.CharField(max_length=20)
+    paid_amount = models.BigIntegerField(null=True)
+    paid_currency = models.CharField(max_length=3, default="", db_default="")
 
     class Meta:
         constraints = [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from apps.reconciliation.errors import StatementUnreadable
 from apps.reconciliation.statements import (
     AdyenReport,
+    PaidIn,
     ParsedBankLine,
     ParsedLine,
     RowRefused,
@@ -170,11 +171,30 @@ def test_adyens_debits_and_credits_become_signed_amounts() -> None:
     settled, refunded, payout, refused = rows_of(text, AdyenReport)
 
     assert settled[2:6] == ("charge", "PSP1", "PSP1", "att_1")
-    assert settled[8:] == ("10000", "320", "9680", "2026-11-18 12:00:01 Europe/Amsterdam")
+    assert settled[8:] == ("10000", "320", "9680", "2026-11-18 12:00:01 Europe/Amsterdam", None)
     assert refunded[2:6] == ("refund", "MOD1", "PSP1", "re_1")
     assert refunded[8:11] == ("-1000", "0", "-1000")
     assert payout[2:7] == ("payout", "7", "PSP1", "", "7")
     assert refused == RowRefused(5, "'MARS' is no time zone we know", refused[2])
+
+
+def test_adyens_gross_in_another_currency_is_net_and_the_costs() -> None:
+    costs = ("Markup (NC)", "Scheme Fees (NC)", "Interchange (NC)")
+    row = adyen_row(
+        "Settled", credit="1000", **{"Gross Currency": "JPY", "Net Credit (NC)": "5.80"}
+    )
+    told = {**row, "Markup (NC)": "0.10", "Scheme Fees (NC)": "0.02", "Interchange (NC)": "0.08"}
+
+    (line,) = rows_of(csv_of([told], (*ADYEN_COLUMNS, *costs)).decode(), AdyenReport)
+    (refused,) = rows_of(csv_of([row], ADYEN_COLUMNS).decode(), AdyenReport)
+
+    assert isinstance(line, ParsedLine)
+    assert line[7:11] == ("EUR", "600", "20", "580")
+    assert line.paid_in == PaidIn(1000, "JPY")
+    assert isinstance(refused, RowRefused)
+    assert refused.reason == (
+        "settled in another currency than paid, and no column tells the costs"
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from apps.gateways.registry import get_gateway
 from apps.ledger import recipes
 from apps.ledger.drafts import EntryDraft
 from apps.ledger.exchange import find_position
-from apps.ledger.policies import Exchange
+from apps.ledger.policies import Exchange, implied_rate
 from apps.ledger.recipes import Fact
 from apps.ledger.services.rates import keep_rates
 from apps.payments.models import PaymentAttempt, Refund
@@ -27,32 +27,34 @@ TOLD_LATE: Final = "The gateway exchanged it, as it says now."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Moved:
-    """A capture or refund of `amount`, and how the gateway says that it exchanged it."""
+    """A capture of `amount`, or a refund of it, in the payment's currency."""
 
     attempt: PaymentAttempt
     amount: int
-    is_back: bool
-    settlement: Settlement
+    refund: Refund | None = None
 
 
 def book_late_exchange(row: Discrepancy, *, now: datetime) -> bool:
     """
-    Ask the gateway about money reported in another currency, and book the exchange that it tells.
+    Book the exchange of money reported in another currency, as the report or the gateway tells it.
 
-    The exception is closed by that. Nothing happens unless report and gateway say the same, and the
-    books hold the whole amount in the payment's own currency. No transaction may be open.
+    A report that has both amounts (Adyen's) is the gateway's word; of another one (Stripe's) the
+    gateway is asked, and has to say the same. The exception is closed by that. Nothing happens
+    unless the books hold the whole amount in the payment's own currency. No transaction may be
+    open.
 
     :raises GatewayError: the gateway could not be asked
     Source: docs/ledger.md, "Money that a gateway exchanges"
     """
     assert_no_transaction()
-    moved = _ask(row)
-    if moved is None or not _is_reported(row, moved):
+    moved = _find_moved(row)
+    settlement = (_read(row, moved) or _ask(row, moved)) if moved else None
+    if moved is None or settlement is None or not _is_reported(row, moved, settlement):
         return False
-    draft = _draft(row, moved, now=now)
+    draft = _draft(row, moved, settlement, now=now)
     if draft is None:
         return False
-    keep_rates([convert_as_told(moved.attempt, moved.settlement).rate])
+    keep_rates([convert_as_told(moved.attempt, settlement).rate])
     return resolve_with_journal(
         scope=row.scope,
         exception_id=row.id,
@@ -64,40 +66,60 @@ def book_late_exchange(row: Discrepancy, *, now: datetime) -> bool:
     )
 
 
-def _ask(row: Discrepancy) -> _Moved | None:
-    """Return what the gateway says of the capture or refund; None when it tells no exchange."""
-    gateway = get_gateway(row.gateway)
+def _find_moved(row: Discrepancy) -> _Moved | None:
     if row.subject_id.startswith("att_"):
         attempt = PaymentAttempt.objects.get(pk=row.subject_id)
-        amount, is_back = attempt.amount_captured, False
-        settlement = gateway.retrieve_payment(attempt.gateway_reference).settlement
-    elif row.subject_id.startswith("re_"):
+        return _Moved(attempt=attempt, amount=attempt.amount_captured)
+    if row.subject_id.startswith("re_"):
         refund = Refund.objects.select_related("attempt").get(pk=row.subject_id)
-        attempt, amount, is_back = refund.attempt, refund.amount, True
-        settlement = gateway.retrieve_refund(refund.gateway_reference).settlement
-    else:
-        return None
-    if settlement is None:
-        return None
-    return _Moved(attempt=attempt, amount=amount, is_back=is_back, settlement=settlement)
+        return _Moved(attempt=refund.attempt, amount=refund.amount, refund=refund)
+    return None
 
 
-def _is_reported(row: Discrepancy, moved: _Moved) -> bool:
-    """Return whether the lines say what the gateway says, and the books hold nothing of it yet."""
-    sign = -1 if moved.is_back else 1
+def _read(row: Discrepancy, moved: _Moved) -> Settlement | None:
+    """Return what the report says of both currencies; None when it has one, or other amounts."""
+    lines = list(StatementLine.objects.filter(entry_id=row.entry_id, is_duplicate=False))
+    currencies = {(line.paid_currency, line.currency) for line in lines}
+    paid = abs(sum(line.paid_amount or 0 for line in lines))
+    if len(currencies) != 1 or paid != moved.amount:
+        return None
+    ((base, quote),) = currencies
+    if base != moved.attempt.currency:
+        return None
+    at = max(line.occurred_at for line in lines)
+    settled = abs(sum(line.gross for line in lines))
+    rate = implied_rate(
+        amount=paid, base=base, settled=settled, quote=quote, source=row.gateway, at=at
+    )
+    fee = sum(line.fee for line in lines)
+    return Settlement(amount=settled, currency=quote, rate=rate.value, at=at, fee=fee)
+
+
+def _ask(row: Discrepancy, moved: _Moved) -> Settlement | None:
+    """Return what the gateway says of both currencies; None when it tells no exchange."""
+    gateway = get_gateway(row.gateway)
+    if moved.refund is not None:
+        return gateway.retrieve_refund(moved.refund.gateway_reference).settlement
+    return gateway.retrieve_payment(moved.attempt.gateway_reference).settlement
+
+
+def _is_reported(row: Discrepancy, moved: _Moved, settlement: Settlement) -> bool:
+    """Return whether the lines say so, and the books hold nothing of it yet."""
+    sign = -1 if moved.refund else 1
     lines = StatementLine.objects.filter(entry_id=row.entry_id, is_duplicate=False).order_by()
     told = list(lines.values_list("currency").annotate(Sum("gross"), Sum("fee")))
-    settlement = moved.settlement
     expected = [(settlement.currency, sign * settlement.amount, settlement.fee)]
     # A fee booked in the payment's currency would be one too many.
     return told == expected and row.ledger_amount == sign * moved.amount
 
 
-def _draft(row: Discrepancy, moved: _Moved, *, now: datetime) -> EntryDraft | None:
+def _draft(
+    row: Discrepancy, moved: _Moved, settlement: Settlement, *, now: datetime
+) -> EntryDraft | None:
     """Return the journal; a refund needs the capture's exchange in the books before."""
-    settled = convert_as_told(moved.attempt, moved.settlement)
+    settled = convert_as_told(moved.attempt, settlement)
     booked = settled.amount
-    if moved.is_back:
+    if moved.refund:
         position = find_position(scope=row.scope, payment=moved.attempt.id)
         if position is None or position.rate.quote != settled.currency:
             return None
@@ -113,7 +135,7 @@ def _draft(row: Discrepancy, moved: _Moved, *, now: datetime) -> EntryDraft | No
             metadata={"kind": row.kind, "subject": row.subject_id},
         ),
         payment=moved.attempt.id,
-        exchange=Exchange(settled=settled, booked=booked, fee=moved.settlement.fee),
+        exchange=Exchange(settled=settled, booked=booked, fee=settlement.fee),
         source_type=SOURCE_TYPE,
-        is_back=moved.is_back,
+        is_back=moved.refund is not None,
     )

@@ -1,10 +1,11 @@
 """Take statements in: keep the bytes, read the rows, resolve them to our objects."""
 
+import csv
 import hashlib
 import io
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final, TypeVar
@@ -25,6 +26,7 @@ from apps.reconciliation.sharing import find_sharing
 from apps.reconciliation.statements import (
     AdyenReport,
     Block,
+    PaidIn,
     ParsedBankLine,
     RowRefused,
     StripeReport,
@@ -197,13 +199,13 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
         "file": file.id,
         "zone": settings.RECONCILIATION_TIME_ZONES.get(file.source, "UTC"),
     }
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, _Exchanged() as exchanged:
         cursor.execute(matching.ENLARGE_MEMORY)
         key = f"statement {file.merchant_id} {file.livemode} {file.source}"
         cursor.execute(matching.TAKE_TURNS, {"key": key})
         cursor.execute(matching.CREATE_STAGE)
         with _as_text(stream) as text:
-            staged = _copy(cursor, read_report(text, open_report), refusals)
+            staged = _copy(cursor, read_report(text, open_report), refusals, exchanged)
         cursor.execute(matching.ANALYZE_STAGE)
         sharing = find_sharing(Scope(file.merchant_id, file.livemode), file.source)
         if sharing.is_shared:
@@ -222,11 +224,14 @@ def _take_gateway_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusa
             cursor.execute(matching.INSERT_DUPLICATES, params)
             file.lines_duplicate, file.lines_known = cursor.fetchone()
         cursor.execute("DROP TABLE staged_line, taken_line")
+        exchanged.write(cursor, params)
         if file.lines_new > MANY_LINES:
             cursor.execute(matching.ANALYZE_LINES)
 
 
-def _copy(cursor: Any, blocks: Iterable[Block], refusals: _Refusals) -> int:
+def _copy(
+    cursor: Any, blocks: Iterable[Block], refusals: _Refusals, exchanged: "_Exchanged"
+) -> int:
     """Copy the lines into the staging table and return how many they were."""
     count = 0
     with cursor.copy(matching.COPY_STAGE) as copy:
@@ -234,7 +239,30 @@ def _copy(cursor: Any, blocks: Iterable[Block], refusals: _Refusals) -> int:
             copy.write(block.copy)
             count += block.lines
             refusals.note(block.refused)
+            exchanged.note(block.exchanged)
     return count
+
+
+class _Exchanged(ExitStack):
+    """Lines that were paid in another currency: on disk until all are copied, however many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        told = TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed with this
+        self._file = self.enter_context(told)
+        self._writer = csv.writer(self._file)
+
+    def note(self, exchanged: Mapping[str, PaidIn]) -> None:
+        """Note what these lines were, by their references."""
+        self._writer.writerows((name, *paid) for name, paid in exchanged.items())
+
+    def write(self, cursor: Any, params: Mapping[str, Any]) -> None:
+        """Write it down with the lines, which are in their table by now."""
+        self._file.seek(0)
+        for batch in _batches(csv.reader(self._file), BATCH_ROWS):
+            references, amounts, currencies = map(list, zip(*batch, strict=True))
+            told = {"references": references, "amounts": amounts, "currencies": currencies}
+            cursor.execute(matching.NOTE_EXCHANGED, {**params, **told})
 
 
 def _take_bank_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusals) -> None:

@@ -2,7 +2,9 @@
 Adyen's settlement detail report.
 
 Amounts stand in debit and credit columns: gross in the payment's currency (GC), net and costs in
-that of the settlement (NC). Source: docs.adyen.com/reporting/settlement-detail-report.
+that of the settlement (NC). Where the two differ, Adyen has exchanged the money; gross in the
+currency of the settlement is then net and the costs together.
+Source: docs.adyen.com/reporting/settlement-reconciliation/transaction-level
 """
 
 import re
@@ -21,6 +23,7 @@ from apps.reconciliation.statements.columns import (
 from apps.reconciliation.statements.line import (
     MAX_REFERENCE_CHARACTERS,
     BadValue,
+    PaidIn,
     ParsedLine,
     columns_of,
     currency_of,
@@ -48,6 +51,8 @@ _NEEDED: Final = (
 _MAX_NAMES: Final = MAX_REFERENCE_CHARACTERS // 2
 _TYPE_CHARACTERS: Final = 30
 _MODIFICATION_OURS: Final = "Modification Merchant Reference"
+# What Adyen keeps of a payment: blended in the first, or told apart in the others.
+_COSTS: Final = ("Commission (NC)", "Markup (NC)", "Scheme Fees (NC)", "Interchange (NC)")
 _KINDS: Final = {
     "Settled": LineKind.CHARGE,
     "Refunded": LineKind.REFUND,
@@ -89,6 +94,7 @@ class AdyenReport:
         # Only some reports have the last one; a place behind the row holds an empty text.
         places.setdefault(_MODIFICATION_OURS, self.width)
         self._pick = itemgetter(*(places[name] for name in (*_NEEDED, _MODIFICATION_OURS)))
+        self._costs = [places[name] for name in _COSTS if name in places]
 
     def read_row(self, number: int, row: list[str]) -> ParsedLine:
         """
@@ -102,11 +108,13 @@ class AdyenReport:
         kind = _kind(type_, modification)
         currency = currency_of(net_currency)
         net = _signed(net_debit, net_credit, currency)
-        gross = net
+        gross, paid_in = net, None
         if kind not in _NET_ONLY:
-            if currency_of(gross_currency) != currency:
-                raise BadValue("settled in another currency than paid: not supported")
-            gross = _signed(gross_debit, gross_credit, currency)
+            paid_currency = currency_of(gross_currency)
+            gross = _signed(gross_debit, gross_credit, paid_currency)
+            if paid_currency != currency:
+                paid_in = PaidIn(gross, paid_currency)
+                gross = net + self._costs_of(row, currency)
         if len(payment) + len(modification) + len(batch) > _MAX_NAMES:
             raise BadValue("a reference is too long")
         target, known_as = _name(type_, payment, ours, modification, theirs, batch)
@@ -123,7 +131,13 @@ class AdyenReport:
             str(gross - net),
             str(net),
             local_moment(created, _zone(zone)),
+            paid_in,
         )
+
+    def _costs_of(self, row: list[str], currency: str) -> int:
+        if not self._costs:
+            raise BadValue("settled in another currency than paid, and no column tells the costs")
+        return sum(int(minor_units(row[place], currency)) for place in self._costs)
 
     def read_columns(self, columns: Columns) -> Columns | None:
         """Read rows as columns, None when one of them needs a closer look."""

@@ -9,14 +9,15 @@ Both ways write the same lines. Pure.
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol, TextIO
 
 from apps.reconciliation.statements.columns import Columns
 from apps.reconciliation.statements.line import (
     MAX_ROW_CHARACTERS,
     BadValue,
+    PaidIn,
     ParsedLine,
     RowFeed,
     RowRefused,
@@ -57,11 +58,16 @@ class ReportReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows of a report: `copy` holds `lines` of them in the form of COPY's text format."""
+    """
+    Some rows of a report: `copy` holds `lines` of them in the form of COPY's text format.
+
+    `exchanged` are those among them that were paid in another currency, by their references.
+    """
 
     copy: str
     lines: int
     refused: Sequence[RowRefused] = ()
+    exchanged: Mapping[str, PaidIn] = field(default_factory=dict)
 
 
 def read_report(text: TextIO, open_report: Callable[[list[str]], ReportReader]) -> Iterator[Block]:
@@ -126,15 +132,18 @@ def _read_plain(block: str, reader: ReportReader, after: int) -> Block | None:
 def _read_closely(block: str, reader: ReportReader, after: int) -> Block:
     lines: list[str] = []
     refused: list[RowRefused] = []
+    exchanged: dict[str, PaidIn] = {}
     for row in read_rows(io.StringIO(block), reader, after=after):
         if isinstance(row, RowRefused):
             refused.append(row)
         else:
             lines.append(copy_row(row))
-    return Block("".join(lines), len(lines), refused)
+            if row.paid_in is not None:
+                exchanged[row.reference] = row.paid_in
+    return Block("".join(lines), len(lines), refused, exchanged)
 
 
 def copy_row(line: ParsedLine) -> str:
     """Return a line in the form of COPY's text format."""
-    number, *texts = line
+    number, *texts, _ = line
     return "\t".join([str(number), *[text.translate(_ESCAPES) for text in texts]]) + "\n"

@@ -17,9 +17,16 @@ MAX_REFERENCE_CHARACTERS: Final = 100
 _SHOWN_CHARACTERS: Final = 500
 
 
+class PaidIn(NamedTuple):
+    """What a line was before the gateway exchanged it: signed minor units of another currency."""
+
+    amount: int
+    currency: str
+
+
 class ParsedLine(NamedTuple):
     """
-    One line of a gateway's report, in the order of the staging table's columns.
+    One line of a gateway's report, in the order of the staging table's columns; `paid_in` is none.
 
     Amounts are minor units, from the view of our account at the gateway: gross less fee is net.
     They stay text, since the only thing done with them here is to copy them into the database.
@@ -38,6 +45,7 @@ class ParsedLine(NamedTuple):
     fee: str
     net: str
     occurred_at: str
+    paid_in: PaidIn | None = None
 
 
 class ParsedBankLine(NamedTuple):
