@@ -5,7 +5,7 @@ Pure; the payments come from `selectors`. Source: Visa, Compelling Evidence 3.0 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,13 +42,18 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PastPayment:
-    """A payment by the same card, and what is known of who paid, by the names of `_ELEMENTS`."""
+    """
+    A payment by the same card, and what is known of who paid, by the names of `_ELEMENTS`.
+
+    `shipped_to` is the address in its parts, where the payment tells it so.
+    """
 
     charge_id: str
     paid_at: datetime
     description: str
     is_disputed: bool
     known: Mapping[str, str]
+    shipped_to: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def required_actions(draft: Mapping[str, Any]) -> list[str]:
     return [action for action, is_done in checks if not is_done]
 
 
-def _describe(payment: PastPayment) -> dict[str, str]:
+def _describe(payment: PastPayment) -> dict[str, Any]:
     device = payment.known.get("device", "")
     told = {
         "customer_account_id": payment.known.get("account", ""),
@@ -132,8 +137,9 @@ def _describe(payment: PastPayment) -> dict[str, str]:
         "customer_device_id": device if _is_device_id(device) else "",
         "customer_purchase_ip": payment.known.get("ip_address", ""),
         _PRODUCT: payment.description,
+        "shipping_address": payment.shipped_to,
     }
-    return {name: text for name, text in told.items() if text}
+    return {name: part for name, part in told.items() if part}
 
 
 def _is_device_id(device: str) -> bool:

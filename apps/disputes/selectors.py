@@ -326,7 +326,7 @@ def _parcel_in_words(shipping: Mapping[str, Any] | None) -> dict[str, str]:
     """Return where the goods went, as the payment tells it."""
     if not shipping:
         return {}
-    where = _address_in_words(shipping["address"])
+    where = address_in_words(shipping["address"])
     return {
         "shipping_address": "\n".join(text for text in (shipping["name"], where) if text),
         "shipping_carrier": shipping["carrier"] or "",
@@ -397,12 +397,13 @@ def _past_payment(attempt: PaymentAttempt, *, is_disputed: bool) -> PastPayment:
     intent = attempt.intent
     told = {name: intent.metadata.get(name, "") for name in _TOLD_IN_METADATA}
     if intent.shipping:
-        told["shipping_address"] = _address_in_words(intent.shipping["address"])
+        told["shipping_address"] = address_in_words(intent.shipping["address"])
     return PastPayment(
         charge_id=attempt.charge_id,
         paid_at=attempt.created_at,
         description=intent.description,
         is_disputed=is_disputed,
+        shipped_to=_parts_of(intent.shipping["address"]) if intent.shipping else {},
         known={**told, "account": intent.customer_id},
     )
 
@@ -439,6 +440,10 @@ def _difference_in_words(*charges: PaymentAttempt) -> str:
         f"{each.charge_id} on {each.created_at:%Y-%m-%d %H:%M} UTC for {about[each.charge_id]}"
         for each in (first, second)
     )
+
+
+def _parts_of(address: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: text for name, text in address.items() if text}
 
 
 def address_in_words(address: Mapping[str, str] | None) -> str:

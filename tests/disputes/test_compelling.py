@@ -73,6 +73,7 @@ def test_ac_089_the_draft_names_the_payments_as_stripe_does() -> None:
     disputed, with_number = payment(0), payment(300)
     disputed = replace(disputed, known={**KNOWN, "device": "MacBook-9f2c11d4e8a7b3"})
     with_number = replace(with_number, known={**KNOWN, "device": "d-0123456789abc"})
+    with_number = replace(with_number, shipped_to={"line1": "Main Street 1", "country": "DE"})
     found = find_compelling(disputed, [payment(150), with_number])
     assert found is not None
 
@@ -93,6 +94,7 @@ def test_ac_089_the_draft_names_the_payments_as_stripe_does() -> None:
                 "charge": "ch_300",
                 "customer_device_id": "d-0123456789abc",
                 "product_description": "Plan Pro",
+                "shipping_address": {"line1": "Main Street 1", "country": "DE"},
                 **customer,
             },
         ],

@@ -6,6 +6,7 @@ from functools import partial
 from django.http import HttpRequest
 from django.utils import timezone
 
+from apps.api.addresses import Address
 from apps.api.fields import (
     BooleanField,
     EnumField,
@@ -47,15 +48,6 @@ def _file() -> TextField:
     return TextField(required=False, max_length=40, allow_blank=True)
 
 
-class ShippingAddress(RequestSchema):
-    city = _detail()
-    country = _detail()
-    line1 = _detail()
-    line2 = _detail()
-    postal_code = _detail()
-    state = _detail()
-
-
 class _ComparedPayment(RequestSchema):
     """What the scheme compares of each payment."""
 
@@ -65,7 +57,7 @@ class _ComparedPayment(RequestSchema):
     customer_email_address = _detail()
     customer_purchase_ip = _detail()
     product_description = _detail()
-    shipping_address = ShippingAddress(required=False)
+    shipping_address = Address(required=False)
 
 
 class DisputedPayment(_ComparedPayment):
