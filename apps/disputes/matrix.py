@@ -144,6 +144,7 @@ _OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "duplicate": ("product_description", *_WHO, "receipt", "customer_communication"),
 }  # fmt: skip
 _SAME_AS = {"unrecognized": "fraudulent"}
+_NOT_RECEIVED = "product_not_received"
 _ANY = ("product_description", *_WHO, "receipt")
 
 # What the packet writes from our own records, once it is named in another field.
@@ -167,9 +168,15 @@ def claim_of(reason: str) -> str:
 
 
 def checklist(reason: str, evidence: Mapping[str, str]) -> list[Wanted]:
-    """Return what banks want for this reason, the required fields first."""
+    """
+    Return what banks want for this reason, the required fields first.
+
+    Of a parcel that did not come they want all: there was one when the draft names any part of it.
+    """
     known = _SAME_AS.get(reason, reason)
     required = _REQUIRED.get(known, ("product_description",))
+    if known == _NOT_RECEIVED and any(evidence.get(name) for name in _SHIPPING):
+        required = (*required, *_SHIPPING)
     optional = (*_OPTIONAL.get(known, _ANY), "uncategorized_text", "uncategorized_file")
     names = [*required, *(name for name in optional if name not in required)]
     return [Wanted(FIELDS[name], name in required, _is_given(name, evidence)) for name in names]

@@ -175,11 +175,20 @@ def test_ac_087_what_banks_would_cut_off_is_refused(gateway: FakeGateway) -> Non
 
 
 def test_the_checklist_names_what_is_still_missing() -> None:
-    assert missing("duplicate", {"duplicate_charge_id": "ch_1"}) == [
-        "duplicate_charge_explanation",
-        "duplicate_charge_documentation",
-    ]
+    # The packet writes the other charge's receipt.
+    assert missing("duplicate", {"duplicate_charge_id": "ch_1"}) == ["duplicate_charge_explanation"]
     assert missing("unrecognized", {}) == missing("fraudulent", {})
+
+
+def test_of_a_parcel_that_did_not_come_banks_want_all() -> None:
+    shipped = {"shipping_address": "Main Street 1", "shipping_carrier": "DHL"}
+
+    assert not {name for name in missing("product_not_received", {}) if "shipping" in name}
+    assert missing("product_not_received", shipped)[-3:] == [
+        "shipping_date",
+        "shipping_tracking_number",
+        "shipping_documentation",
+    ]
 
 
 def test_ac_087_reminders_come_seven_three_and_one_days_before(gateway: FakeGateway) -> None:
