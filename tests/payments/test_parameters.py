@@ -109,6 +109,34 @@ def test_a_method_inside_keeps_whose_it_is(api: Any, gateway: FakeGateway) -> No
     assert method.billing_details == {"name": "Ada", "address": ADDRESS}
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_the_same_request_again_stores_its_method_once(
+    api: Any, gateway: FakeGateway, *, is_new: bool
+) -> None:
+    data = {"type": "card", "card": {"token": "tok_visa"}, "billing_details": {"name": "Ada"}}
+    path, fields = "/v1/payment_intents", {**ORDER, "confirm": True, "payment_method_data": data}
+    if not is_new:
+        path += f"/{api.post(path, ORDER).json()['id']}/confirm"
+        fields = {"payment_method_data": data}
+
+    first, again = (api.post(path, fields, key="order-7") for _ in range(2))
+
+    assert (first.json()["status"], again.content) == ("succeeded", first.content)
+    assert again["Idempotent-Replayed"] == "true"
+    assert (PaymentMethod.objects.count(), len(gateway.captures)) == (1, 1)
+
+
+def test_a_refused_request_leaves_its_key_free(api: Any, gateway: FakeGateway) -> None:
+    data = {"type": "card", "card": {"token": "tok_visa"}, "billing_details": {"name": "Ada"}}
+    fields = {**ORDER, "confirm": True, "payment_method_data": data}
+
+    refused = api.post("/v1/payment_intents", {**fields, "amount": 1}, key="order-7")
+    corrected = api.post("/v1/payment_intents", fields, key="order-7")
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "amount_too_small")
+    assert corrected.json()["status"] == "succeeded"
+
+
 def test_an_account_inside_comes_with_its_mandate(api: Any, gateway: FakeGateway) -> None:
     data = {
         "type": "sepa_debit",

@@ -266,6 +266,11 @@ class IntentView(ApiView):
             if params.get(name):
                 raise InvalidParameter(f"{name} takes a secret key.", param=name)
 
+    def claim_early(self, params: dict[str, Any]) -> None:
+        """Take the key before a method that comes along is stored: a repetition stores none."""
+        if "payment_method_data" in params and self.claim and not self.claim.is_held:
+            self.claim.take()
+
     def with_method(self, params: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Return the parameters with a payment method that came along as `payment_method`."""
         return take_method_inside(params, scope=self.scope, origin=self.origin, now=now)
@@ -301,6 +306,7 @@ class IntentList(IntentView):
     def post(self, _request: HttpRequest) -> Result:
         now = timezone.now()
         params = self.load()
+        self.claim_early(params)
         resumed = self.resumed(now)
         if resumed is not None:
             return self.shown(resumed)
@@ -338,7 +344,9 @@ class IntentDetail(IntentView):
 
     def post(self, _request: HttpRequest, intent_id: str) -> Json:
         now = timezone.now()
-        params = self.with_method(self.load(), now)
+        params = self.load()
+        self.claim_early(params)
+        params = self.with_method(params, now)
         intent = update_intent(
             scope=self.scope,
             intent_id=intent_id,
@@ -360,6 +368,7 @@ class IntentConfirm(IntentView):
         params = self.load()
         self.check_secret(intent_id, params.get("client_secret"))
         self.check_payer(params)
+        self.claim_early(params)
         resumed = self.resumed(now)
         if resumed is not None:
             return self.shown(resumed)
