@@ -108,7 +108,7 @@ REASONS: Final[Mapping[str, str]] = {
         products.create.id images marketing_features package_dimensions shippable
         products.create.type products.create.url products.update.url custom_unit_amount
         transform_quantity
-        transfer_lookup_key customer_mapping event_time_window
+        customer_mapping event_time_window
         value_settings
     """,
     "A list is filtered by what an index holds.": """

@@ -70,6 +70,16 @@ def test_the_catalogue_is_made_changed_listed_and_taken_back(client: stripe.Stri
     assert client.v1.products.retrieve(product.id).name == "Plan 2"
     assert client.v1.prices.update(price.id, {"active": False}).active is False
     assert [each.id for each in client.v1.prices.list({"lookup_keys": ["once"]}).data] == [price.id]
+    dearer = client.v1.prices.create(
+        {
+            "product": product.id,
+            "currency": "eur",
+            "unit_amount": 800,
+            "lookup_key": "once",
+            "transfer_lookup_key": True,
+        }
+    )
+    assert (dearer.lookup_key, client.v1.prices.retrieve(price.id).lookup_key) == ("once", None)
     assert [each.id for each in client.v1.products.list({"active": True}).data] == [product.id]
     assert client.v1.coupons.update(coupon.id, {"name": "Quarter"}).name == "Quarter"
     assert client.v1.coupons.retrieve(coupon.id).percent_off == 25

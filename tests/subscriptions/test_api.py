@@ -8,6 +8,7 @@ import pytest
 import stripe
 from django.utils import timezone
 
+from apps.outbox.models import Event
 from apps.subscriptions.models import InvoicePayment, Subscription
 from apps.subscriptions.services.clocks import run_clocks
 from tests.conftest import ApiClient
@@ -373,3 +374,23 @@ def test_items_are_added_changed_and_taken_away_through_the_sdk(sdk: stripe.Stri
     with pytest.raises(stripe.InvalidRequestError) as refusal:
         sdk.v1.subscription_items.retrieve(item.id)
     assert refusal.value.code == "resource_missing"
+
+
+def test_a_lookup_key_moves_to_another_price_only_when_told(api: Any) -> None:
+    terms = {"currency": "eur", "unit_amount": 500, "product_data": {"name": "Plan"}}
+    first = api.post("/v1/prices", {**terms, "lookup_key": "plan"}).json()
+
+    refused = api.post("/v1/prices", {**terms, "lookup_key": "plan"})
+    second = api.post(
+        "/v1/prices", {**terms, "lookup_key": "plan", "transfer_lookup_key": True}
+    ).json()
+    lost = api.get(f"/v1/prices/{first['id']}").json()
+    back = api.post(
+        f"/v1/prices/{first['id']}", {"lookup_key": "plan", "transfer_lookup_key": True}
+    ).json()
+
+    assert refused.status_code == 400
+    assert (second["lookup_key"], lost["lookup_key"], back["lookup_key"]) == ("plan", None, "plan")
+    assert api.get(f"/v1/prices/{second['id']}").json()["lookup_key"] is None
+    told = Event.objects.filter(object_id=first["id"]).order_by("sequence")
+    assert [each.type for each in told] == ["price.created", "price.updated", "price.updated"]

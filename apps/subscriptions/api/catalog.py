@@ -54,8 +54,10 @@ from apps.subscriptions.policies.pricing import Aggregation, TiersMode
 from apps.subscriptions.policies.time import IntervalUnit
 from apps.subscriptions.selectors import get_coupon, get_row
 from apps.subscriptions.services.catalog import (
+    change_price,
     change_row,
     check_tiers,
+    create_price,
     create_row,
     record_usage,
 )
@@ -221,6 +223,7 @@ class CreatePrice(RequestSchema):
     recurring = Recurring(required=False)
     nickname = TextField(required=False, max_length=250)
     lookup_key = TextField(required=False, max_length=200)
+    transfer_lookup_key = BooleanField(required=False, default=False)
     active = BooleanField(required=False)
     # Tax comes on top of every price; that is all there is to choose.
     tax_behavior = EnumField(["exclusive"], required=False)
@@ -231,6 +234,7 @@ class UpdatePrice(RequestSchema):
     active = BooleanField(required=False)
     nickname = TextField(required=False, allow_null=True, max_length=250)
     lookup_key = TextField(required=False, allow_null=True, max_length=200)
+    transfer_lookup_key = BooleanField(required=False, default=False)
     metadata = MetadataField()
 
 
@@ -315,7 +319,14 @@ class PriceList(BillingView):
                 "A metered price has a meter, and only such a price.", param="recurring[meter]"
             )
         product = self._product(params)
-        return self.create(_new_price(params, product, meter), render_price)
+        price = create_price(
+            _new_price(params, product, meter),
+            takes_key=_takes_key(params),
+            scope=self.scope,
+            origin=self.origin,
+            now=timezone.now(),
+        )
+        return render_price(price)
 
     def _product(self, params: dict[str, Any]) -> Product:
         if "product_data" in params:
@@ -339,7 +350,18 @@ class PriceDetail(BillingView):
 
     def post(self, _request: HttpRequest, price_id: str) -> Json:
         price = get_row(Price, self.scope, price_id)
-        return self.change(price, _texts(self.load()), render_price)
+        changes = _texts(self.load())
+        takes_key = _takes_key(changes)
+        del changes["transfer_lookup_key"]
+        changed = change_price(
+            price, changes, takes_key=takes_key, origin=self.origin, now=timezone.now()
+        )
+        return render_price(changed)
+
+
+def _takes_key(params: Json) -> bool:
+    """Return whether the price is to have a key that another price may have now."""
+    return bool(params["transfer_lookup_key"] and params.get("lookup_key"))
 
 
 # --- Coupons -------------------------------------------------------------------------------------

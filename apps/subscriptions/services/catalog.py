@@ -103,6 +103,43 @@ def change_row(
     return locked
 
 
+def create_price(
+    price: Price, *, takes_key: bool, scope: Scope, origin: Origin, now: datetime
+) -> Price:
+    """
+    Store a new price; with `takes_key` its lookup key leaves the price that has it.
+
+    :raises InvalidParameter: another price has the key, and keeps it
+    """
+    with transaction.atomic():
+        if takes_key:
+            _free_key(price.lookup_key, keeper=price, scope=scope, origin=origin, now=now)
+        return create_row(price, scope=scope, origin=origin, now=now)
+
+
+def change_price(
+    price: Price, changes: Mapping[str, Any], *, takes_key: bool, origin: Origin, now: datetime
+) -> Price:
+    """
+    Change columns of a price; with `takes_key` its lookup key leaves the price that has it.
+
+    :raises InvalidParameter: another price has the key, and keeps it
+    """
+    scope = Scope(price.merchant_id, price.livemode)
+    with transaction.atomic():
+        if takes_key:
+            _free_key(changes["lookup_key"], keeper=price, scope=scope, origin=origin, now=now)
+        return change_row(price, changes, origin=origin, now=now)
+
+
+def _free_key(key: str, *, keeper: Price, scope: Scope, origin: Origin, now: datetime) -> None:
+    others = Price.objects.filter(
+        merchant_id=scope.merchant_id, livemode=scope.livemode, lookup_key=key
+    )
+    for former in others.exclude(pk=keeper.pk):
+        change_row(former, {"lookup_key": ""}, origin=origin, now=now)
+
+
 def _shown(row: Recorded) -> tuple[str, Show]:
     name, render = _SHOWN[type(row)]
     return name, partial(render, row)
