@@ -167,6 +167,15 @@ class BooleanField(Field, serializers.BooleanField):
         raise InvalidParameter(f"{param} must be true or false.", param=param)
 
 
+class OffField(BooleanField):
+    """A switch of Stripe's that is not offered: it may be said to be off, which it is."""
+
+    def read(self, value: Any, param: str) -> bool:
+        if super().read(value, param):
+            raise InvalidParameter(f"{param} is not offered; only false is taken.", param=param)
+        return False
+
+
 class TimestampField(Field, serializers.IntegerField):
     """Unix seconds; services get an aware datetime."""
 

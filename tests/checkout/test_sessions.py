@@ -333,3 +333,19 @@ def test_data_for_another_mode_is_refused(api: Any, gateway: FakeGateway, name: 
     error = refused.json()["error"]
     assert (refused.status_code, error["code"], error["param"]) == (400, "parameter_invalid", name)
     assert not Session.objects.exists()
+
+
+def test_what_the_page_does_not_offer_may_only_be_off(api: Any, gateway: FakeGateway) -> None:
+    off = {
+        "allow_promotion_codes": False,
+        "automatic_tax": {"enabled": False},
+        "billing_address_collection": "auto",
+    }
+
+    taken = api.post("/v1/checkout/sessions", {**BASKET, **off})
+    refused = api.post("/v1/checkout/sessions", {**BASKET, "automatic_tax": {"enabled": True}})
+
+    assert taken.json()["automatic_tax"]["enabled"] is False
+    error = refused.json()["error"]
+    assert (refused.status_code, error["param"]) == (400, "automatic_tax[enabled]")
+    assert Session.objects.count() == 1

@@ -24,7 +24,7 @@ REASONS: Final[Mapping[str, str]] = {
     "Taxes are percentages that the merchant names (`tax_percent`); nothing is computed from places"
     " or tax numbers.": """
         account_tax_ids automatic_tax default_tax_rates tax tax_behavior tax_code tax_details
-        tax_id_collection tax_id_data tax_rates
+        tax_id_data tax_rates
     """,
     "Sellers are paid by `transfer_data` of the payment, and bear refunds by one rule (ADR 0016);"
     " there are no accounts that act for others.": """
@@ -61,15 +61,13 @@ REASONS: Final[Mapping[str, str]] = {
     """,
     "The hosted page asks for a card and an address for the receipt, in the currency of what is"
     " sold, and for nothing else.": """
-        adaptive_pricing after_expiration allow_redisplay allow_promotion_codes
-        billing_address_collection
-        branding_settings collected_information consent_collection
-        checkout.sessions.create.custom_fields custom_text customer_creation customer_update
+        after_expiration allow_redisplay branding_settings collected_information
+        consent_collection checkout.sessions.create.custom_fields custom_text customer_update
         checkout.sessions.create.currency checkout.sessions.create.discounts integration_identifier
-        invoice_creation managed_payments name_collection optional_items origin_context
-        payment_method_collection permissions phone_number_collection redirect_on_completion
-        return_url saved_payment_method_options shipping_address_collection shipping_options
-        submit_type checkout.sessions.update.line_items checkout.sessions.update.payment_intent_data
+        managed_payments name_collection optional_items origin_context payment_method_collection
+        permissions redirect_on_completion return_url saved_payment_method_options
+        shipping_address_collection shipping_options submit_type
+        checkout.sessions.update.line_items checkout.sessions.update.payment_intent_data
         checkout.sessions.list.payment_link checkout.sessions.list.customer_details
     """,
     "A subscription begins when it is made; its invoices follow its one period.": """

@@ -14,6 +14,7 @@ from apps.api.fields import (
     IntegerField,
     ListField,
     MetadataField,
+    OffField,
     TextField,
     TimestampField,
 )
@@ -96,6 +97,12 @@ class SubscriptionData(RequestSchema):
     metadata = MetadataField()
 
 
+class SwitchedOff(RequestSchema):
+    """What the page does not offer."""
+
+    enabled = OffField()
+
+
 class CreateSession(RequestSchema):
     mode = EnumField(SessionMode.values)
     line_items = ListField(LineItemData(), max_length=_MAX_LINES, required=False)
@@ -112,6 +119,15 @@ class CreateSession(RequestSchema):
     subscription_data = SubscriptionData(required=False)
     payment_method_types = ListField(EnumField(["card"]), required=False)
     ui_mode = EnumField(["hosted"], required=False)
+    # Of these only what the page does anyway.
+    adaptive_pricing = SwitchedOff(required=False)
+    allow_promotion_codes = OffField(required=False)
+    automatic_tax = SwitchedOff(required=False)
+    billing_address_collection = EnumField(["auto"], required=False)
+    customer_creation = EnumField(["if_required"], required=False)
+    invoice_creation = SwitchedOff(required=False)
+    phone_number_collection = SwitchedOff(required=False)
+    tax_id_collection = SwitchedOff(required=False)
 
 
 class UpdateSession(RequestSchema):
