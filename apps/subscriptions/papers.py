@@ -57,7 +57,7 @@ def make_pdf(invoice: Invoice, language: str) -> bytes:
         numbers=(1, 2, 3),
     )
     document.facts(_sums(invoice, words, language))
-    if invoice.customer.tax_exempt == TaxExempt.REVERSE:
+    if invoice.customer_tax_exempt == TaxExempt.REVERSE:
         document.paragraph(words["reverse"])
     return document.to_bytes()
 
@@ -67,7 +67,7 @@ def _head(
 ) -> list[tuple[str, str]]:
     issued = invoice.finalized_at or invoice.created_at
     start, end = invoice.period_start, invoice.period_end
-    customer = ", ".join(filter(None, (invoice.customer.name, invoice.customer.email)))
+    customer = ", ".join(filter(None, (invoice.customer_name, invoice.customer_email)))
     rows = [("", seller), (words["customer"], customer)]
     rows.append((words["issued"], show_date(issued, language)))
     if end > start:

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from apps.common.fsm import StatusField, transition
 from apps.common.ids import new_id
 from apps.customers.models import Customer
+from apps.customers.states import TaxExempt
 from apps.subscriptions.models.recorded import Recorded
 from apps.subscriptions.models.subscriptions import Subscription
 from apps.subscriptions.states import (
@@ -47,6 +48,15 @@ class Invoice(Recorded):
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
     subscription = models.ForeignKey(
         Subscription, on_delete=models.PROTECT, null=True, related_name="invoices"
+    )
+    # Whom it is made out to: what the customer is called later changes no final invoice.
+    customer_name = models.CharField(max_length=256, blank=True, default="", db_default="")
+    customer_email = models.CharField(max_length=512, blank=True, default="", db_default="")
+    customer_tax_exempt = models.CharField(
+        max_length=10,
+        choices=TaxExempt.choices,
+        default=TaxExempt.NONE,
+        db_default=TaxExempt.NONE,
     )
     status = StatusField(default=S.DRAFT, choices=S.choices)
     number = models.CharField(max_length=30, null=True)  # noqa: DJ001 - null: not numbered yet
@@ -156,9 +166,14 @@ class Invoice(Recorded):
             return 0
         return max(0, self.amount_due - self.amount_paid - self.amount_credited)
 
+    def make_out(self) -> None:
+        """Write on the draft what the customer is called now."""
+        self.customer_name, self.customer_email = self.customer.name, self.customer.email
+
     @transition(status, source=S.DRAFT, target=S.OPEN)
     def finalize(self, *, number: str, now: datetime) -> None:
         """Number it; from now on it never changes."""
+        self.make_out()
         self.number = number
         self.finalized_at = now
 

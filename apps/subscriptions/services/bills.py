@@ -239,6 +239,8 @@ def _due_date(method: str, days: int | None, times: Times) -> datetime | None:
 def total_up(bill: Bill, discounts: Sequence[Discount]) -> None:
     """Put discounts and taxes on the lines, round what cannot be charged, and add it all up."""
     invoice, lines = bill.invoice, bill.lines
+    invoice.make_out()
+    invoice.customer_tax_exempt = invoice.customer.tax_exempt
     for line in lines:
         line.invoice = invoice
         line.discount_amount = 0
@@ -264,7 +266,7 @@ def add_line(bill: Bill, line: InvoiceLine) -> None:
 
 
 def _tax(line: InvoiceLine) -> None:
-    if line.invoice.customer.tax_exempt != TaxExempt.NONE:
+    if line.invoice.customer_tax_exempt != TaxExempt.NONE:
         line.tax_percent = Decimal(0)
     line.tax_amount = tax_of(line.amount - line.discount_amount, line.tax_percent)
 

@@ -176,16 +176,16 @@ def _copy(pattern: Pattern, row: Due, number: str) -> dict[str, Any]:
 # The slots in the order in which `_EVENTS` fills them; those of each line and item come after.
 _SLOTS = (
     "invoice", "subscription", "customer", "token", "number", "starts", "ends", "period_start",
-    "period_end", "method", "method_or_null", "email", "name", "description", "metadata",
-    "time_zone", "anchor", "created", "started", "trial_start", "trial_end",
+    "period_end", "method", "method_or_null", "email", "email_or_null", "name", "name_or_null",
+    "description", "metadata", "time_zone", "anchor", "created", "started", "trial_start", "trial_end",
 )  # fmt: skip
 # Which slot stands at which place of a document; `*` is any place in a list. Ids need no place:
 # they are replaced wherever they stand. A test renders every copy anew from its rows and compares.
 Places = dict[tuple[str, ...], str]
 _INVOICE: Places = {
     ("number",): "number",
-    ("customer_email",): "email",
-    ("customer_name",): "name",
+    ("customer_email",): "email_or_null",
+    ("customer_name",): "name_or_null",
     ("default_payment_method",): "method_or_null",
     ("period_start",): "starts",
     ("period_end",): "ends",
@@ -209,6 +209,8 @@ _SUBSCRIPTION: Places = {
 }
 _CHANGES: Places = {
     ("changes", "number"): "number",
+    ("changes", "customer_email"): "email",
+    ("changes", "customer_name"): "name",
     ("changes", "period_start"): "period_start",
     ("changes", "period_end"): "period_end",
     ("changes", "current_period_start"): "period_start",
@@ -309,7 +311,8 @@ WITH own AS MATERIALIZED (
              to_json(own.period_start)::text, to_json(own.period_end)::text,
              to_json(subscription.default_payment_method_id)::text,
              {_json("subscription.default_payment_method_id")},
-             {_json("customer.email")}, {_json("customer.name")},
+             to_json(customer.email)::text, {_json("customer.email")},
+             to_json(customer.name)::text, {_json("customer.name")},
              {_json("subscription.description")}, subscription.metadata::text,
              to_json(subscription.time_zone)::text, {_unix("subscription.anchor")},
              {_unix("subscription.created_at")}, {_unix("subscription.started_at")},
@@ -367,13 +370,16 @@ _INVOICES = _insert_like(
     | {
         "id": "own.invoice",
         "customer_id": "subscription.customer_id",
+        "customer_name": "customer.name",
+        "customer_email": "customer.email",
         "subscription_id": "own.subscription",
         "number": "own.number",
         "access_token": "own.token",
         "default_payment_method_id": "subscription.default_payment_method_id",
     },
     "JOIN subscriptions_invoice pattern ON pattern.id = own.pattern"
-    " JOIN subscriptions_subscription subscription ON subscription.id = own.subscription",
+    " JOIN subscriptions_subscription subscription ON subscription.id = own.subscription"
+    " JOIN customers_customer customer ON customer.id = subscription.customer_id",
 )
 _SUBSCRIPTIONS = f"""
 UPDATE subscriptions_subscription subscription

@@ -1,16 +1,22 @@
-"""Customers whose invoices have no taxes."""
+"""Whom an invoice is made out to, and whether they owe its taxes."""
 
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
+from django.db.transaction import atomic
 from pypdf import PdfReader
 
+from apps.customers.services import update_customer
 from apps.customers.states import TaxExempt
+from apps.subscriptions.models import Invoice
 from apps.subscriptions.objects import render_invoice
 from apps.subscriptions.papers import make_pdf
+from apps.subscriptions.services.invoices import create_invoice, finalize_invoice
 from apps.subscriptions.tasks import run_billing
+from tests.factories.payments import SCOPE, TESTER
 from tests.factories.subscriptions import customer_with_card, day, invoices_of, price, subscribe
 from tests.fake_gateway import FakeGateway
 
@@ -58,3 +64,48 @@ def test_whether_a_customer_is_exempt_is_told_and_changed(api: Any) -> None:
 
     assert (made["tax_exempt"], changed["tax_exempt"]) == ("exempt", "none")
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "tax_exempt")
+
+
+def test_a_final_invoice_stays_made_out_to_whom_it_was(gateway: FakeGateway) -> None:
+    customer = customer_with_card(name="Ada Ltd", tax_exempt=TaxExempt.REVERSE)
+    (invoice,) = invoices_of(subscribe(customer, price(1000), fields=VAT))
+
+    changes = {"name": "Eve Ltd", "email": "eve@payer.example", "tax_exempt": TaxExempt.NONE}
+    update_customer(
+        scope=SCOPE, customer_id=customer.id, changes=changes, origin=TESTER, now=day("2025-01-02")
+    )
+
+    invoice = Invoice.objects.get(pk=invoice.pk)
+    shown = render_invoice(invoice, list(invoice.lines.all()))
+    assert shown["customer_name"] == "Ada Ltd"
+    assert shown["customer_email"] == customer.email
+    assert shown["customer_tax_exempt"] == "reverse"
+    pages = PdfReader(BytesIO(make_pdf(invoice, "en"))).pages
+    text = "".join(page.extract_text() for page in pages)
+    assert "Ada Ltd" in text
+    assert "Eve Ltd" not in text
+    with pytest.raises(IntegrityError, match="a final invoice does not change"), atomic():
+        Invoice.objects.filter(pk=invoice.pk).update(customer_name="Eve Ltd")
+
+
+def test_a_draft_is_made_out_to_whom_it_is_finalized_for(gateway: FakeGateway) -> None:
+    customer = customer_with_card(name="Ada Ltd")
+    draft = create_invoice(
+        scope=SCOPE,
+        customer_id=customer.id,
+        with_pending=False,
+        fields={"currency": "EUR"},
+        origin=TESTER,
+        now=day("2025-01-01"),
+    )
+    update_customer(
+        scope=SCOPE,
+        customer_id=customer.id,
+        changes={"name": "Ada GmbH"},
+        origin=TESTER,
+        now=day("2025-01-02"),
+    )
+
+    final = finalize_invoice(scope=SCOPE, invoice_id=draft.id, origin=TESTER, now=day("2025-01-03"))
+
+    assert (draft.customer_name, final.customer_name) == ("Ada Ltd", "Ada GmbH")
