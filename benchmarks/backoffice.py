@@ -340,6 +340,15 @@ def _payments() -> Iterator[tuple[str, str]]:
     customer = Customer.objects.filter(email__startswith="payer").order_by("id")[10]
     yield "page: among the oldest", f"{url}?before={oldest}"
     yield "filter: 30 days, failed", f"{url}?created=30&status__exact=failed"
+    for name, query in {
+        "currency": "amount_currency=EUR",
+        "an amount": "amount_from=10.5&amount_to=10.5",
+        "an amount nobody pays": "amount_from=900000",
+        "insufficient funds": "declined=insufficient_funds",
+        "a decline nobody had": "declined=recipient_deceased",
+        "a month ago": "created_since=2026-01-01&created_until=2026-01-07",
+    }.items():
+        yield f"filter: {name}", f"{url}?{query}"
     for name, term in {
         "payment": oldest,
         "attempt": attempt.id,

@@ -443,6 +443,11 @@ DIALOGS: Mapping[str, Sequence[str]] = {
     ),
 }
 
+# What a list can be narrowed down by that apps above know: model -> paths of filters.
+FILTERS: Mapping[str, Sequence[str]] = {
+    "payments.paymentintent": ("apps.disputes.admin.filters.DisputedFilter",),
+}
+
 # What the search box looks through for an address, and for anything else.
 _PALETTE_OF_ADDRESSES: Sequence[str] = ("payments.paymentintent", "customers.customer")
 _PALETTE: Sequence[str] = (

@@ -60,6 +60,7 @@ _RISK = (
     "fraud.view_rule",
     "fraud.add_rule",
 )
+_BLOCK = ("fraud.add_valuelistitem",)
 _KEYS = ("api.view_apikey",)
 _REQUESTS = ("api.view_loggedrequest",)
 _AUDIT = ("backoffice.view_staffaction", "backoffice.view_user", "backoffice.view_staffsession")
@@ -97,6 +98,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "backoffice.capture_payment",
         "backoffice.approve_refund",
         "compliance.add_datarequest",
+        *_BLOCK,
     ),
     "finance": (
         *_EXPORT,
@@ -148,7 +150,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "payouts.send_payout",
         "payouts.suspend_seller",
     ),
-    "risk": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII, *_RISK),
+    "risk": (*_PAYMENTS, *_HISTORY, *_APPROVALS, *_PII, *_RISK, *_BLOCK),
     "risk_lead": (
         *_EXPORT,
         *_PAYMENTS,
@@ -156,6 +158,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *_APPROVALS,
         *_PII,
         *_RISK,
+        *_BLOCK,
         "backoffice.cancel_payment",
         "fraud.change_rule",
     ),

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -22,12 +23,24 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.filters import RowFilter, created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Page, Table, Text
-from apps.ledger.models import Account, Balance, ExchangeRate, JournalEntry, Posting
+from apps.backoffice.kit.pages import Drawings, Facts, Page, Table, Text
+from apps.ledger import chart
+from apps.ledger.drawings import draw_balance
+from apps.ledger.models import Account, Balance, EntryKey, ExchangeRate, JournalEntry, Posting
+from apps.ledger.recipes.disputes import DISPUTE
+from apps.ledger.recipes.exchange import POSITION
+from apps.ledger.recipes.payments import ATTEMPT, REFUND
+from apps.ledger.recipes.sellers import PAYOUT, TRANSFER, TRANSFER_REVERSAL
+from apps.ledger.recipes.settlements import SETTLEMENT
 from apps.ledger.selectors import get_balance
 from apps.ledger.states import Side
 
+# What is booked; the key of entries begins with it.
+_SOURCES = (
+    ATTEMPT, DISPUTE, PAYOUT, POSITION, REFUND, SETTLEMENT, TRANSFER, TRANSFER_REVERSAL,
+)  # fmt: skip
 POSTINGS_SHOWN = 100
 RATES_SHOWN = 20
 
@@ -106,6 +119,7 @@ class AccountAdmin(ObjectAdmin):
             chips=(chip(words(obj.kind)), self.mode(obj)),
             subtitle=obj.owner or "platform",
             main=(
+                Drawings([draw_balance(obj, now=timezone.now())]),
                 Table(
                     "Last postings",
                     ("Entry", "Source", "Layer", "Debit", "Credit"),
@@ -136,13 +150,31 @@ class AccountAdmin(ObjectAdmin):
         )
 
 
+class BookedOnFilter(RowFilter):
+    """Entries with a posting on an account of the chart, whoever owns it."""
+
+    title = "account"
+    parameter_name = "account"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the accounts of the chart."""
+        return [(account.code, words(account.code)) for account in chart.CHART]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the entries of the account that was chosen."""
+        if not self.value():
+            return queryset
+        legs = Posting.objects.filter(entry_id=OuterRef("pk"), account__code=self.value())
+        return queryset.filter(Exists(legs))
+
+
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ObjectAdmin):
     """Every booked fact."""
 
-    search_help_text = "Id of the entry"
+    search_help_text = "Id of the entry, or of what it books"
     list_display = ("what", "turnover", "source", "value_on", "booked")
-    list_filter = ("livemode",)
+    list_filter = (created_filter("jrn"), BookedOnFilter, "livemode")
 
     def prepare(self, rows: list[Any]) -> None:
         """Load the page's postings."""
@@ -169,6 +201,11 @@ class JournalEntryAdmin(ObjectAdmin):
     def source(self, entry: JournalEntry) -> SafeString:
         """Return what was booked."""
         return stacked(words(entry.source_type), entry.source_id)
+
+    def look_up(self, term: str) -> Q | None:
+        """Search by the entry's id, or by that of what it books."""
+        booked = EntryKey.objects.filter(source_type__in=_SOURCES, source_id=term)
+        return Q(pk=term) | Q(pk__in=list(booked.values_list("entry_id", flat=True)))
 
     @admin.display(description="Booked")
     def booked(self, entry: JournalEntry) -> Text:

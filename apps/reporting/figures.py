@@ -4,14 +4,15 @@ The dashboard's figures and charts, read from the hours that `roll_up` made.
 Each number is one of `selectors`, whose tests count the facts; nothing here reads raw payments.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db.models import Sum
+from django.utils.translation import gettext
 
 from apps.api.models import Merchant
 from apps.backoffice.kit.dashboard import Bar, Chart, Figure, View
@@ -39,6 +40,8 @@ FIGURES_FRESH: Final = timedelta(minutes=10)
 VIEWS_READ: Final = 50
 CHOICES_SHOWN: Final = 8
 DAYS_SHOWN: Final = 14
+# What the volume and the approvals can be shown for instead, in days.
+PERIODS: Final = (7, 30, 90)
 MONTHS_SHOWN: Final = 4
 RATE_DAYS: Final = 7
 FORECAST_SHOWN: Final = 10
@@ -52,10 +55,11 @@ _FAULTS: Final = ("not_sent", "unknown")
 
 def open_view(asked: Mapping[str, str], *, now: datetime) -> View:
     """
-    Return whose figures somebody wants to see: `merchant`, `mode` and `currency` of an address.
+    Return whose figures somebody wants to see, by what an address names.
 
-    Without them: the merchant with the most captures lately, in this installation's mode, in the
-    currency that it takes most.
+    That is `merchant`, `mode` and `currency`; without them, the merchant with the most captures
+    lately, in this installation's mode, in the currency that it takes most. `days` and `gateway`
+    narrow the charts down.
     """
     rows = (
         HourOfBooks.objects.filter(
@@ -78,34 +82,80 @@ def open_view(asked: Mapping[str, str], *, now: datetime) -> View:
     chosen = (wanted if is_asked else here) or busy
     scope, currency = chosen[0] if chosen else (Scope("", settings.LIVE_MODE), "EUR")
     made_at = figures_as_of()
+    gateways = gateways_of(
+        scope=scope, since=now - timedelta(days=max(PERIODS)), until=_next_hour(now)
+    )
+    days = next((each for each in PERIODS if asked.get("days") == str(each)), 0)
+    gateway = asked.get("gateway", "") if asked.get("gateway") in gateways else ""
+    kept = _Kept(scope, currency, days, gateway)
     return View(
         scope=scope,
         currency=currency,
         now=now,
-        choices=_choices(busy, scope, currency),
+        choices=_choices(busy, kept),
+        narrower=_narrower(kept, gateways),
+        days=days,
+        gateway=gateway,
         old_at=made_at if made_at is not None and now - made_at > FIGURES_FRESH else None,
     )
 
 
-def _choices(
-    busy: list[tuple[Scope, str]], scope: Scope, currency: str
-) -> list[tuple[str, str, bool]]:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What an address names of a view; another view differs in one of these."""
+
+    scope: Scope
+    currency: str = ""
+    days: int = 0
+    gateway: str = ""
+
+    @property
+    def query(self) -> str:
+        named = {
+            "merchant": self.scope.merchant_id,
+            "mode": _mode(self.scope),
+            "currency": self.currency,
+            "days": self.days,
+            "gateway": self.gateway,
+        }
+        return urlencode({name: value for name, value in named.items() if value})
+
+
+def _choices(busy: list[tuple[Scope, str]], kept: _Kept) -> list[tuple[str, str, bool]]:
     """Return the currencies of this merchant, then the other merchants."""
+    scope = kept.scope
     names = Merchant.objects.in_bulk([other.merchant_id for other, _ in busy])
     choices = [
-        (code, _query(scope, code), code == currency) for other, code in busy if other == scope
+        (code, replace(kept, currency=code).query, code == kept.currency)
+        for other, code in busy
+        if other == scope
     ]
     others = dict.fromkeys(other for other, _ in busy if other != scope)
     for other in list(others)[:CHOICES_SHOWN]:
         merchant = names.get(other.merchant_id)
         label = f"{merchant.name if merchant else other.merchant_id} · {_mode(other)}"
-        choices.append((label, _query(other), False))
+        choices.append((label, _Kept(other, days=kept.days).query, False))
     return choices
 
 
-def _query(scope: Scope, currency: str = "") -> str:
-    named = {"merchant": scope.merchant_id, "mode": _mode(scope), "currency": currency}
-    return urlencode({name: value for name, value in named.items() if value})
+def _narrower(
+    kept: _Kept, gateways: Sequence[str]
+) -> list[tuple[str, Sequence[tuple[str, str, bool]]]]:
+    """Return the periods, and the gateways where there are several."""
+    periods = [
+        (
+            gettext("%(days)s days") % {"days": days},
+            replace(kept, days=0 if days == kept.days else days).query,
+            days == kept.days,
+        )
+        for days in PERIODS
+    ]
+    named = [
+        (name, replace(kept, gateway="" if name == kept.gateway else name).query,
+         name == kept.gateway)
+        for name in gateways
+    ]  # fmt: skip
+    return [("Period", periods), *([("Gateway", named)] if len(named) > 1 else [])]
 
 
 def _mode(scope: Scope) -> str:
@@ -146,10 +196,13 @@ def read_today(view: View) -> list[Figure]:
 def volume_chart(view: View) -> Chart:
     """Return what was captured on each of the last days; today is not over."""
     midnight, end = _midnight(view.now), _next_hour(view.now)
-    since = midnight - timedelta(days=DAYS_SHOWN - 1)
-    found = summarise_money(scope=view.scope, since=since, until=end, interval=Interval.DAY)
+    days = view.days or DAYS_SHOWN
+    since = midnight - timedelta(days=days - 1)
+    found = summarise_money(
+        scope=view.scope, since=since, until=end, interval=Interval.DAY, gateway=view.gateway
+    )
     bars = []
-    for number in range(DAYS_SHOWN):
+    for number in range(days):
         day = since + timedelta(days=number)
         captured = found.get((day, view.currency), Money()).captured
         bars.append(
@@ -172,9 +225,11 @@ def volume_chart(view: View) -> Chart:
 def approval_chart(view: View) -> Chart:
     """Return how many of the decided attempts each gateway approved lately."""
     until = _next_hour(view.now)
-    since = until - timedelta(days=RATE_DAYS)
+    days = view.days or RATE_DAYS
+    since = until - timedelta(days=days)
+    named = [view.gateway] if view.gateway else []
     bars = []
-    for gateway in gateways_of(scope=view.scope, since=since, until=until):
+    for gateway in named or gateways_of(scope=view.scope, since=since, until=until):
         found = summarise_tries(
             scope=view.scope, since=since, until=until, interval=Interval.DAY, gateway=gateway
         )
@@ -182,7 +237,7 @@ def approval_chart(view: View) -> Chart:
         bars.append(Bar(label=gateway, height=rate or 0, text=_percent(rate), tone=Tone.GOOD))
     return Chart(
         title="Approval rate",
-        hint=f"approved of all decided attempts, last {RATE_DAYS} days",
+        hint=f"approved of all decided attempts, last {days} days",
         columns=("Gateway", "Approved"),
         bars=bars,
         most=_WHOLE,
@@ -262,7 +317,9 @@ def health_chart(view: View) -> Chart:
 
 
 def _money(view: View, since: datetime, until: datetime) -> Money:
-    found = summarise_money(scope=view.scope, since=since, until=until, interval=Interval.HOUR)
+    found = summarise_money(
+        scope=view.scope, since=since, until=until, interval=Interval.HOUR, gateway=view.gateway
+    )
     mine = [row for (_, currency), row in found.items() if currency == view.currency]
     return Money(
         captured=sum(row.captured for row in mine),
@@ -273,7 +330,9 @@ def _money(view: View, since: datetime, until: datetime) -> Money:
 
 
 def _tries(view: View, since: datetime, until: datetime) -> Tries:
-    found = summarise_tries(scope=view.scope, since=since, until=until, interval=Interval.DAY)
+    found = summarise_tries(
+        scope=view.scope, since=since, until=until, interval=Interval.DAY, gateway=view.gateway
+    )
     return _sum_tries(list(found.values()))
 
 

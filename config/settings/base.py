@@ -459,6 +459,8 @@ BACKOFFICE_MONEY_TRACE = "apps.reconciliation.trace.trace_settlement"
 BACKOFFICE_RELATED = "config.backoffice.RELATED"
 # What apps above an object's own add to its page.
 BACKOFFICE_DIALOGS = "config.backoffice.DIALOGS"
+# Filters of a list by what apps above know of its objects.
+BACKOFFICE_FILTERS = "config.backoffice.FILTERS"
 # `(intent ids) -> {intent id: chip}`: what stands beside the status of a payment.
 BACKOFFICE_PAYMENT_MARKS = "apps.disputes.admin.related.mark_disputed"
 BACKOFFICE_PALETTE = "config.backoffice.palette"

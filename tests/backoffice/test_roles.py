@@ -26,7 +26,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     "support_agent": (
         "approval customer invoice mandate paymentintent paymentmethod refund session setupintent"
         " subscription",
-        "bulk-refund refund",
+        "bulk-refund refund retry",
     ),
     "support_lead": (
         "approval customer dispute event invoice mandate paymentintent paymentmethod refund session"
@@ -34,8 +34,8 @@ MATRIX: dict[str, tuple[str, str]] = {
         " fraudreport",
         "bulk-refund cancel cancel-subscription capture change-plan expire pause-collection"
         " refund resume-subscription"
-        " refund-to-prevent"
-        " erase-person export-person",
+        " refund-to-prevent retry"
+        " block-customer erase-person export-person",
     ),
     "finance": (
         "account approval customer dispute dunningpolicy event invoice journalentry"
@@ -44,7 +44,7 @@ MATRIX: dict[str, tuple[str, str]] = {
         " fraudreport",
         "assign bulk-assign bulk-refund cancel-payout charge-invoice evidence pay-out refund upload"
         " void-invoice write-off-invoice"
-        " refund-to-prevent",
+        " refund-to-prevent retry",
     ),
     "finance_lead": (
         "account approval customer dispute dunningpolicy event invoice journalentry"
@@ -56,19 +56,19 @@ MATRIX: dict[str, tuple[str, str]] = {
         " change-plan charge-invoice evidence expire pause-collection pay-out refund resume"
         " resume-subscription submit-evidence suspend upload void-invoice"
         " write-off-invoice"
-        " refund-to-prevent",
+        " refund-to-prevent retry",
     ),
     "risk": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
         " setupintent"
         " fraudreport",
-        "approve assign block bulk-assign decline draft publish revise shadow",
+        "approve assign block block-customer bulk-assign decline draft publish revise shadow",
     ),
     "risk_lead": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
         " setupintent"
         " fraudreport",
-        "approve assign block bulk-assign"
+        "approve assign block block-customer bulk-assign"
         " cancel decline draft expire publish restore retire revise shadow",
     ),
     "ops": (

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import transaction
 
+from apps.backoffice.kit.display import money
 from apps.common.origin import Scope
 from apps.ledger import recipes
+from apps.ledger.drawings import draw_balance
 from apps.ledger.errors import BookedTooLate
 from apps.ledger.models import Account, BalanceSnapshot, JournalEntry
 from apps.ledger.selectors import (
@@ -199,3 +201,15 @@ def test_the_time_of_a_balance_may_be_in_any_zone() -> None:
     paris = datetime.fromisoformat("2026-11-21T00:45:00+01:00")
     assert get_balance_as_of(account, paris).posted == 100
     assert get_balance_as_of(account, paris - timedelta(minutes=20)).posted == 0
+
+
+def test_an_account_s_balance_is_drawn_at_the_end_of_each_day() -> None:
+    midnight = datetime(2026, 3, 10, tzinfo=UTC)
+    for days, amount in ((-3, 100), (-1, 20), (0, 3)):
+        book_sale(amount, at=midnight + days * DAY + timedelta(hours=1))
+
+    bars = draw_balance(sales_account(), now=midnight + timedelta(hours=9)).bars
+
+    assert [bar.height for bar in bars] == [0] * 10 + [100, 100, 120, 123]
+    assert [(bar.label, bar.is_open) for bar in bars[-2:]] == [("09 Mar", False), ("10 Mar", True)]
+    assert bars[-1].text == money(123, "EUR")

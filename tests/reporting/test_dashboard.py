@@ -156,3 +156,21 @@ def test_bars_stand_to_scale_below_their_limit() -> None:
 
     assert heights == [29, 59]
     assert (chart.limit_y, chart.view_box) == (2, "0 0 192 120")
+
+
+def test_volume_and_approvals_are_shown_for_other_periods_and_one_gateway(view: View) -> None:
+    month = open_view({"days": "30", "gateway": "stripe_main"}, now=view.now)
+    nowhere = open_view({"days": "31", "gateway": "nowhere"}, now=view.now)
+
+    assert len(volume_chart(month).bars) == 30
+    assert volume_chart(month).bars[-1].text == volume_chart(view).bars[-1].text
+    assert [bar.label for bar in approval_chart(month).bars] == ["stripe_main"]
+    assert (nowhere.days, nowhere.gateway) == (0, "")
+    ((title, periods),) = month.narrower
+    assert title == "Period"
+    assert [(label, is_active) for label, _, is_active in periods] == [
+        ("7 days", False), ("30 days", True), ("90 days", False),
+    ]  # fmt: skip
+    assert "gateway=stripe_main" in periods[0][1]
+    assert "days=7" in periods[0][1]
+    assert "days" not in periods[1][1]

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.api.admin.durations import draw_durations
 from apps.api.models import LoggedRequest
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -23,15 +25,15 @@ from apps.backoffice.kit.display import (
     moment,
     stacked,
 )
+from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.filters import created_filter
-from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Page, Raw, Text
+from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Raw, Text
 
 _STATUS_DIGITS: Final = 3
 
 
 @admin.register(LoggedRequest)
-class LoggedRequestAdmin(ObjectAdmin):
+class LoggedRequestAdmin(FiguresAdmin):
     """One request of an API key, with both bodies where they are kept."""
 
     search_help_text = "Request, API key, Idempotency-Key, path or status"
@@ -43,6 +45,10 @@ class LoggedRequestAdmin(ObjectAdmin):
         ("Refused", "status__gte=400&status__lt=500"),
         ("Failed", "status__gte=500"),
     )
+
+    def figures(self) -> Sequence[Panel]:
+        """Return how long the latest requests took."""
+        return [Drawings([draw_durations()])]
 
     @admin.display(description="Request")
     def what(self, row: LoggedRequest) -> SafeString:

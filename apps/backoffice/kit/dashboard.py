@@ -31,8 +31,10 @@ class View:
     """
     Whose figures a dashboard shows, in which currency, and when.
 
-    `choices` are the other views: label, query of the address, and whether it is this one. `old_at`
-    is of when the figures are, if they are too old to be taken for now's.
+    `choices` are the other views: label, query of the address, and whether it is this one;
+    `narrower` are more of them by what they choose. Without `days` each chart shows its own span,
+    without a `gateway` all of them. `old_at` is of when the figures are, if they are too old to be
+    taken for now's.
     """
 
     scope: Scope
@@ -40,6 +42,9 @@ class View:
     now: datetime
     choices: Sequence[tuple[str, str, bool]] = ()
     old_at: datetime | None = None
+    days: int = 0
+    gateway: str = ""
+    narrower: Sequence[tuple[str, Sequence[tuple[str, str, bool]]]] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -63,6 +63,8 @@ def filter_in_words(query: str) -> str:
     asked = QueryDict(query)
     named = {"q": "Search", "created": "Created, days"}
     parts = [
-        f"{named.get(name) or words(name.partition('__')[0])}: {asked[name]}" for name in asked
+        f"{named.get(name) or words(name.partition('__')[0])}: {asked[name]}"
+        for name in asked
+        if asked[name]
     ]
     return "; ".join(parts) or "Everything"

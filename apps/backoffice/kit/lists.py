@@ -20,6 +20,10 @@ BY_KEY: Final = ("-pk",)
 BEFORE, AFTER = "before", "after"
 PAGE_NAMES: Final = (PAGE_VAR, BEFORE, AFTER)
 
+# With a filter that no index answers a page reads as many rows, then offers to look further: what
+# is rare would otherwise read a whole table. Of payments this takes PostgreSQL 0.1 to 0.2 seconds.
+ROWS_LOOKED_AT: Final = 50_000
+
 # Beyond this PostgreSQL would skip too many rows; a search or a filter finds older ones.
 LAST_PAGE = 2000
 
@@ -70,6 +74,9 @@ class PreparedList(ChangeList):
     result_list: Any
     newer_url = ""
     older_url = ""
+    # Leads to the rows behind those that a filter without an index has looked at.
+    further_url = ""
+    rows_looked_at = ROWS_LOOKED_AT
 
     @property
     def nothing(self) -> str:
@@ -81,6 +88,20 @@ class PreparedList(ChangeList):
         """Leave out what names a page."""
         found: dict[str, Any] = super().get_filters_params(params)
         return {name: value for name, value in found.items() if name not in (BEFORE, AFTER)}
+
+    def get_query_string(
+        self, new_params: dict[str, Any] | None = None, remove: list[str] | None = None
+    ) -> str:
+        """Return an address with another filter, on its first page."""
+        query: str = super().get_query_string(new_params, [*(remove or []), BEFORE, AFTER])
+        return query
+
+    def filters_to_keep(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """Return what an address names to have these filters and this search, on its first page."""
+        named = request.GET.lists()
+        return [
+            (name, value) for name, values in named if name not in PAGE_NAMES for value in values
+        ]
 
     def url_for_result(self, result: Any) -> str:
         """Return the page of a row."""
@@ -102,12 +123,7 @@ class PreparedList(ChangeList):
         size = self.list_per_page
         before, after = request.GET.get(BEFORE, ""), request.GET.get(AFTER, "")
         try:
-            if after:
-                rows = list(self.queryset.filter(pk__gt=after).order_by("pk")[: size + 1])
-            elif before:
-                rows = list(self.queryset.filter(pk__lt=before)[: size + 1])
-            else:
-                rows = list(self.queryset[: size + 1])
+            rows, last = self._read(after or before, newer=bool(after))
         except (ValueError, ValidationError) as error:
             raise IncorrectLookupParameters(error) from error
         more, rows = len(rows) > size, rows[:size]
@@ -118,8 +134,23 @@ class PreparedList(ChangeList):
             self.newer_url = self._url(request, AFTER, self.result_list[0].pk)
         if has_older and rows:
             self.older_url = self._url(request, BEFORE, self.result_list[-1].pk)
+        if last is not None and not more:
+            self.further_url = self._url(request, AFTER if after else BEFORE, last)
         self.paginator = self.model_admin.get_paginator(request, self.queryset, size)
         self.can_show_all, self.multi_page = False, True
+
+    def _read(self, key: str, *, newer: bool) -> tuple[list[Any], Any]:
+        """Return the page's rows and one more, and the key at which reading had to stop, if so."""
+        order, beyond, up_to = ("pk", "gt", "lte") if newer else ("-pk", "lt", "gte")
+        begin = {f"pk__{beyond}": key} if key else {}
+        rows = self.queryset.filter(**begin).order_by(order)
+        last = None
+        if any(getattr(spec, "reads_rows", False) and spec.is_used for spec in self.filter_specs):
+            keys = self.root_queryset.filter(**begin).order_by(order).values_list("pk", flat=True)
+            last = next(iter(keys[ROWS_LOOKED_AT - 1 : ROWS_LOOKED_AT]), None)
+        if last is not None:
+            rows = rows.filter(**{f"pk__{up_to}": last})
+        return list(rows[: self.list_per_page + 1]), last
 
     def _read_by_number(self, request: HttpRequest) -> None:
         super().get_results(request)

@@ -42,6 +42,7 @@ class ObjectAdmin(ModelAdmin, DialogViews):
     list_fullwidth = True
     actions = None
     ordering = ("-pk",)
+    list_filter: Sequence[Any] = ()
     # Sorting by a column without an index would read the whole table.
     sortable_by = ()
     # What makes the search box appear; `look_up` does the searching.
@@ -60,6 +61,9 @@ class ObjectAdmin(ModelAdmin, DialogViews):
         added: Mapping[str, Sequence[str]] = import_string(settings.BACKOFFICE_DIALOGS)
         more = added.get(self.opts.label_lower, ())
         self.dialogs = (*self.dialogs, *(import_string(path) for path in more))
+        filters: Mapping[str, Sequence[str]] = import_string(settings.BACKOFFICE_FILTERS)
+        narrowed = filters.get(self.opts.label_lower, ())
+        self.list_filter = (*self.list_filter, *(import_string(path) for path in narrowed))
 
     def __init_subclass__(cls) -> None:
         """Let the titles of the list's columns be said in the reader's language."""

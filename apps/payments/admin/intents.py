@@ -25,7 +25,7 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
-from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.filters import AmountFilter, RowChoices, created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.backoffice.kit.related import related_table
@@ -35,8 +35,10 @@ from apps.fraud.display import score_chip
 from apps.fraud.selectors import risk_of_attempts
 from apps.outbox.selectors import show_event
 from apps.outbox.timeline import actor_in_words
+from apps.payments.admin.block import BlockCustomerDialog
 from apps.payments.admin.bulk import BulkRefundDialog
 from apps.payments.admin.dialogs import CancelDialog, CaptureDialog, RefundDialog
+from apps.payments.admin.filters import DeclineFilter, GatewayFilter, RefundedFilter, RiskFilter
 from apps.payments.admin.money_trace import money_trace
 from apps.payments.admin.records import PaymentRecords, read_records
 from apps.payments.admin.search import payments_named
@@ -51,7 +53,17 @@ class PaymentIntentAdmin(ObjectAdmin):
     """Payments: found by any id that belongs to them, shown with all that happened."""
 
     search_help_text = "Id, e-mail, order, gateway reference, or last four digits and amount"
-    list_filter = ("status", "capture_method", "livemode", created_filter("pi"))
+    list_filter = (
+        "status",
+        created_filter("pi"),
+        AmountFilter,
+        GatewayFilter,
+        DeclineFilter,
+        RefundedFilter,
+        RiskFilter,
+        ("capture_method", RowChoices),
+        "livemode",
+    )
     tabs = (
         ("All", ""),
         ("Succeeded", "status__exact=succeeded"),
@@ -61,7 +73,7 @@ class PaymentIntentAdmin(ObjectAdmin):
         ("Refunded", "status__exact=refunded"),
         ("Conflicted", "status__exact=conflicted"),
     )
-    dialogs = (RefundDialog, CaptureDialog, CancelDialog)
+    dialogs = (RefundDialog, CaptureDialog, CancelDialog, BlockCustomerDialog)
     list_dialogs = (BulkRefundDialog,)
     export_columns = (
         Column("Id", lambda row: str(row.pk)),

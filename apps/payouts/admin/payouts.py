@@ -22,6 +22,7 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.filters import AmountFilter, created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Text
 from apps.common.origin import Origin
@@ -64,7 +65,7 @@ class PayoutAdmin(ObjectAdmin):
 
     search_help_text = "Payout, seller or gateway reference"
     list_display = ("what", "amount_out", "state", "by", "at")
-    list_filter = ("status", "livemode", "automatic")
+    list_filter = ("status", AmountFilter, created_filter("po"), "livemode", "automatic")
     tabs = (
         ("All", ""),
         ("Waiting", "status__exact=pending"),

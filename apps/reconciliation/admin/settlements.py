@@ -20,6 +20,7 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.filters import AmountFilter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
 from apps.reconciliation.admin.display import settlement_chip
@@ -34,7 +35,7 @@ class SettlementAdmin(ObjectAdmin):
 
     search_help_text = "Id of the settlement, or the gateway's of the payout"
     list_display = ("what", "announced", "lines", "bank", "paid", "state")
-    list_filter = ("status", "gateway", "livemode")
+    list_filter = ("status", "gateway", AmountFilter, "livemode")
     tabs = (
         ("All", ""),
         ("Do not agree", "status__exact=announced"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -20,6 +20,7 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.filters import RowFilter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.outbox.timeline import timeline_of
@@ -35,13 +36,58 @@ from apps.subscriptions.admin.display import (
     scope_of,
     status_chip,
 )
-from apps.subscriptions.models import Invoice, Subscription, SubscriptionItem
+from apps.subscriptions.models import Invoice, Product, Subscription, SubscriptionItem
 from apps.subscriptions.selectors import load_contract
 from apps.subscriptions.services.changes import ContractChange
 from apps.subscriptions.services.subscriptions import preview_update
 from apps.subscriptions.states import InvoiceStatus, SubscriptionStatus
 
 LATEST = 20
+PLANS_OFFERED = 50
+# Policies seldom retry more often.
+RETRIES_OFFERED = range(1, 9)
+
+
+class PlanFilter(RowFilter):
+    """Subscriptions with an item of a product."""
+
+    title = "plan"
+    parameter_name = "plan"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the latest products, by name."""
+        latest = Product.objects.order_by("-pk").values_list("pk", "name")[:PLANS_OFFERED]
+        return sorted(latest, key=lambda plan: plan[1].lower())
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the subscriptions of the product that was chosen."""
+        if not self.value():
+            return queryset
+        items = SubscriptionItem.objects.filter(subscription_id=OuterRef("pk"))
+        return queryset.filter(Exists(items.filter(price__product_id=self.value())))
+
+
+class DunningFilter(RowFilter):
+    """Subscriptions with an unpaid invoice, by how many retries of it have passed."""
+
+    title = "dunning"
+    parameter_name = "dunning"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the steps, as the column says them."""
+        return [("0", "Failed"), *((str(step), f"Retry {step}") for step in RETRIES_OFFERED)]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the subscriptions of the step that was chosen; something else chooses nothing."""
+        step = self.value() or ""
+        if step not in {"0", *map(str, RETRIES_OFFERED)}:
+            return queryset
+        unpaid = Invoice.objects.filter(
+            subscription_id=OuterRef("pk"),
+            status=InvoiceStatus.OPEN,
+            first_failed_at__isnull=False,
+        )
+        return queryset.filter(Exists(unpaid.filter(dunning_slot=int(step))))
 
 
 @admin.register(Subscription)
@@ -51,7 +97,7 @@ class SubscriptionAdmin(ObjectAdmin):
     dialogs = (ChangePlanDialog, PauseDialog, ResumeDialog, CancelDialog)
     search_help_text = "Subscription or customer"
     list_display = ("what", "plan", "worth", "state", "step", "next_at", "at")
-    list_filter = ("status", "livemode")
+    list_filter = ("status", PlanFilter, DunningFilter, "livemode")
     tabs = (
         ("All", ""),
         ("Active", "status__exact=active"),
