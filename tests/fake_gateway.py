@@ -91,6 +91,7 @@ class FakeGateway:
     requests: list[PaymentRequest] = field(default_factory=list)
     refunds: dict[str, RefundResult] = field(default_factory=dict)
     refund_state: RefundState = RefundState.SUCCEEDED
+    bank_reference: str = ""
     payouts: dict[str, PayoutResult] = field(default_factory=dict)
     setups: dict[str, SetupResult] = field(default_factory=dict)
     setup_script: list[SetupResult] = field(default_factory=list)
@@ -199,6 +200,8 @@ class FakeGateway:
                 refund_id=request.refund_id,
                 payment_reference=request.reference,
                 settlement=self._settle(request.amount),
+                bank_reference=self.bank_reference,
+                bank_reference_type="acquirer_reference_number" if self.bank_reference else "",
             )
         return self.refunds[reference]
 

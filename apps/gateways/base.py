@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class PaymentState(StrEnum):
@@ -40,6 +40,10 @@ class SetupState(StrEnum):
     REQUIRES_ACTION = "requires_action"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+# Stripe's word for the number that acquirers give a movement of a card.
+ACQUIRER_REFERENCE: Final = "acquirer_reference_number"
 
 
 class RefundState(StrEnum):
@@ -232,7 +236,9 @@ class RefundResult:
     What the gateway knows of a refund now.
 
     `refund_id` is our reference as the gateway holds it, "" when it holds none. `settlement` tells
-    what it took from our account where that is in another currency.
+    what it took from our account where that is in another currency. By `bank_reference` the bank
+    behind the payer's card finds the money, once the gateway knows it; `bank_reference_type` is
+    Stripe's word for what kind of number that is.
     """
 
     state: RefundState
@@ -243,6 +249,8 @@ class RefundResult:
     payment_reference: str = ""
     failure_code: str = ""
     settlement: Settlement | None = None
+    bank_reference: str = ""
+    bank_reference_type: str = ""
 
 
 class PayoutState(StrEnum):

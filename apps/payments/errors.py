@@ -64,6 +64,13 @@ class PaymentNotRefundable(DomainError):
     template: ClassVar[str] = "{intent} is {status}: nothing of it was captured."
 
 
+class RefundNotRetryable(DomainError):
+    """Only what failed is tried again, and once: a failed retry is tried again itself."""
+
+    code: ClassVar[str] = "refund_not_retryable"
+    template: ClassVar[str] = "{refund} is {status}, tried again as: {retry}."
+
+
 class UncapturedNotRefundable(DomainError):
     """Money that is only held is released by cancelling (AC-49e)."""
 

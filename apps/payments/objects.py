@@ -247,7 +247,7 @@ def render_refund(refund: Refund) -> dict[str, Any]:
         "charge": f"ch{refund.attempt_id.removeprefix('att')}",
         "created": _unix(refund.created_at),
         "currency": refund.currency.lower(),
-        "destination_details": None,
+        "destination_details": _render_destination(refund),
         "failure_reason": refund.failure_reason or None,
         "livemode": refund.livemode,
         "metadata": refund.metadata,
@@ -258,6 +258,19 @@ def render_refund(refund: Refund) -> dict[str, Any]:
         "status": str(refund.status),
         "transfer_reversal": None,
     }
+
+
+def _render_destination(refund: Refund) -> dict[str, Any] | None:
+    """Return by what the payer's bank finds the money, once the gateway has told it."""
+    if not refund.bank_reference:
+        return None
+    card = {
+        "reference": refund.bank_reference,
+        "reference_status": "available",
+        "reference_type": refund.bank_reference_type or None,
+        "type": "refund",
+    }
+    return {"type": "card", "card": card}
 
 
 def render_order(order: PaymentOrder, checkout: Checkout) -> dict[str, Any]:

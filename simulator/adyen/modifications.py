@@ -4,6 +4,8 @@ Captures, cancels and refunds: "received" at once, the outcome in a notification
 The books change with the request, so that the witness is never behind; the merchant hears later.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from simulator.adyen.account import Account, Cause, Item
@@ -19,6 +21,7 @@ from simulator.books import (
     RefundStatus,
     RefundTooLarge,
 )
+from simulator.ids import acquirer_reference
 
 _INSUFFICIENT = "Insufficient balance on payment"
 _WRONG_STATE = "Transaction hasn't been authorised or was finished before"
@@ -120,7 +123,15 @@ class Modifications:
         value, _currency = amount(fields)
         own_reference = text(fields, "reference")
         reason = self._give_back(payment, own_reference, value, cause)
-        self._notify(payment, cause, "REFUND", own_reference, amount=value, reason=reason)
+        self._notify(
+            payment,
+            cause,
+            "REFUND",
+            own_reference,
+            amount=value,
+            reason=reason,
+            details={} if reason else {"arn": acquirer_reference(cause.psp_reference)},
+        )
         return self._received(payment, cause, fields, value=value)
 
     def fail_refund(self, payment: Payment, refund: Refund) -> None:
@@ -182,6 +193,7 @@ class Modifications:
         *,
         amount: int,
         reason: str,
+        details: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         item = Item(
             code=code,
@@ -191,6 +203,7 @@ class Modifications:
             amount=amount,
             success=not reason,
             reason=reason,
+            details=details,
         )
         self._account.notify(cause, item)
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from simulator.books import ChargeStatus, Movement, Refund
-from simulator.instruments import BankAccount, Decline, Instrument
+from simulator.ids import acquirer_reference
+from simulator.instruments import BankAccount, Decline
 from simulator.stripe.method_objects import show_charged_method
 from simulator.stripe.records import Intent, IntentStatus, Payout, SetupIntent, StripeCharge
 
@@ -140,7 +141,7 @@ def show_refund(refund: Refund) -> dict[str, Any]:
         "charge": charge.id,
         "created": refund.created,
         "currency": charge.currency,
-        "destination_details": _show_destination(charge.instrument),
+        "destination_details": _show_destination(refund),
         "failure_balance_transaction": failed.id if failed else None,
         "failure_reason": refund.failure_reason,
         "metadata": refund.metadata,
@@ -270,10 +271,16 @@ def show_decline(decline: Decline, *, charge: str) -> dict[str, Any]:
     return {name: value for name, value in details.items() if value}
 
 
-def _show_destination(instrument: Instrument) -> dict[str, Any]:
-    if isinstance(instrument, BankAccount):
+def _show_destination(refund: Refund) -> dict[str, Any]:
+    if isinstance(refund.charge.instrument, BankAccount):
         return {"type": "eu_bank_transfer", "eu_bank_transfer": {"reference_status": "pending"}}
-    return {"type": "card", "card": {"type": "refund"}}
+    card = {
+        "reference": acquirer_reference(refund.id),
+        "reference_status": "available",
+        "reference_type": "acquirer_reference_number",
+        "type": "refund",
+    }
+    return {"type": "card", "card": card}
 
 
 def _amount_capturable(intent: Intent) -> int:

@@ -15,9 +15,11 @@ from apps.common.ids import new_id
 from apps.common.origin import Origin
 from apps.disputes.models import Dispute, Submission
 from apps.fraud.models import Decision, Review
+from apps.gateways.base import RefundResult, RefundState
 from apps.ledger.models import JournalEntry, PeriodClose
 from apps.payments.models import PaymentIntent, Refund
 from apps.payments.services.bulk_refunds import request_bulk_refund
+from apps.payments.services.refunds import record_refund
 from apps.payouts.models import Payout
 from apps.reconciliation.models import Discrepancy
 from apps.reconciliation.services import resolve_exception
@@ -95,6 +97,16 @@ def dearer(house: House) -> Subscription:
     return house.subscription
 
 
+def failed_refund(house: House) -> Refund:
+    """Return the house's refund, whose money came back from the payer's bank."""
+    returned = RefundResult(
+        state=RefundState.FAILED, reference="re_returned", amount=50, currency="EUR"
+    )
+    return record_refund(
+        refund_id=house.refund.id, outcome=returned, origin=TESTER, now=timezone.now()
+    )
+
+
 def settled_books(house: House) -> str:
     """Resolve what is open, so that the month can be closed."""
     for row in Discrepancy.objects.filter(status="open"):
@@ -127,6 +139,14 @@ MONEY = [
         answers={"amount": "4.00", **WHY},
         result=lambda house: PaymentIntent.objects.get(pk=house.paid.pk).amount_refunded,
         once=450,
+    ),
+    Money(
+        screen="payments/refund",
+        dialog="retry",
+        role="support_lead",
+        subject=failed_refund,
+        result=lambda house: Refund.objects.filter(retry_of__isnull=False).count(),
+        once=1,
     ),
     Money(
         screen="payments/paymentintent",

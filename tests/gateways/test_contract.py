@@ -7,6 +7,7 @@ A new adapter joins by its rig in `rigs.py`.
 import contextlib
 import io
 import itertools
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -326,7 +327,10 @@ def test_a_payment_is_refunded_in_parts_until_nothing_is_left(
         currency="EUR",
         refund_id=first.refund_id,
         payment_reference=taken.reference,
+        bank_reference=result.bank_reference,
+        bank_reference_type="acquirer_reference_number",
     )
+    assert re.fullmatch(r"7\d{22}", result.bank_reference)
     assert gateway.retrieve_payment(taken.reference).amount_refunded == 300
     assert gateway.create_refund(second).state is RefundState.SUCCEEDED
     with pytest.raises(GatewayRejected):

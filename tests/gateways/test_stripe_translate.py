@@ -261,6 +261,29 @@ def test_a_failed_refund_tells_why() -> None:
     assert read_refund(failed).failure_code == "lost_or_stolen_card"
 
 
+def test_a_refund_tells_by_what_the_bank_finds_it_once_that_is_known() -> None:
+    card = {
+        "reference": "74567890123456789012345",
+        "reference_status": "available",
+        "reference_type": "acquirer_reference_number",
+        "type": "refund",
+    }
+    known = read_refund(refund(destination_details={"type": "card", "card": card}))
+    waiting = read_refund(
+        refund(
+            destination_details={
+                "type": "card",
+                "card": {"reference_status": "pending", "reference": None, "type": "pending"},
+            }
+        )
+    )
+
+    assert (known.bank_reference, known.bank_reference_type) == (
+        "74567890123456789012345", "acquirer_reference_number",
+    )  # fmt: skip
+    assert (waiting.bank_reference, waiting.bank_reference_type) == ("", "")
+
+
 def test_a_bank_account_is_described_by_its_last_digits_and_country() -> None:
     method = {
         "id": "pm_2",

@@ -1,5 +1,6 @@
 """Refunds never give back more than was captured, and every one is sent and booked once."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -114,6 +115,52 @@ def test_ac_049e_held_money_is_canceled_not_refunded(gateway: FakeGateway) -> No
 def test_unpaid_intent_is_not_refundable(gateway: FakeGateway) -> None:
     with pytest.raises(PaymentNotRefundable):
         ask(created_intent())
+
+
+def test_the_bank_s_reference_is_kept_and_told_once(gateway: FakeGateway) -> None:
+    sent = refund(confirmed_intent(amount=1000))
+    told = replace(
+        gateway.refunds[sent.gateway_reference],
+        bank_reference="74567890123456789012345",
+        bank_reference_type="acquirer_reference_number",
+    )
+
+    for _ in range(2):
+        record_refund(refund_id=sent.id, outcome=told, origin=TESTER, now=timezone.now())
+    record_refund(
+        refund_id=sent.id,
+        outcome=replace(told, bank_reference="", bank_reference_type=""),
+        origin=TESTER,
+        now=timezone.now(),
+    )
+
+    kept = Refund.objects.get()
+    assert (kept.status, kept.version) == ("succeeded", sent.version + 1)
+    event = Event.objects.get(object_id=sent.id, sequence=kept.version)
+    assert event.type == "refund.updated"
+    assert event.object["destination_details"] == {
+        "type": "card",
+        "card": {
+            "reference": "74567890123456789012345",
+            "reference_status": "available",
+            "reference_type": "acquirer_reference_number",
+            "type": "refund",
+        },
+    }
+    assert kinds(sent.id) == ["refunded"]
+
+
+def test_a_reference_that_comes_with_the_answer_is_in_the_event_of_its_success(
+    gateway: FakeGateway,
+) -> None:
+    gateway.bank_reference = "74567890123456789012345"
+
+    sent = refund(confirmed_intent(amount=1000))
+
+    assert sent.bank_reference == "74567890123456789012345"
+    events = Event.objects.filter(object_id=sent.id).order_by("sequence")
+    assert [event.type for event in events] == ["refund.created", "refund.updated"]
+    assert events[1].object["destination_details"]["card"]["reference"] == sent.bank_reference
 
 
 def test_ac_049b_refund_that_comes_back_makes_the_amount_refundable_again(

@@ -20,6 +20,10 @@ INTENT = "merchantOrderReference"
 
 BY_MERCHANT = "merchant"
 
+# Told with a refund where the account has the setting "Include ARN".
+# Source: docs.adyen.com, "Additional settings" of webhooks
+ARN = "arn"
+
 # What is read out of `additionalData` later; the rest is not kept.
 _DETAILS = frozenset(
     {
@@ -27,6 +31,7 @@ _DETAILS = frozenset(
         INITIATOR,
         INTENT,
         "alias",
+        ARN,
         "avsResult",
         "bankSummary",
         "cardIssuingCountry",

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from apps.gateways.adyen.facts import (
     ANSWER,
+    ARN,
     BY_MERCHANT,
     CANCEL_RECEIVED,
     CAPTURE_MODE,
@@ -18,6 +19,7 @@ from apps.gateways.adyen.facts import (
 )
 from apps.gateways.adyen.journal import Fact
 from apps.gateways.base import (
+    ACQUIRER_REFERENCE,
     Decline,
     MethodDetails,
     PaymentResult,
@@ -92,6 +94,7 @@ def fold_refund(facts: Sequence[Fact]) -> RefundResult:
         state = RefundState.FAILED
     elif _has(facts, _GIVEN_BACK):
         state = RefundState.SUCCEEDED
+    arn = _first(each.details.get(ARN, "") for each in facts)
     return RefundResult(
         state=state,
         reference=base.reference,
@@ -100,6 +103,8 @@ def fold_refund(facts: Sequence[Fact]) -> RefundResult:
         refund_id=base.merchant_reference,
         payment_reference=base.payment_reference,
         failure_code=_slug(failure.reason) or "failed" if failure else "",
+        bank_reference=arn,
+        bank_reference_type=ACQUIRER_REFERENCE if arn else "",
     )
 
 

@@ -156,6 +156,7 @@ def read_refund(refund: Object) -> RefundResult:
     :raises Unreadable: a field is missing or of another type
     """
     _check_is(refund, "refund")
+    destination = _nested(_nested(refund, "destination_details"), "card")
     return RefundResult(
         state=_one_of(refund, "status", _REFUND_STATES),
         reference=_text(refund, "id"),
@@ -165,6 +166,8 @@ def read_refund(refund: Object) -> RefundResult:
         payment_reference=_reference(refund, "payment_intent"),
         failure_code=_optional_text(refund, "failure_reason"),
         settlement=_settlement(refund, _text(refund, "currency")),
+        bank_reference=_optional_text(destination, "reference"),
+        bank_reference_type=_optional_text(destination, "reference_type"),
     )
 
 

@@ -1,6 +1,7 @@
 """The list of refunds, and the page of one."""
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.contrib import admin
@@ -13,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from apps.backoffice.kit.columns import Column
+from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
 from apps.backoffice.kit.display import (
     NOTHING,
     age,
@@ -23,29 +25,89 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
-from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.filters import AmountFilter, created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Text, Timeline
-from apps.backoffice.selectors import find_approvals
+from apps.backoffice.selectors import find_approvals, refund_limits
 from apps.common.money import to_major
+from apps.common.origin import Origin
 from apps.outbox.models import Event
 from apps.outbox.timeline import actor_in_words
+from apps.payments.admin.dialogs import outcome_of, scope_of
+from apps.payments.admin.filters import AskedByFilter, ReasonFilter
 from apps.payments.admin.intents import method_in_words, mode_chip, payment_link
 from apps.payments.admin.statuses import refund_chip
 from apps.payments.models import Refund
+from apps.payments.services.approvals import retry_refund_by_staff
 from apps.payments.states import RefundStatus
 
 # Banks put a refund on the account after five to ten working days.
 BANKS_NEED: Final = timedelta(days=14)
 
 
+class RetryDialog(Dialog):
+    """Give the money back once more that a refund did not bring."""
+
+    subject: Refund
+    name = "retry"
+    label = "Retry…"
+    permission = "backoffice.refund_payment"
+    form_class = ReasonForm
+    submit = "Refund again"
+    needs_fresh_factor = True
+
+    def is_offered(self) -> bool:
+        """Return whether it failed and nobody tried it again."""
+        refund = self.subject
+        return refund.may_be_retried and not Refund.objects.filter(retry_of_id=refund.pk).exists()
+
+    def explanation(self) -> str:
+        """Say what follows."""
+        return "A new refund of the same amount, within your limits like any other."
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what goes back, why, and what stopped it the first time."""
+        refund = self.subject
+        return [
+            ("Amount", money(refund.amount, refund.currency)),
+            ("Reason", words(refund.reason) or NOTHING),
+            ("Failure", words(refund.failure_reason)),
+        ]
+
+    def look(self) -> Mapping[str, Any]:
+        """Return where the refund stands, and what tried it again."""
+        retries = Refund.objects.filter(retry_of_id=self.subject.pk).values_list("pk", flat=True)
+        status = Refund.objects.values_list("status", flat=True).get(pk=self.subject.pk)
+        return {"status": status, "retries": list(retries)}
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Refund again."""
+        refund = retry_refund_by_staff(
+            scope=scope_of(self.subject),
+            refund_id=self.subject.pk,
+            note=answers["reason"],
+            limits=refund_limits(self.user),
+            origin=origin,
+            now=now,
+        )
+        return outcome_of(refund)
+
+
 @admin.register(Refund)
 class RefundAdmin(ObjectAdmin):
     """Money on its way back; asked for on the page of its payment."""
 
-    search_help_text = "Refund, payment or gateway reference"
+    search_help_text = "Refund, payment, or a reference of the gateway or the bank"
     list_display = ("what", "amount_back", "state", "asked_by", "at")
-    list_filter = ("status", "livemode", created_filter("re"))
+    list_filter = (
+        "status",
+        created_filter("re"),
+        AmountFilter,
+        ReasonFilter,
+        AskedByFilter,
+        "livemode",
+    )
+    dialogs = (RetryDialog,)
     tabs = (
         ("All", ""),
         ("Under way", "status__exact=pending"),
@@ -60,6 +122,7 @@ class RefundAdmin(ObjectAdmin):
         Column("Currency", lambda row: str(row.currency)),
         Column("Reason", lambda row: str(row.reason)),
         Column("Failure", lambda row: str(row.failure_reason)),
+        Column("Bank's reference", lambda row: str(row.bank_reference)),
         Column("Asked by", lambda row: str(row.actor)),
         Column("Created (UTC)", lambda row: row.created_at),
     )
@@ -106,7 +169,10 @@ class RefundAdmin(ObjectAdmin):
     def look_up(self, term: str) -> Q | None:
         """Search by the refund's id, its payment's, or the gateway's."""
         return (
-            Q(pk=term) | Q(intent_id=term) | (Q(gateway_reference=term) & ~Q(gateway_reference=""))
+            Q(pk=term)
+            | Q(intent_id=term)
+            | (Q(gateway_reference=term) & ~Q(gateway_reference=""))
+            | (Q(bank_reference=term) & ~Q(bank_reference=""))
         )
 
     def page(self, _request: HttpRequest, obj: Any) -> Page:
@@ -141,7 +207,9 @@ class RefundAdmin(ObjectAdmin):
                         ("Failure", words(obj.failure_reason or NOTHING)),
                         ("Asked by", actor_in_words(obj.actor)),
                         *_second_person(obj),
+                        *_retries(obj),
                         ("Gateway's reference", identifier(obj.gateway_reference)),
+                        ("Bank's reference", _bank_reference(obj)),
                         ("Created", moment(obj.created_at)),
                     ],
                 ),
@@ -161,6 +229,20 @@ def _second_person(refund: Refund) -> list[tuple[str, Text]]:
     ]
 
 
+def _retries(refund: Refund) -> list[tuple[str, Text]]:
+    """Return what it tries again, and what tried it again."""
+    again = Refund.objects.filter(retry_of_id=refund.pk).first()
+    rows = {"Retry of": refund.retry_of_id or "", "Retried as": again.pk if again else ""}
+    return [(name, identifier(id_)) for name, id_ in rows.items() if id_]
+
+
+def _bank_reference(refund: Refund) -> Text:
+    """Return by what the payer's bank finds the money, and what kind of number that is."""
+    if not refund.bank_reference:
+        return words("not_known_yet")
+    return stacked(identifier(refund.bank_reference), words(refund.bank_reference_type))
+
+
 def _for_the_customer(refund: Refund) -> tuple[Facts, ...]:
     """Return what support may tell the payer, ready to be copied, in the reader's language."""
     if refund.status not in {RefundStatus.SUCCEEDED, RefundStatus.PENDING}:
@@ -172,6 +254,6 @@ def _for_the_customer(refund: Refund) -> tuple[Facts, ...]:
         "amount": money(refund.amount, refund.currency),
         "method": method_in_words(refund.attempt),
         "day": date_format(refund.created_at + BANKS_NEED, "DATE_FORMAT"),
-        "reference": refund.gateway_reference or refund.id,
+        "reference": refund.bank_reference or refund.gateway_reference or refund.id,
     }
     return (Facts("Message for the customer", [("Text", copyable(text))]),)

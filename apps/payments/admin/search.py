@@ -56,6 +56,7 @@ def payments_named(term: str) -> Q:
         *([ours[prefix]] if prefix in ours else []),
         PaymentAttempt.objects.filter(gateway_reference=term),
         Refund.objects.filter(gateway_reference=term),
+        Refund.objects.filter(bank_reference=term).exclude(bank_reference=""),
         PaymentOrder.objects.filter(payment_order_id=term),
         PaymentOrder.objects.filter(
             checkout__merchant_id__in=merchant_ids(),

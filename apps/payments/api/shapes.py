@@ -130,7 +130,7 @@ REFUND = Shape(
         "charge": EXPANDABLE,
         "created": TIME,
         "currency": TEXT,
-        "destination_details": NULL,
+        "destination_details": MAP_OR_NULL,
         "failure_reason": TEXT_OR_NULL,
         "livemode": BOOLEAN,
         "metadata": METADATA,

@@ -21,6 +21,7 @@ class Refund(StatefulModel):
 
     Its id is the idempotency key at the gateway. `compensates` marks the return of money which
     the intent never kept (a late success of a lost attempt): it does not count on the intent.
+    `retry_of` is the failed refund that this one tries again.
     """
 
     id = models.CharField(
@@ -37,7 +38,15 @@ class Refund(StatefulModel):
     reason = models.CharField(max_length=40, blank=True)
     metadata = models.JSONField(default=dict)
     compensates = models.BooleanField(default=False)
+    # One to one: who tries again what failed again names that one, so a failure is retried once.
+    retry_of = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, related_name="retry"
+    )
     gateway_reference = models.CharField(max_length=255, blank=True)
+    # By what the payer's bank finds the money, once the gateway tells it; Stripe's word says what
+    # kind of number that is.
+    bank_reference = models.CharField(max_length=100, blank=True, default="")
+    bank_reference_type = models.CharField(max_length=40, blank=True, default="")
     failure_reason = models.CharField(max_length=60, blank=True)
     due_at = models.DateTimeField(null=True)
     checks = models.PositiveSmallIntegerField(default=0)
@@ -61,10 +70,20 @@ class Refund(StatefulModel):
                 fields=["gateway_reference"],
                 condition=~Q(gateway_reference=""),
             ),
+            models.Index(
+                name="refund_bank_reference",
+                fields=["bank_reference"],
+                condition=~Q(bank_reference=""),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def may_be_retried(self) -> bool:
+        """Whether its amount may be refunded once more as it was; a retry may stand already."""
+        return self.status == R.FAILED and not self.compensates
 
     @transition(status, source=[R.PENDING], target=R.SUCCEEDED)
     def succeed(self) -> None:

@@ -1,5 +1,6 @@
 """Refunds by staff: alone up to their limits, with a second person above them (AC-49f)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -32,6 +33,8 @@ def refund_by_staff(
     reason: str,
     note: str,
     limits: RefundLimits,
+    retry_of: str = "",
+    metadata: Mapping[str, str] | None = None,
     origin: Origin,
     now: datetime,
 ) -> Refund:
@@ -44,6 +47,7 @@ def refund_by_staff(
     :raises UncapturedNotRefundable: the money is only held
     :raises PaymentNotRefundable: nothing was captured
     :raises RefundExceedsCaptured: more than is left
+    :raises RefundNotRetryable: `retry_of` has not failed, or was tried again before
     """
     currency = get_intent(scope, intent_id).currency
     with transaction.atomic():
@@ -60,7 +64,9 @@ def refund_by_staff(
             intent_id=intent_id,
             amount=amount,
             reason=reason,
+            metadata=metadata,
             needs_approval=not may_alone,
+            retry_of=retry_of,
             origin=origin,
             now=now,
         )
@@ -77,6 +83,40 @@ def refund_by_staff(
                 now=now,
             )
     return run_refund(refund_id=refund.id, origin=origin, now=now) if may_alone else refund
+
+
+def retry_refund_by_staff(
+    *,
+    scope: Scope,
+    refund_id: str,
+    note: str,
+    limits: RefundLimits,
+    origin: Origin,
+    now: datetime,
+) -> Refund:
+    """
+    Refund once more what failed: a new refund of the same amount, reason and metadata.
+
+    A gateway that said a refund failed never does it later, so this pays nothing twice. The limits
+    of the person count it like any other refund.
+
+    :raises ResourceMissing: no such refund
+    :raises RefundNotRetryable: it has not failed, or was tried again before
+    :raises RefundExceedsCaptured: the money went back in another way meanwhile
+    """
+    failed = get_refund(scope, refund_id)
+    return refund_by_staff(
+        scope=scope,
+        intent_id=failed.intent_id,
+        amount=failed.amount,
+        reason=failed.reason,
+        note=note,
+        limits=limits,
+        retry_of=failed.pk,
+        metadata=failed.metadata,
+        origin=origin,
+        now=now,
+    )
 
 
 def on_refund_approved(approval: Approval, *, origin: Origin, now: datetime) -> None:

@@ -22,6 +22,7 @@ from apps.payments.errors import (
     PaymentNotRefundable,
     RefundExceedsCaptured,
     RefundNotCancelable,
+    RefundNotRetryable,
     UncapturedNotRefundable,
 )
 from apps.payments.holds import find_held
@@ -56,6 +57,7 @@ def request_refund(
     reason: str = "",
     metadata: Mapping[str, str] | None = None,
     needs_approval: bool = False,
+    retry_of: str = "",
     origin: Origin,
     now: datetime,
     remember: Callable[[str], None] | None = None,
@@ -64,7 +66,8 @@ def request_refund(
     Reserve part of a captured payment for a refund; `run_refund` then sends it back.
 
     `amount` is minor units of the intent's currency; without it everything left goes back.
-    With `needs_approval` it waits for a second person first (`services.approvals`).
+    With `needs_approval` it waits for a second person first (`services.approvals`). `retry_of` is
+    the failed refund that it tries again.
     `remember` notes the refund's id as recovery point of the caller's key, in this transaction.
 
     :raises ResourceMissing: no such intent
@@ -72,6 +75,7 @@ def request_refund(
     :raises PaymentNotRefundable: nothing was captured
     :raises ChargeDisputed: the payer's bank holds the money (AC-86)
     :raises RefundExceedsCaptured: more than is left
+    :raises RefundNotRetryable: `retry_of` has not failed, or was tried again before
     Source: docs/adr/0007-refunds-are-reserved-before-they-are-sent.md
     """
     get_intent(scope, intent_id)
@@ -79,6 +83,7 @@ def request_refund(
         # The lock makes two clerks who press the button together take turns.
         intent = PaymentIntent.objects.lock(intent_id)
         _check_captured(intent)
+        _check_retry(intent, retry_of)
         attempt = PaymentAttempt.objects.get(intent_id=intent_id, kept=True)
         wanted = _check_refundable(intent, attempt, amount)
         refund = Refund(
@@ -93,6 +98,7 @@ def request_refund(
             currency=intent.currency,
             reason=reason,
             metadata=dict(metadata or {}),
+            retry_of_id=retry_of or None,
             actor=origin.actor,
             due_at=None if needs_approval else now + LEASE,
             created_at=now,
@@ -112,6 +118,18 @@ def _check_captured(intent: PaymentIntent) -> None:
         raise UncapturedNotRefundable(intent=intent.id)
     if intent.status not in {IntentStatus.SUCCEEDED, IntentStatus.REFUNDED}:
         raise PaymentNotRefundable(intent=intent.id, status=intent.status)
+
+
+def _check_retry(intent: PaymentIntent, retry_of: str) -> None:
+    """Refuse to try again what did not fail; asked under the lock of the intent."""
+    if not retry_of:
+        return
+    failed = Refund.objects.get(pk=retry_of, intent_id=intent.pk)
+    retry = Refund.objects.filter(retry_of_id=retry_of).first()
+    if retry is not None or not failed.may_be_retried:
+        raise RefundNotRetryable(
+            refund=retry_of, status=failed.status, retry=retry.pk if retry else "-"
+        )
 
 
 def _check_refundable(intent: PaymentIntent, attempt: PaymentAttempt, amount: int | None) -> int:
@@ -200,7 +218,12 @@ def record_refund(
 
 def settle_refund_result(step: Step, refund: Refund, result: RefundResult) -> None:
     """Take what the gateway says about a refund into the step; its row is the caller's to write."""
+    version_before = refund.version
     refund.gateway_reference = result.reference or refund.gateway_reference
+    is_told = result.bank_reference not in {"", refund.bank_reference}
+    if is_told:
+        refund.bank_reference = result.bank_reference[:100]
+        refund.bank_reference_type = result.bank_reference_type[:40]
     is_over = refund.status in {RefundStatus.FAILED, RefundStatus.CANCELED}
     if result.state == RefundState.SUCCEEDED and refund.status == RefundStatus.PENDING:
         _succeed(step, refund, result)
@@ -208,6 +231,10 @@ def settle_refund_result(step: Step, refund: Refund, result: RefundResult) -> No
         _fail(step, refund, reason=result.failure_code or str(result.state))
     elif result.state == RefundState.PENDING and refund.status == RefundStatus.PENDING:
         refund.due_at = next_poll(step.now, checks=refund.checks)
+    if is_told and refund.version == version_before:
+        # The bank's number comes days after the money has left, too.
+        refund.version += 1
+        _show(step, refund, "refund.updated")
 
 
 def _settle_refund_setback(step: Step, refund: Refund, error: GatewayError) -> None:
