@@ -28,7 +28,8 @@ REASONS: Final[Mapping[str, str]] = {
     """,
     "Sellers are paid by `transfer_data` of the payment, and bear refunds by one rule (ADR 0016);"
     " there are no accounts that act for others.": """
-        application_fee_amount application_fee_percent connect issuer on_behalf_of
+        application_fee_amount application_fee_percent attach_to_self connect flow_directions issuer
+        on_behalf_of
         payment_intents.capture.transfer_data payment_intents.increment_authorization.transfer_data
         invoices.create.transfer_data invoices.update.transfer_data
         subscriptions.create.transfer_data subscriptions.update.transfer_data
@@ -42,18 +43,19 @@ REASONS: Final[Mapping[str, str]] = {
         payment_methods.create.customer payment_methods.create.payment_method
     """,
     "It is settled when the bank is asked, and cannot change with the capture.": """
-        amount_details payment_details hooks
         payment_intents.capture.statement_descriptor
         payment_intents.capture.statement_descriptor_suffix
         payment_intents.increment_authorization.statement_descriptor
         payment_intents.increment_authorization.description
         payment_intents.increment_authorization.metadata
-        final_capture amount_to_confirm
+        final_capture
+    """,
+    "What cards of businesses and other products want to know is passed to no gateway.": """
+        amount_details amount_to_confirm hooks payment_details single_use
     """,
     "The answer is the same without it: a payer who has to act is told by `status`, risk is told by"
     " `metadata`, a mandate comes with its account.": """
-        error_on_requires_action radar_options mandate confirmation_token attach_to_self
-        flow_directions single_use
+        error_on_requires_action radar_options mandate confirmation_token
     """,
     "A balance has a currency here: `customers.balance_transactions.create` changes it; a method is"
     " attached with `payment_methods.attach`.": """
