@@ -37,6 +37,12 @@ KINDS: Mapping[str, ApprovalKind] = {
         permission="fraud.change_rule",
         approve="apps.fraud.handlers.on_rule_approved",
     ),
+    "value_list": ApprovalKind(
+        label="Value of a list that rules use",
+        permission="fraud.change_rule",
+        approve="apps.fraud.handlers.on_value_list_approved",
+        reject="apps.fraud.handlers.on_value_list_rejected",
+    ),
     "manual_journal": ApprovalKind(
         label="Manual journal",
         permission="backoffice.approve_journal",

@@ -152,6 +152,14 @@ SIDEBAR: Mapping[str, Sequence[tuple[str, str, str, str, str]]] = {
     "Risk": [
         ("Reviews", "policy", "admin:fraud_review_changelist", "fraud.view_review", ""),
         ("Rules", "rule", "admin:fraud_rule_changelist", "fraud.view_rule", ""),
+        ("Lists", "list_alt", "admin:fraud_valuelist_changelist", "fraud.view_valuelist", ""),
+        (
+            "Listed values",
+            "format_list_bulleted",
+            "admin:fraud_valuelistitem_changelist",
+            "fraud.view_valuelistitem",
+            "",
+        ),
     ],
     "Books": [
         (
@@ -380,6 +388,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "issfr": ("admin:disputes_fraudreport_change", "disputes.view_fraudreport"),
     "rv": ("admin:fraud_review_change", "fraud.view_review"),
     "rule": ("admin:fraud_rule_change", "fraud.view_rule"),
+    "rsl": ("admin:fraud_valuelist_change", "fraud.view_valuelist"),
+    "rsli": ("admin:fraud_valuelistitem_change", "fraud.view_valuelistitem"),
     "re": ("admin:payments_refund_change", "payments.view_refund"),
     "cus": ("admin:customers_customer_change", "customers.view_customer"),
     "pm": ("admin:vault_paymentmethod_change", "vault.view_paymentmethod"),

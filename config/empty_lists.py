@@ -33,6 +33,8 @@ EMPTY_LISTS: Mapping[str, str] = {
     "payouts.seller": "No seller yet. The API makes them: POST /v1/accounts.",
     "payouts.transfer": "No money was transferred yet.",
     "fraud.review": "The queue is empty: no payment waits for a person.",
+    "fraud.valuelist": "No list yet. Make one with “New list…”.",
+    "fraud.valuelistitem": "No value stands on any list.",
     "fraud.rule": "No rule yet. Draft one with “New rule…”.",
     "payments.paymentintent": "No payments yet. The API makes them: POST /v1/payment_intents.",
     "payments.paymentorder": "No order of a checkout yet.",

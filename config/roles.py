@@ -59,6 +59,9 @@ _RISK = (
     "fraud.change_review",
     "fraud.view_rule",
     "fraud.add_rule",
+    "fraud.view_valuelist",
+    "fraud.view_valuelistitem",
+    "fraud.change_valuelist",
 )
 _BLOCK = ("fraud.add_valuelistitem",)
 _KEYS = ("api.view_apikey",)

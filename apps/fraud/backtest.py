@@ -151,6 +151,7 @@ def _values(scope: Scope, aliases: list[str]) -> dict[str, list[str]]:
         value_list__merchant_id=scope.merchant_id,
         value_list__livemode=scope.livemode,
         value_list__alias__in=aliases,
+        waits=False,
     )
     for alias, value in items.values_list("value_list__alias", "value"):
         found[alias].append(value.lower())

@@ -8,6 +8,7 @@ from apps.fraud.models import Decision
 from apps.fraud.policies import BLOCK_CODE
 from apps.fraud.services.assessments import scope_key
 from apps.fraud.services.labels import record_label
+from apps.fraud.services.list_changes import drop_change, finish_change
 from apps.fraud.services.rules import publish_rule
 from apps.fraud.states import LabelSource
 from apps.fraud.velocity import count_decline
@@ -21,6 +22,18 @@ def on_rule_approved(approval: Approval, *, origin: Origin, now: datetime) -> No
     """Let the rule act, now that a second person agreed."""
     del origin
     publish_rule(rule_id=approval.subject_id, by=approval.decided_by, now=now)
+
+
+def on_value_list_approved(approval: Approval, *, origin: Origin, now: datetime) -> None:
+    """Change the list, now that a second person agreed."""
+    del origin, now
+    finish_change(approval)
+
+
+def on_value_list_rejected(approval: Approval, *, origin: Origin, now: datetime) -> None:
+    """Forget the value that was to be put on the list."""
+    del origin, now
+    drop_change(approval)
 
 
 def on_payment_failed(event: Event, *, now: datetime) -> None:

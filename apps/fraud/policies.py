@@ -45,6 +45,16 @@ FACT_OF_LIST: Final[Mapping[str, str]] = {
 }
 
 
+# What the alias of a list ends in that acts without any rule.
+BLOCKLIST_ENDING: Final = "_blocklist"
+ALLOWLIST_ENDING: Final = "_allowlist"
+
+
+def makes_stricter(alias: str, *, is_added: bool) -> bool:
+    """Return whether a value more, or one less, on the list lets fewer payments through."""
+    return alias.endswith(BLOCKLIST_ENDING if is_added else ALLOWLIST_ENDING)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What is done, and whether the payer is asked to prove who they are."""

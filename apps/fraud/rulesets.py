@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Q
 
 from apps.common.origin import Scope
 from apps.fraud.default_model import read_default_artifact
@@ -188,7 +187,9 @@ def _load_lists(scope: Scope) -> dict[str, LoadedList]:
     heads = list(ValueList.objects.filter(merchant_id=scope.merchant_id, livemode=scope.livemode))
     values: dict[str, dict[str, datetime | None]] = {head.id: {} for head in heads}
     items = ValueListItem.objects.filter(
-        Q(value_list__merchant_id=scope.merchant_id, value_list__livemode=scope.livemode)
+        value_list__merchant_id=scope.merchant_id,
+        value_list__livemode=scope.livemode,
+        waits=False,
     ).values_list("value_list_id", "value", "expires_at")
     exact = {head.id for head in heads if head.item_type == "case_sensitive_string"}
     for list_id, value, expires_at in items[:MAX_ITEMS].iterator(chunk_size=5_000):

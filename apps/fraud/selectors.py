@@ -1,8 +1,10 @@
 """Reads of risk."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from django.db import connection
 from django.db.models import OuterRef, Subquery
 
 from apps.fraud.models import Decision
@@ -49,3 +51,20 @@ def linked_decisions(decision: Decision) -> list[tuple[Decision, list[str]]]:
         if shared:
             found.append((other, shared))
     return found[:_SHOWN]
+
+
+# How many of the newest decisions the picture of the scores is made of, and how wide its bars are.
+SCORED: Final = 5_000
+SCORE_STEP: Final = 5
+_SCORES: Final = """
+SELECT score / %s, count(*) FROM (
+    SELECT score FROM fraud_decision ORDER BY id DESC LIMIT %s
+) newest WHERE score IS NOT NULL GROUP BY 1
+"""
+
+
+def count_scores() -> Mapping[int, int]:
+    """Return how many of the newest payments got a score of each span, by the span's beginning."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SCORES, [SCORE_STEP, SCORED])
+        return {span * SCORE_STEP: count for span, count in cursor}

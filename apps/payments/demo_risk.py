@@ -8,8 +8,10 @@ from apps.common.ids import id_at
 from apps.common.origin import Origin
 from apps.fraud.models import Decision, Review
 from apps.fraud.policies import REVIEW_LIFETIME, level_of
+from apps.fraud.rule_hits import label_of
+from apps.fraud.services.lists import put_on_list
 from apps.fraud.services.rules import RuleWish, create_rule, publish_rule, shadow_rule
-from apps.fraud.states import Action
+from apps.fraud.states import Action, ItemType, Level
 from apps.payments.models import PaymentAttempt
 from apps.payments.states import AttemptStatus
 
@@ -23,6 +25,11 @@ _RULES: Final = (
     ("Very large amounts", "block", "amount > 350000", "shadow"),
     ("Tiny amounts", "review", "amount < 100", "draft"),
 )
+_LISTED: Final = (
+    ("email_blocklist", ItemType.EMAIL, "mallory@payer.example", "Three stolen cards in May."),
+    ("ip_blocklist", ItemType.IP_ADDRESS, "203.0.113.66", "Card testing from here."),
+    ("partners", ItemType.EMAIL, "buyer@partner.example", "Buys much and often."),
+)
 _REASONS: Final = (
     ["The card was used at many places today", 0.9],
     ["The amount is unusual for this customer", 0.7],
@@ -31,28 +38,49 @@ _REASONS: Final = (
 
 
 def seed_risk(demo: Demo) -> None:
-    """Write rules, assess the newest payments, and let some of them wait for a person."""
+    """Write rules and lists, assess the newest payments, and let some wait for a person."""
     dice = demo.dice("risk")
-    _write_rules(demo)
+    met = _write_rules(demo)
+    _write_lists(demo)
     newest = PaymentAttempt.objects.filter(
         merchant_id=demo.scope.merchant_id, livemode=demo.scope.livemode
     ).order_by("-id")
     held = list(newest.filter(status=AttemptStatus.AUTHORIZED)[:REVIEWED])
     others = newest.exclude(status=AttemptStatus.AUTHORIZED)[: ASSESSED - len(held)]
     suspected = [_assess(attempt, dice, score=dice.randrange(66, 99)) for attempt in held]
+    for decision in suspected:
+        decision.matched_rules = [met["live"]]
+        decision.shadow = {"rules": [met["shadow"]] if decision.level == Level.HIGHEST else []}
     ordinary = [_assess(attempt, dice, score=dice.randrange(60)) for attempt in others]
     Decision.objects.bulk_create([*suspected, *ordinary])
     Review.objects.bulk_create(_review(decision) for decision in suspected)
 
 
-def _write_rules(demo: Demo) -> None:
+def _write_rules(demo: Demo) -> dict[str, str]:
+    """Write the rules; return how decisions name them, by their state."""
+    labels = {}
     for name, action, expression, state in _RULES:
         wish = RuleWish(name=name, action=action, expression=expression)
         rule = create_rule(scope=demo.scope, wish=wish, origin=AUTHOR, now=demo.begins_at)
+        labels[state] = label_of(rule)
         if state == "live":
             publish_rule(rule_id=rule.pk, by=PUBLISHER, now=demo.begins_at)
         elif state == "shadow":
             shadow_rule(scope=demo.scope, rule_id=rule.pk)
+    return labels
+
+
+def _write_lists(demo: Demo) -> None:
+    for alias, item_type, value, reason in _LISTED:
+        put_on_list(
+            scope=demo.scope,
+            alias=alias,
+            item_type=item_type,
+            value=value,
+            reason=reason,
+            origin=AUTHOR,
+            now=demo.begins_at,
+        )
 
 
 def _assess(attempt: PaymentAttempt, dice: random.Random, *, score: int) -> Decision:

@@ -26,7 +26,9 @@ from apps.disputes.services.evidence import save_evidence
 from apps.disputes.services.record import record_dispute
 from apps.disputes.services.standing_orders import change_policy
 from apps.disputes.services.warnings import record_fraud_warning
-from apps.fraud.models import Decision, Review, Rule
+from apps.fraud.models import Decision, Review, Rule, ValueList, ValueListItem
+from apps.fraud.services.list_changes import put_value
+from apps.fraud.services.lists import create_list
 from apps.gateways.base import DeclineClass, FraudWarning
 from apps.gateways.models import RoutingRule
 from apps.gateways.services import RoutingWish, create_routing_rule
@@ -87,6 +89,8 @@ class House:
     orders: DisputePolicy
     review: Review
     rule: Rule
+    value_list: ValueList
+    listed: ValueListItem
     routing_rule: RoutingRule
     discrepancy: Discrepancy
     report: ReportRun
@@ -126,6 +130,7 @@ def furnish(gateway: FakeGateway) -> House:
     ordered_from(seller, now=now)
     euros = Rate(base="EUR", quote="USD", value=Decimal("1.08"), source="ecb", as_of=now)
     keep_rates([euros])
+    listed = blocked_address(now)
     return House(
         paid=paid,
         held=held_intent(amount=12_340),
@@ -157,6 +162,8 @@ def furnish(gateway: FakeGateway) -> House:
         report=kept_report(now),
         review=open_review(paid, now=now),
         rule=draft_rule(SCOPE, "block", "amount > 1", now=now),
+        value_list=listed.value_list,
+        listed=listed,
         routing_rule=create_routing_rule(
             scope=SCOPE,
             wish=RoutingWish(name="All to Stripe", weights={"stripe_main": 100}),
@@ -266,6 +273,29 @@ def open_review(payment: PaymentIntent, *, now: datetime) -> Review:
         due_at=now,
         created_at=now,
     )
+
+
+def blocked_address(now: datetime) -> ValueListItem:
+    """Return an address on a block list."""
+    blocked = create_list(
+        scope=SCOPE,
+        alias="email_blocklist",
+        name="Addresses",
+        item_type="email",
+        metadata={},
+        origin=TESTER,
+        now=now,
+    )
+    item, _ = put_value(
+        scope=SCOPE,
+        list_id=blocked.id,
+        value="mallory@payer.example",
+        reason="Stolen cards.",
+        expires_at=None,
+        origin=TESTER,
+        now=now,
+    )
+    return item
 
 
 def refused_request(key: ApiKey, *, now: datetime) -> LoggedRequest:

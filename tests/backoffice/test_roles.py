@@ -60,16 +60,17 @@ MATRIX: dict[str, tuple[str, str]] = {
     ),
     "risk": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
-        " setupintent"
+        " setupintent valuelist valuelistitem"
         " fraudreport",
-        "approve assign block block-customer bulk-assign decline draft publish revise shadow",
+        "approve assign block block-customer bulk-assign decline draft new-list publish put"
+        " revise shadow take",
     ),
     "risk_lead": (
         "approval customer event mandate paymentintent paymentmethod refund review rule session"
-        " setupintent"
+        " setupintent valuelist valuelistitem"
         " fraudreport",
         "approve assign block block-customer bulk-assign"
-        " cancel decline draft expire publish restore retire revise shadow",
+        " cancel decline draft expire new-list publish put restore retire revise shadow take",
     ),
     "ops": (
         "delivery event inboundevent loggedrequest message paymentintent refund routingrule"

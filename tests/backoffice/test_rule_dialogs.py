@@ -180,3 +180,17 @@ def test_a_version_that_was_live_comes_back_at_once(
 
     rule.refresh_from_db()
     assert rule.status == RuleStatus.LIVE
+
+
+def test_the_next_version_is_shown_beside_what_the_present_one_meets(
+    scope: Scope, merchant: Merchant, gateway: FakeGateway, enter_as: EnterAs
+) -> None:
+    paid(scope)
+    rule = live_rule(scope, "review", "amount > 5000")
+    url = reverse(PAGE, args=[rule.id, "revise"])
+    answers = {"name": "Large", "action": "review", "expression": "amount > 500"}
+
+    tried = fill(enter_as("risk"), url, **answers)
+
+    assert facts_of(tried)["It would have met"] == "0 → 1"
+    assert facts_of(tried)["Known frauds among them"] == "0 of 0"

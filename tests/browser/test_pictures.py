@@ -46,6 +46,8 @@ LISTS: Final = {
     "test-clocks": "subscriptions/testclock/",
     "reviews": "fraud/review/",
     "rules": "fraud/rule/",
+    "lists": "fraud/valuelist/",
+    "listed-values": "fraud/valuelistitem/",
     "endpoints": "webhooks/webhookendpoint/",
     "deliveries": "webhooks/delivery/",
     "outbox": "outbox/message/",

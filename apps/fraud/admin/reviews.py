@@ -1,7 +1,7 @@
 """The review queue, and the decisions behind it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.contrib import admin
@@ -10,8 +10,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.assigning import AssignToMeDialog, BulkAssignDialog, BulkAssignForm
+from apps.backoffice.kit.dashboard import Bar, Chart
 from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -24,20 +26,32 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.filters import AssigneeFilter
-from apps.backoffice.kit.objects import ObjectAdmin
-from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
+from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Raw, Table, Text
 from apps.backoffice.models import User
 from apps.common.origin import Origin
-from apps.fraud.display import score_chip
+from apps.fraud.admin.filters import RuleFilter, ScoreFilter
+from apps.fraud.display import LEVEL_TONES, score_chip
 from apps.fraud.models import Check, Decision, Review, ReviewCase
 from apps.fraud.policies import level_of
-from apps.fraud.selectors import linked_decisions
+from apps.fraud.selectors import SCORE_STEP, count_scores, linked_decisions
 from apps.fraud.services.reviews import approve_review, assign_reviews, block_card, decline_review
 from apps.fraud.states import ReviewStatus
 
 # What the queue says of why a payment is there; its page says all.
 REASONS_SHOWN: Final = 3
+# How often within a day: fact of the decision -> how the queue calls it.
+_VELOCITY: Final = {
+    "card_attempts_24h": "card",
+    "customer_attempts_24h": "customer",
+    "ip_attempts_24h": "address",
+    "ip_cards_24h": "cards_of_the_address",
+    "device_attempts_24h": "device",
+}
+_WORST_SCORE: Final = 100
+# Who has so little time left comes next.
+_SOON: Final = timedelta(hours=4)
 
 
 class _ReviewDialog(Dialog):
@@ -167,12 +181,14 @@ class BulkAssignReviews(BulkAssignDialog):
 
 
 @admin.register(Review)
-class ReviewAdmin(ObjectAdmin):
-    """Payments that wait for a person's eye."""
+class ReviewAdmin(FiguresAdmin):
+    """Payments that wait for a person's eye; the open ones by what was promised to their payers."""
 
     search_help_text = "Review, payment or attempt"
-    list_display = ("what", "at_stake", "score_shown", "why", "waiting", "state", "who")
-    list_filter = ("status", AssigneeFilter, "livemode")
+    list_display = (
+        "what", "at_stake", "score_shown", "why", "often", "waiting", "promised", "state", "who"
+    )  # fmt: skip
+    list_filter = ("status", ScoreFilter, RuleFilter, AssigneeFilter, "livemode")
     list_select_related = ("case__assignee",)
     tabs = (
         ("Open", "status__exact=open"),
@@ -181,6 +197,15 @@ class ReviewAdmin(ObjectAdmin):
     )
     dialogs = (ApproveDialog, DeclineDialog, BlockCardDialog, AssignDialog)
     list_dialogs = (BulkAssignReviews,)
+
+    def figures(self) -> Sequence[Panel]:
+        """Return how suspicious payments were lately."""
+        return (Drawings([_draw_scores()]),)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the most urgent first where people work, the newest first elsewhere."""
+        is_queue = request.GET.get("status__exact") == ReviewStatus.OPEN
+        return ("due_at", "pk") if is_queue else ("-pk",)
 
     @admin.display(description="Review")
     def what(self, review: Review) -> SafeString:
@@ -212,13 +237,23 @@ class ReviewAdmin(ObjectAdmin):
         named = [reason for reason, _ in reasons[:REASONS_SHOWN]]
         return format_html_join(mark_safe("<br>"), "{}", ((each,) for each in named)) or NOTHING
 
+    @admin.display(description="Within a day")
+    def often(self, review: Any) -> SafeString | str:
+        """Return what was seen more than once: card, payer, address, device."""
+        facts = review.shown_decision.facts if review.shown_decision else {}
+        seen = [(words(word), facts.get(fact, 0)) for fact, word in _VELOCITY.items()]
+        said = [(word, times) for word, times in seen if times > 1]
+        return format_html_join(mark_safe("<br>"), "{}: {}", said) or NOTHING
+
     @admin.display(description="Waiting")
     def waiting(self, review: Review) -> Text:
-        """Return for how long the payer has been waiting; red when that is too long."""
-        now = timezone.now()
-        waited = age(review.created_at, now=review.closed_at or now)
-        is_late = review.closed_at is None and now > review.due_at
-        return chip(waited, Tone.BAD) if is_late else waited
+        """Return for how long the payer has been waiting."""
+        return age(review.created_at, now=review.closed_at or timezone.now())
+
+    @admin.display(description="Promised")
+    def promised(self, review: Review) -> Text:
+        """Return what is left of the time that the payer was promised; red when it is over."""
+        return _promise(review)
 
     @admin.display(description="Status")
     def state(self, review: Review) -> SafeString:
@@ -250,7 +285,7 @@ class ReviewAdmin(ObjectAdmin):
                     [
                         ("Payment", identifier(obj.intent_id)),
                         ("Opened", moment(obj.created_at)),
-                        ("Promised by", moment(obj.due_at)),
+                        ("Promised by", stacked(moment(obj.due_at), _promise(obj))),
                         ("Assigned to", _assignee(obj)),
                         ("Closed", moment(obj.closed_at)),
                         ("Closed by", obj.closed_by or NOTHING),
@@ -266,6 +301,39 @@ class ReviewAdmin(ObjectAdmin):
                 ),
             ),
         )
+
+
+def _promise(review: Review) -> Text:
+    ended = review.closed_at or timezone.now()
+    if ended > review.due_at:
+        over = age(review.due_at, now=ended)
+        return chip(gettext("%(time)s late") % {"time": over}, Tone.BAD)
+    if review.closed_at is not None:
+        return chip(gettext("In time"), Tone.GOOD)
+    left = age(ended, now=review.due_at)
+    soon = review.due_at - ended < _SOON
+    return chip(gettext("%(time)s left") % {"time": left}, Tone.WARNING if soon else Tone.NEUTRAL)
+
+
+def _draw_scores() -> Chart:
+    counts = count_scores()
+    return Chart(
+        title="Scores",
+        hint="The newest payments by their score: from 65 the payer is asked for 3DS, from 75 the"
+        " payment is blocked.",
+        columns=("Score", "Payments"),
+        bars=[
+            Bar(
+                label=f"{score} to {score + SCORE_STEP - 1}",
+                height=counts.get(score, 0),
+                text=f"{counts.get(score, 0):,}",
+                tone=LEVEL_TONES.get(level_of(score), Tone.NEUTRAL),
+            )
+            for score in range(0, _WORST_SCORE, SCORE_STEP)
+        ]
+        if counts
+        else [],
+    )
 
 
 def _case_of(review: Review) -> ReviewCase | None:

@@ -1,7 +1,7 @@
 """Rules in the back-office: drafted, tried on history, watched, published, taken back."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from django import forms
@@ -11,8 +11,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from apps.api.selectors import list_merchant_choices
+from apps.backoffice.kit.dashboard import Stacks
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, PreviewForm, ReasonForm
 from apps.backoffice.kit.display import (
     NOTHING,
@@ -25,11 +27,12 @@ from apps.backoffice.kit.display import (
     words,
 )
 from apps.backoffice.kit.figures import FiguresAdmin
-from apps.backoffice.kit.pages import Facts, Page, Panel, Table
+from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
 from apps.common.origin import Origin, Scope
 from apps.fraud.backtest import Backtest, backtest_expression
 from apps.fraud.errors import RuleInvalid
 from apps.fraud.models import Rule
+from apps.fraud.rule_hits import DayOfHits, count_hits, label_of, list_rule_hits, precision_of
 from apps.fraud.rules import ATTRIBUTES, MAX_LENGTH
 from apps.fraud.services.rules import (
     RuleWish,
@@ -44,6 +47,9 @@ from apps.fraud.states import Action, RuleStatus
 
 # On how much of the past a rule is tried before it is written or published.
 TRIED_DAYS: Final = 30
+# What the list counts of each rule, and how many days are drawn.
+COUNTED_DAYS: Final = 7
+DRAWN_DAYS: Final = 30
 _TONES: Final = {
     RuleStatus.SHADOW: Tone.BUSY,
     RuleStatus.LIVE: Tone.GOOD,
@@ -104,6 +110,24 @@ class RuleForm(PreviewForm):
         return _describe_backtest(self._tried) if self._tried else ()
 
 
+class ReviseForm(RuleForm):
+    """A rule's next version, beside what the present one meets."""
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what the next version would have met, each with what the present one did."""
+        if self._tried is None:
+            return ()
+        try:
+            before = dict(_describe_backtest(_try_rule(self.subject)))
+        except RuleInvalid:
+            # A list that it asks for may be gone since it was written.
+            return super().facts()
+        return [
+            (name, said if before.get(name) == said else f"{before.get(name, NOTHING)} → {said}")
+            for name, said in super().facts()
+        ]
+
+
 class NewRuleForm(RuleForm):
     """A rule, and whose payments it is about."""
 
@@ -124,6 +148,16 @@ def _point_at(message: str) -> list[ValidationError]:
         marked = format_html('<code class="bo-caret">{}</code>', "\n".join(place))
         errors.append(ValidationError(marked))
     return errors
+
+
+def _try_rule(rule: Rule) -> Backtest:
+    return backtest_expression(
+        scope=rule.scope,
+        action=rule.action,
+        expression=rule.expression,
+        days=TRIED_DAYS,
+        now=timezone.now(),
+    )
 
 
 def _describe_backtest(tried: Backtest) -> list[tuple[str, str]]:
@@ -195,7 +229,7 @@ class ReviseDialog(_RuleDialog):
 
     name = "revise"
     label = "Change…"
-    form_class = RuleForm
+    form_class = ReviseForm
     submit = "Write the next version"
 
     def explanation(self) -> str:
@@ -266,19 +300,11 @@ class PublishDialog(_RuleDialog):
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return what the rule would have met lately."""
-        rule = self.subject
         try:
-            tried = backtest_expression(
-                scope=rule.scope,
-                action=rule.action,
-                expression=rule.expression,
-                days=TRIED_DAYS,
-                now=timezone.now(),
-            )
+            return _describe_backtest(_try_rule(self.subject))
         except RuleInvalid as refusal:
             # A list that it asks for may be gone since it was written.
             return [("Cannot be tried", refusal.message)]
-        return _describe_backtest(tried)
 
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
         """Ask."""
@@ -350,7 +376,7 @@ class RuleAdmin(FiguresAdmin):
     """Rules, all versions of them."""
 
     search_help_text = "Rule"
-    list_display = ("what", "does", "version", "state", "by")
+    list_display = ("what", "does", "version", "state", "met", "right", "by")
     list_filter = ("status", "action", "livemode")
     tabs = (
         ("All", ""),
@@ -362,8 +388,14 @@ class RuleAdmin(FiguresAdmin):
     list_dialogs = (NewRuleDialog,)
 
     def figures(self) -> Sequence[Panel]:
-        """Return nothing: the rules come first."""
-        return ()
+        """Return what all rules and lists met."""
+        return (_draw_hits(list_rule_hits(now=timezone.now())),)
+
+    def prepare(self, rows: list[Any]) -> None:
+        """Load what the rules of the page met."""
+        found = list_rule_hits(now=timezone.now())
+        for row in rows:
+            row.shown_hits = [each for each in found if each.label == label_of(row)]
 
     def folded(self) -> Sequence[tuple[str, Sequence[Panel]]]:
         """Return what a rule may ask about."""
@@ -393,6 +425,17 @@ class RuleAdmin(FiguresAdmin):
         """Return whether it acts."""
         return _rule_chip(rule)
 
+    @admin.display(description="Hits, 7 days")
+    def met(self, rule: Any) -> str:
+        """Return how many payments it met lately."""
+        since = _days_ago(COUNTED_DAYS)
+        return f"{count_hits(rule.shown_hits, since=since):,}"
+
+    @admin.display(description="Right")
+    def right(self, rule: Any) -> Text:
+        """Return how often it was right, where that is known."""
+        return _precision(rule.shown_hits)
+
     @admin.display(description="Published by")
     def by(self, rule: Rule) -> str:
         """Return who agreed to it."""
@@ -401,6 +444,8 @@ class RuleAdmin(FiguresAdmin):
     def page(self, _request: HttpRequest, obj: Rule) -> Page:
         """Show the rule with its versions."""
         versions = Rule.objects.filter(family=obj.family).order_by("-version")[:50]
+        hits = list_rule_hits(now=timezone.now())
+        own = [each for each in hits if each.label == label_of(obj)]
         return Page(
             heading=obj.name,
             chips=(_rule_chip(obj), chip(words(obj.action))),
@@ -411,6 +456,8 @@ class RuleAdmin(FiguresAdmin):
                     [
                         ("Acts where", format_html("<code>{}</code>", obj.expression)),
                         ("Then", words(obj.action)),
+                        ("Hits, 7 days", f"{count_hits(own, since=_days_ago(COUNTED_DAYS)):,}"),
+                        ("Right, where it is known", _precision(own)),
                     ],
                 ),
                 Table(
@@ -428,6 +475,7 @@ class RuleAdmin(FiguresAdmin):
                     ],
                     empty="",
                 ),
+                _draw_hits(own),
             ),
             side=(
                 Facts(
@@ -442,6 +490,42 @@ class RuleAdmin(FiguresAdmin):
                 ),
             ),
         )
+
+
+def _days_ago(days: int) -> date:
+    """Return the first of so many days that end today."""
+    return timezone.now().date() - timedelta(days=days - 1)
+
+
+def _precision(hits: Collection[DayOfHits]) -> Text:
+    known = sum(each.frauds + each.good for each in hits)
+    right = precision_of(hits)
+    if right is None:
+        return NOTHING
+    return stacked(_percent(right), gettext("of %(known)s known") % {"known": f"{known:,}"})
+
+
+def _draw_hits(hits: Collection[DayOfHits]) -> Drawings:
+    first = _days_ago(DRAWN_DAYS)
+    days = [first + timedelta(days=number) for number in range(DRAWN_DAYS)]
+    met = {day: [each for each in hits if each.day == day] for day in days}
+    return Drawings(
+        [
+            Stacks(
+                title="Hits per day",
+                hint="Payments that rules and lists met, of the last 30 days.",
+                first_column="Day",
+                parts=(("With effect", Tone.GOOD), ("Watched", Tone.BUSY)),
+                stacks=[
+                    (
+                        f"{day:%d %b}",
+                        (sum(each.live for each in met[day]), sum(e.shadow for e in met[day])),
+                    )
+                    for day in days
+                ],
+            )
+        ]
+    )
 
 
 def _rule_chip(rule: Rule) -> SafeString:

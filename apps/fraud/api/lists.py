@@ -70,7 +70,7 @@ class ListItems(ListSchema):
 
 def show_list(value_list: ValueList) -> Json:
     """Return the list with the newest of its values."""
-    items = list(value_list.items.order_by("-pk")[: _SHOWN_ITEMS + 1])
+    items = list(value_list.items.filter(waits=False).order_by("-pk")[: _SHOWN_ITEMS + 1])
     shown: Json = render_list(
         value_list,
         items=[render_item(item, livemode=value_list.livemode) for item in items[:_SHOWN_ITEMS]],
@@ -95,7 +95,9 @@ class ValueLists(RadarView):
         if "alias" in params:
             rows = rows.filter(alias=params["alias"])
         if "contains" in params:
-            rows = rows.filter(items__value__contains=params["contains"]).distinct()
+            rows = rows.filter(
+                items__value__contains=params["contains"], items__waits=False
+            ).distinct()
         return list_page(rows, params, url="/v1/radar/value_lists", show=show_list)
 
     def post(self, _request: HttpRequest) -> Json:
@@ -141,7 +143,7 @@ class ValueListItems(RadarView):
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
         value_list = get_list(self.scope, params["value_list"], param="value_list")
-        rows = ValueListItem.objects.filter(value_list=value_list)
+        rows = ValueListItem.objects.filter(value_list=value_list, waits=False)
         if "value" in params:
             rows = rows.filter(value=params["value"])
         return list_page(

@@ -145,7 +145,7 @@ class ValueList(models.Model):
 
 
 class ValueListItem(models.Model):
-    """One value; without effect once it has expired."""
+    """One value; without effect while it waits for a second person, and once it has expired."""
 
     id = models.CharField(
         primary_key=True, max_length=40, db_collation="C", default=partial(new_id, "rsli")
@@ -154,6 +154,7 @@ class ValueListItem(models.Model):
     value = models.CharField(max_length=800)
     reason = models.CharField(max_length=500, blank=True)
     expires_at = models.DateTimeField(null=True)
+    waits = models.BooleanField(default=False, db_default=False)
     created_by = models.CharField(max_length=300)
     created_at = models.DateTimeField()
 
@@ -162,6 +163,7 @@ class ValueListItem(models.Model):
         constraints = [
             models.UniqueConstraint(name="list_value_once", fields=["value_list", "value"])
         ]
+        indexes = [models.Index(name="list_value_found", fields=["value"])]
 
     def __str__(self) -> str:
         return self.id

@@ -16,6 +16,8 @@ from apps.common.origin import Scope
 from apps.fraud.features import describe_purchase
 from apps.fraud.models import Decision, Review
 from apps.fraud.policies import (
+    ALLOWLIST_ENDING,
+    BLOCKLIST_ENDING,
     BUDGET_SECONDS,
     DUPLICATE_FLAG,
     FACT_OF_LIST,
@@ -119,8 +121,8 @@ def assess_attempt(subject: Subject, *, now: datetime) -> Assessment:
     )
     rules = run_rules(loaded.rules, context)
     verdict = decide(
-        blocked_by=_hits(loaded, grounds.facts, "_blocklist", now=now),
-        allowed_by=_hits(loaded, grounds.facts, "_allowlist", now=now),
+        blocked_by=_hits(loaded, grounds.facts, BLOCKLIST_ENDING, now=now),
+        allowed_by=_hits(loaded, grounds.facts, ALLOWLIST_ENDING, now=now),
         rules=rules,
         score=grounds.score.value if grounds.score and is_scored else None,
         is_blind=bool(grounds.missing) and settings.FRAUD_FAIL_MODE == "closed",

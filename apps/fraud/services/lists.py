@@ -98,11 +98,12 @@ def create_item(
     value: str,
     reason: str = "",
     expires_at: datetime | None = None,
+    waits: bool = False,
     origin: Origin,
     now: datetime,
 ) -> ValueListItem:
     """
-    Put a value on a list, for good or until `expires_at`.
+    Put a value on a list, for good or until `expires_at`; one that `waits` has no effect yet.
 
     :raises ResourceMissing: no such list
     :raises ListItemExists: it is on the list already
@@ -118,6 +119,7 @@ def create_item(
         defaults={
             "reason": reason,
             "expires_at": expires_at,
+            "waits": waits,
             "created_by": origin.actor,
             "created_at": now,
         },
