@@ -27,7 +27,7 @@ EMPTY_LISTS: Mapping[str, str] = {
     "customers.customer": "No customer yet.",
     "vault.paymentmethod": "No payment method is stored yet.",
     "webhooks.delivery": "Nothing was sent yet: an endpoint has to be there first.",
-    "webhooks.webhookendpoint": "No endpoint yet. The API makes them: POST /v1/webhook_endpoints.",
+    "webhooks.webhookendpoint": "No endpoint yet. Make one with “Add an endpoint…”, or by the API.",
     "webhooks.inboundevent": "No gateway has sent anything yet.",
     "payouts.payout": "Nothing was paid out yet.",
     "payouts.seller": "No seller yet. The API makes them: POST /v1/accounts.",

@@ -14,7 +14,8 @@ from apps.fraud.models import Rule
 LOOK_BACK: Final = timedelta(days=90)
 LOOK_THROUGH: Final = 10_000
 
-# The condition is that of the index `decision_hits`, word for word.
+# The condition is that of the index `decision_hits`, word for word. Of a watched rule a decision
+# also says what it would have done, behind a colon.
 _SQL: Final = """
 WITH hits AS MATERIALIZED (
     SELECT intent_id, action, created_at, matched_rules, shadow -> 'rules' AS shadow_rules
@@ -35,7 +36,7 @@ SELECT hit.label, (created_at AT TIME ZONE 'UTC')::date,
                            OR is_fraud IS NULL AND created_at < %s AND action <> 'block')
   FROM judged CROSS JOIN LATERAL (
     SELECT jsonb_array_elements_text(matched_rules), false
-     UNION ALL SELECT jsonb_array_elements_text(shadow_rules), true
+     UNION ALL SELECT split_part(jsonb_array_elements_text(shadow_rules), ':', 1), true
   ) AS hit (label, is_shadow)
  GROUP BY 1, 2 ORDER BY 1, 2
 """

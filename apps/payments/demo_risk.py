@@ -50,7 +50,9 @@ def seed_risk(demo: Demo) -> None:
     suspected = [_assess(attempt, dice, score=dice.randrange(66, 99)) for attempt in held]
     for decision in suspected:
         decision.matched_rules = [met["live"]]
-        decision.shadow = {"rules": [met["shadow"]] if decision.level == Level.HIGHEST else []}
+        decision.shadow = {
+            "rules": [f"{met['shadow']}:{Action.BLOCK}"] if decision.level == Level.HIGHEST else []
+        }
     ordinary = [_assess(attempt, dice, score=dice.randrange(60)) for attempt in others]
     Decision.objects.bulk_create([*suspected, *ordinary])
     Review.objects.bulk_create(_review(decision) for decision in suspected)

@@ -28,6 +28,10 @@ class EndpointStatus(TextChoices):
     DISABLED = "disabled"
 
 
+# Why an endpoint is disabled by itself: it refused everything for days, or said that it is gone.
+LOST_BECAUSE = ("failing", "gone")
+
+
 class DeliveryStatus(TextChoices):
     """FAILED was tried to the end of the schedule; CANCELED lost its endpoint before that."""
 

@@ -75,8 +75,8 @@ MATRIX: dict[str, tuple[str, str]] = {
     "ops": (
         "delivery event inboundevent loggedrequest message paymentintent refund routingrule"
         " webhookendpoint",
-        "change create disable discard enable fail-back force-failover replay resend rotate"
-        " simulate switch-off switch-on",
+        "add change create disable discard enable fail-back force-failover replay resend"
+        " resend-several resend-since rotate simulate switch-off switch-on test verify",
     ),
     "auditor": (
         "account apikey approval customer delivery dispute dunningpolicy event"
@@ -92,11 +92,11 @@ MATRIX: dict[str, tuple[str, str]] = {
         "apikey delivery event inboundevent invoice loggedrequest message paymentintent"
         " refund session setupintent subscription testclock webhookendpoint",
         "advance-clock create create-clock delete-clock disable enable replay-webhook"
-        " resend revoke roll rotate",
+        " add resend resend-several resend-since revoke roll rotate test verify",
     ),
     "admin": (
         "approval staffaction staffsession user",
-        "end invite let-in reset-second-factor role shut-out verify",
+        "end end-sessions invite let-in reset-second-factor role shut-out verify",
     ),
 }
 

@@ -333,7 +333,7 @@ MONEY = [
     ),
 ]
 # Dialogs which want a fresh code although they move no money: they hand out access.
-ACCESS = {"apikey", "profile", "user"}
+ACCESS = {"apikey", "profile", "user", "webhookendpoint"}
 # These change what will be charged one day, and nothing now.
 LATER = {
     ("subscription", "pause-collection"),

@@ -5,14 +5,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 
-from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome
+from apps.backoffice.kit.dialogs import Dialog, Outcome
+from apps.backoffice.kit.picks import PicksForm
 from apps.backoffice.models import User
 from apps.common.origin import Origin
-
-# More are nobody's work at once.
-ASSIGN_MAX = 100
 
 
 class AssignToMeDialog(Dialog):
@@ -30,20 +28,14 @@ class AssignToMeDialog(Dialog):
         """Note who works on it."""
         del answers, origin, now
         self.take()
-        return Outcome(message=f"{self.subject.pk} is yours.")
+        return Outcome(message="{case} is yours.", facts={"case": self.subject.pk})
 
 
-class BulkAssignForm(DialogForm):
+class BulkAssignForm(PicksForm):
     """Which cases, and whose they are from now on; `permission` is what working on them takes."""
 
-    model: ClassVar[type[Model]]
     permission: ClassVar[str]
 
-    cases = forms.CharField(
-        max_length=6000,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text=f"At most {ASSIGN_MAX} ids.",
-    )
     person = forms.ModelChoiceField(
         queryset=User.objects.none(), label="Person", empty_label="Nobody", required=False
     )
@@ -52,19 +44,6 @@ class BulkAssignForm(DialogForm):
         super().__init__(data, subject=subject)
         person: Any = self.fields["person"]
         person.queryset = workers(self.permission)
-
-    def clean_cases(self) -> list[str]:
-        """Return the ids, in the order in which they were named."""
-        wanted = list(dict.fromkeys(self.cleaned_data["cases"].replace(",", " ").split()))
-        if len(wanted) > ASSIGN_MAX:
-            raise forms.ValidationError(f"At most {ASSIGN_MAX} at once.")
-        # The name by which Django offers any model its rows.
-        known = self.model._default_manager.filter(pk__in=wanted)  # noqa: SLF001
-        found = set(known.values_list("pk", flat=True))
-        if missing := [name for name in wanted if name not in found]:
-            kind = self.model._meta.verbose_name
-            raise forms.ValidationError(f"There is no {kind} {missing[0][:60]}.")
-        return wanted
 
 
 class BulkAssignDialog(Dialog):
@@ -88,7 +67,10 @@ class BulkAssignDialog(Dialog):
         del origin, now
         ids, person = answers["cases"], answers["person"]
         self.assign(ids, person)
-        return Outcome(message=f"Assigned to {person or 'nobody'}: {len(ids)}.")
+        return Outcome(
+            message="Assigned to {person}: {count}." if person else "Assigned to nobody: {count}.",
+            facts={"person": person, "count": len(ids)},
+        )
 
 
 def workers(permission: str) -> QuerySet[User]:

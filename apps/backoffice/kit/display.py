@@ -1,12 +1,13 @@
 """How money, moments, statuses and ids look to people."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from babel.numbers import format_decimal
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
@@ -72,6 +73,21 @@ def words(code: str) -> str:
 def chip(text: str, tone: Tone = Tone.NEUTRAL) -> SafeString:
     """Return a small coloured label."""
     return format_html('<span class="bo-chip bo-chip-{}">{}</span>', tone, text)
+
+
+def strip(tones: Sequence[Tone]) -> SafeString:
+    """Return a row of small coloured cells, the oldest first; the words stand beside it."""
+    cells = format_html_join(
+        "",
+        '<rect class="bo-bar bo-bar-{}" x="{}" width="4" height="14" rx="1"/>',
+        ((tone, place * 5) for place, tone in enumerate(tones)),
+    )
+    return format_html(
+        '<svg class="bo-strip" viewBox="0 0 {0} 14" width="{0}" height="14" aria-hidden="true"'
+        ' focusable="false">{1}</svg>',
+        len(tones) * 5,
+        cells,
+    )
 
 
 def identifier(id_: str) -> SafeString | str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -21,11 +22,14 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
+from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.backoffice.kit.picks import PicksForm
 from apps.common.origin import Origin, Scope
+from apps.webhooks.admin.filters import AnswerFilter, TypeFilter
 from apps.webhooks.models import Delivery
-from apps.webhooks.services.deliveries import resend_event
+from apps.webhooks.services.deliveries import resend_deliveries, resend_event
 from apps.webhooks.states import SETTLED, DeliveryStatus
 
 # A schedule has ten tries; an event that was resent has more.
@@ -37,6 +41,45 @@ _TONES = {
     DeliveryStatus.FAILED: Tone.BAD,
     DeliveryStatus.CANCELED: Tone.NEUTRAL,
 }
+
+
+class SeveralForm(PicksForm):
+    """Which deliveries, and why."""
+
+    model = Delivery
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Kept in the audit trail.",
+    )
+
+
+class ResendSeveralDialog(Dialog):
+    """Send several deliveries again."""
+
+    name = "resend-several"
+    label = "Send several again…"
+    permission = "backoffice.replay_webhook"
+    form_class = SeveralForm
+    submit = "Send again"
+    takes_picks = True
+
+    def initial(self) -> Mapping[str, Any]:
+        """Begin with what was ticked in the list."""
+        return {"cases": "\n".join(self.place.picks)}
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Send them; one that cannot be sent stops no other."""
+        del origin
+        sent, refused = resend_deliveries(ids=answers["cases"], now=now)
+        if not refused:
+            return Outcome(message="On their way again: {count}.", facts={"count": sent})
+        return Outcome(
+            message="On their way again: {count}. Refused: {refused} ({why})",
+            facts={"count": sent, "refused": len(refused), "why": refused[0].message},
+            succeeded=sent > 0,
+        )
 
 
 class ResendDialog(Dialog):
@@ -82,13 +125,14 @@ class DeliveryAdmin(ObjectAdmin):
 
     search_help_text = "Id of the delivery, the event or the endpoint"
     list_display = ("what", "target", "state", "tries", "last", "due")
-    list_filter = ("status", "livemode")
+    list_filter = ("status", TypeFilter, AnswerFilter, "livemode", created_filter("wd"))
     tabs = (
         ("All", ""),
         ("Pending", "status__exact=pending"),
         ("Failed", "status__exact=failed"),
     )
     dialogs = (ResendDialog,)
+    list_dialogs = (ResendSeveralDialog,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Return deliveries with event and endpoint, without what the list does not show."""

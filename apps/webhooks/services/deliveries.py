@@ -1,10 +1,12 @@
 """Queue events for the endpoints that want them, once and again."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import Q
 
+from apps.common.errors import DomainError
 from apps.common.ids import new_id
 from apps.common.origin import Scope
 from apps.outbox.models import Event
@@ -95,6 +97,28 @@ def resend_events(
         created_at__lte=until,
     ).order_by("id")[:RESEND_LIMIT]
     return len([_resend(event, endpoint, now=now) for event in events])
+
+
+def resend_deliveries(*, ids: Collection[str], now: datetime) -> tuple[int, list[DomainError]]:
+    """
+    Send these deliveries again; return how many, and why each of the others was not.
+
+    One whose endpoint gets no events does not stop the others.
+    """
+    sent, refused = 0, []
+    for delivery in Delivery.objects.filter(pk__in=ids).order_by("pk"):
+        try:
+            resend_event(
+                scope=Scope(delivery.merchant_id, delivery.livemode),
+                event_id=delivery.event_id,
+                endpoint_id=delivery.endpoint_id,
+                now=now,
+            )
+        except DomainError as refusal:
+            refused.append(refusal)
+        else:
+            sent += 1
+    return sent, refused
 
 
 def _get_enabled(scope: Scope, endpoint_id: str) -> WebhookEndpoint:

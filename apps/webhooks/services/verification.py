@@ -18,6 +18,7 @@ from apps.webhooks.models import WebhookEndpoint
 from apps.webhooks.objects import to_body
 from apps.webhooks.policies import verification_wait_after
 from apps.webhooks.selectors import get_endpoint
+from apps.webhooks.services.endpoints import create_endpoint
 from apps.webhooks.signing import sign
 from apps.webhooks.states import EndpointStatus
 from apps.webhooks.transport import TOTAL_SECONDS, Answer, open_transport
@@ -30,11 +31,12 @@ BATCH_SIZE = 20
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`refusal` says why the endpoint is not verified; empty when it is."""
+    """`refusal` says why the answer is no proof, empty when it is one."""
 
     endpoint_id: str
     url: str
     refusal: str
+    duration_ms: int
 
 
 def verify_endpoint(
@@ -53,6 +55,50 @@ def verify_endpoint(
         return endpoint, ""
     (verdict,) = _ask_all([endpoint], now=now, total_seconds=total_seconds)
     return _record(verdict, now=now), verdict.refusal
+
+
+def add_endpoint(
+    *,
+    scope: Scope,
+    url: str,
+    enabled_events: Sequence[str],
+    api_version: str,
+    description: str,
+    now: datetime,
+) -> tuple[WebhookEndpoint, str]:
+    """
+    Register an endpoint and send it the challenge; return it with the refusal, if any.
+
+    Its dialect is that of `api_version`. One that does not answer yet is asked again by itself.
+
+    :raises UrlRefused: we do not send there
+    :raises EventTypeUnknown: one of `enabled_events` cannot be a type
+    :raises TooManyEndpoints: the account has MAX_ENDPOINTS already
+    """
+    is_stripes = api_version == settings.STRIPE_API_VERSION
+    endpoint = create_endpoint(
+        scope=scope,
+        url=url,
+        enabled_events=enabled_events,
+        dialect=Dialect.STRIPE if is_stripes else Dialect.OWN,
+        api_version=api_version,
+        description=description,
+        now=now,
+    )
+    return verify_endpoint(
+        scope=scope, endpoint_id=endpoint.id, now=now, total_seconds=INLINE_SECONDS
+    )
+
+
+def try_endpoint(*, scope: Scope, endpoint_id: str, now: datetime) -> Verdict:
+    """
+    Send the challenge to an endpoint as it stands, to see how it answers; nothing changes.
+
+    :raises ResourceMissing: no such endpoint
+    """
+    endpoint = get_endpoint(scope=scope, endpoint_id=endpoint_id)
+    (verdict,) = _ask_all([endpoint], now=now, total_seconds=INLINE_SECONDS)
+    return verdict
 
 
 def verify_due_endpoints(*, now: datetime) -> int:
@@ -91,7 +137,7 @@ def _ask_all(
                     total_seconds=total_seconds,
                 )
                 refusal = _judge(answer, challenge, dialect=endpoint.dialect)
-                return Verdict(endpoint.id, endpoint.url, refusal)
+                return Verdict(endpoint.id, endpoint.url, refusal, answer.duration_ms)
 
             return list(await asyncio.gather(*map(ask_one, endpoints)))
 

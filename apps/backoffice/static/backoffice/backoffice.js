@@ -74,6 +74,20 @@ function offerPicks() {
   });
 }
 
+// How many rows the saved views have is counted when the list is there already.
+async function countViews() {
+  const badges = [...document.querySelectorAll("[data-view]")];
+  if (!badges.length) {
+    return;
+  }
+  const response = await fetch("counts/");
+  const counts = response.ok ? await response.json() : {};
+  for (const badge of badges) {
+    badge.textContent = counts[badge.dataset.view] ?? "";
+    badge.hidden = !badge.textContent;
+  }
+}
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("a[data-dialog]");
   if (opener && !event.ctrlKey && !event.metaKey) {
@@ -124,4 +138,5 @@ document.addEventListener("DOMContentLoaded", () => {
   showLocalTimes(document);
   keepNonce();
   offerPicks();
+  countViews();
 });
