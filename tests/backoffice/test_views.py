@@ -5,13 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.backoffice.errors import RoleNotYours, TooManyViews, ViewNotYours
-from apps.backoffice.models import SavedView, User
+from apps.backoffice.kit.counts import COUNTED_MOST
+from apps.backoffice.models import Approval, SavedView, User
 from apps.backoffice.services import setup_roles
 from apps.backoffice.services.views import VIEWS_MAX, remove_view, save_view
 from tests.factories.backoffice import staff
@@ -161,3 +163,55 @@ def test_postgresql_refuses_a_second_default() -> None:
 
     with pytest.raises(IntegrityError, match="one_default_view"), transaction.atomic():
         second.save()
+
+
+def new_requests(count: int, status: str) -> None:
+    now = timezone.now()
+    Approval.objects.bulk_create(
+        Approval(
+            merchant_id="mer_test",
+            livemode=False,
+            kind="refund",
+            subject_id=f"re_{status}_{number}",
+            status=status,
+            requested_by="staff:ana@shop.example",
+            requested_at=now,
+            expires_at=now,
+            decided_at=None if status == "pending" else now,
+        )
+        for number in range(count)
+    )
+
+
+def test_the_views_say_how_much_waits_in_them(enter_as: EnterAs) -> None:
+    client = enter_as("support_agent")
+    place = reverse("admin:backoffice_approval_list_dialog", args=["save-view"])
+    for status in ("expired", "pending", "approved"):
+        fields = {"nonce": str(uuid.uuid4()), "name": status}
+        client.post(f"{place}?status__exact={status}", fields)
+    new_requests(3, "expired")
+    new_requests(COUNTED_MOST + 1, "pending")
+
+    with CaptureQueriesContext(connection) as statements:
+        answer = client.get(reverse("admin:backoffice_approval_counts"))
+
+    names_of = {str(view.pk): view.name for view in SavedView.objects.all()}
+    shown = {names_of[key]: number for key, number in answer.json().items()}
+    assert shown == {"expired": "3", "pending": "99+", "approved": "0"}
+    assert len(statements) <= 12
+    counting = [s["sql"] for s in statements if "UNION ALL" in s["sql"]]
+    assert [sql.count("LIMIT 100") for sql in counting] == [3]
+
+
+def test_without_views_nothing_is_counted(enter_as: EnterAs) -> None:
+    new_requests(1, "pending")
+
+    client = enter_as("support_agent")
+
+    assert client.get(reverse("admin:backoffice_approval_counts")).json() == {}
+
+
+def test_who_may_not_see_a_list_gets_no_numbers_of_it(enter_as: EnterAs) -> None:
+    client = enter_as("developer")
+
+    assert client.get(reverse("admin:fraud_review_counts")).status_code == 403

@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -125,13 +126,29 @@ class RejectDialog(_Decision):
         return Outcome(message="{what}: rejected.", facts={"what": kind_label(self.subject.kind)})
 
 
+class KindFilter(SimpleListFilter):
+    """What is asked for; requests of people are few, so no index is needed."""
+
+    title = "request"
+    parameter_name = "kind"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return everything that needs a second person."""
+        return [(name, kind_label(name)) for name in approval_kinds()]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the requests of the kind that was chosen; something else chooses nothing."""
+        chosen = self.value()
+        return queryset.filter(kind=chosen) if chosen in approval_kinds() else queryset
+
+
 @admin.register(Approval)
 class ApprovalAdmin(ObjectAdmin):
     """Requests of all kinds; each is decided by somebody else than who asked."""
 
     search_help_text = "Id of the request or of its subject"
     list_display = ("what", "sum", "state", "asked", "waiting", "ends")
-    list_filter = ("status", "livemode")
+    list_filter = ("status", KindFilter, "livemode")
     tabs = (
         ("Waiting", "status__exact=pending"),
         ("Approved", "status__exact=approved"),

@@ -2,21 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from apps.backoffice.kit.dialogs import Dialog, Outcome
-from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, stacked
-from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, stacked, words
+from apps.backoffice.kit.filters import RowFilter, created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.backoffice.models import AuditLink, StaffAction
 from apps.backoffice.services.audit import check_audit_trail, find_latest_check
 from apps.common.origin import Origin
+
+# What the list says of the changes; the page says all.
+_CHANGES_SHOWN: Final = 3
+_CHANGE_SHOWN: Final = 80
+_LINE: Final = mark_safe("<br>")
 
 
 class VerifyDialog(Dialog):
@@ -46,8 +52,31 @@ class VerifyDialog(Dialog):
         """Check it, and say what came of it."""
         check = check_audit_trail(now=now)
         if check.is_broken:
-            return Outcome(message=f"Broken at {check.first_bad}: {check.detail}.", succeeded=False)
-        return Outcome(message=f"The chain holds: {check.links:,} actions.")
+            return Outcome(
+                message="Broken at {action}: {why}.",
+                facts={"action": check.first_bad, "why": check.detail},
+                succeeded=False,
+            )
+        return Outcome(
+            message="The chain holds: {count} actions.", facts={"count": f"{check.links:,}"}
+        )
+
+
+class ObjectFilter(RowFilter):
+    """To what kind of object something was done."""
+
+    title = "object"
+    parameter_name = "object"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the kinds that have a screen: only there people do things."""
+        kinds = {model._meta for model in admin.site._registry}  # noqa: SLF001 - no other list
+        return sorted((str(kind.model_name), words(str(kind.verbose_name))) for kind in kinds)
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return what was done to the kind that was chosen."""
+        chosen = self.value()
+        return queryset.filter(object_type=chosen) if chosen else queryset
 
 
 @admin.register(StaffAction)
@@ -55,8 +84,8 @@ class StaffActionAdmin(ObjectAdmin):
     """The audit trail; PostgreSQL refuses to change it."""
 
     search_help_text = "Id of the object, or e-mail of the person"
-    list_display = ("what", "done", "who", "address", "why", "when")
-    list_filter = ("succeeded", created_filter("act"))
+    list_display = ("what", "done", "changed", "who", "address", "why", "request", "when")
+    list_filter = ("succeeded", ObjectFilter, created_filter("act"))
     list_dialogs = (VerifyDialog,)
 
     def warning(self, _request: HttpRequest) -> str:
@@ -75,6 +104,18 @@ class StaffActionAdmin(ObjectAdmin):
     def done(self, action: StaffAction) -> SafeString:
         """Return whether the platform did it."""
         return chip("Done", Tone.GOOD) if action.succeeded else chip("Refused", Tone.BAD)
+
+    @admin.display(description="Changes")
+    def changed(self, action: StaffAction) -> Text:
+        """Return what was before and is after, of the first few facts."""
+        rows = _changes(action)
+        said = [f"{name}: {before} → {after}"[:_CHANGE_SHOWN] for name, before, after in rows]
+        return format_html_join(_LINE, "{}", ((line,) for line in said[:_CHANGES_SHOWN])) or NOTHING
+
+    @admin.display(description="Request")
+    def request(self, action: StaffAction) -> str:
+        """Return by which request."""
+        return action.request_id or NOTHING
 
     @admin.display(description="Person")
     def who(self, action: StaffAction) -> SafeString:
@@ -102,12 +143,6 @@ class StaffActionAdmin(ObjectAdmin):
 
     def page(self, _request: HttpRequest, obj: Any) -> Page:
         """Return one action with what it changed."""
-        names = [*obj.before, *(name for name in obj.after if name not in obj.before)]
-        changes = [
-            (name, str(obj.before.get(name, NOTHING)), str(obj.after.get(name, NOTHING)))
-            for name in names
-            if obj.before.get(name) != obj.after.get(name)
-        ]
         return Page(
             heading=in_words(obj.action),
             chips=(self.done(obj),),
@@ -121,7 +156,9 @@ class StaffActionAdmin(ObjectAdmin):
                         ("When", moment(obj.at)),
                     ],
                 ),
-                Table("Changes", ("Field", "Before", "After"), changes, empty="Nothing changed."),
+                Table(
+                    "Changes", ("Field", "Before", "After"), _changes(obj), empty="Nothing changed."
+                ),
             ),
             side=(
                 Facts(
@@ -136,6 +173,15 @@ class StaffActionAdmin(ObjectAdmin):
                 _place(obj),
             ),
         )
+
+
+def _changes(action: StaffAction) -> list[tuple[str, str, str]]:
+    names = [*action.before, *(name for name in action.after if name not in action.before)]
+    return [
+        (name, str(action.before.get(name, NOTHING)), str(action.after.get(name, NOTHING)))
+        for name in names
+        if action.before.get(name) != action.after.get(name)
+    ]
 
 
 def _place(action: StaffAction) -> Facts:

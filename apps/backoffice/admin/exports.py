@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dialogs import Dialog, DownloadDialog, Outcome
@@ -76,7 +77,7 @@ class ExportAdmin(ObjectAdmin):
     """One's own files; who may see all of them sees that they were made."""
 
     search_help_text = "Id or SHA-256"
-    list_display = ("what", "state", "count", "bytes", "by", "asked", "until")
+    list_display = ("what", "state", "count", "bytes", "digest", "by", "asked", "until")
     list_filter = ("status", created_filter("exp"))
     dialogs = (DownloadExportDialog, RetryDialog)
 
@@ -102,8 +103,9 @@ class ExportAdmin(ObjectAdmin):
 
     @admin.display(description="State")
     def state(self, export: Export) -> SafeString:
-        """Return whether it is there."""
-        return export_chip(export)
+        """Return whether it is there, and why not."""
+        state = export_chip(export)
+        return stacked(state, export.error[:80]) if export.error else state
 
     @admin.display(description="Rows")
     def count(self, export: Export) -> str:
@@ -114,6 +116,11 @@ class ExportAdmin(ObjectAdmin):
     def bytes(self, export: Export) -> str:
         """Return how large it is."""
         return NOTHING if export.size is None else filesizeformat(export.size)
+
+    @admin.display(description="SHA-256")
+    def digest(self, export: Export) -> Text:
+        """Return by what the file is known, as much as the eye compares."""
+        return format_html("<code>{}…</code>", export.sha256[:12]) if export.sha256 else NOTHING
 
     @admin.display(description="Asked by")
     def by(self, export: Export) -> str:

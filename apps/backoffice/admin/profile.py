@@ -40,7 +40,7 @@ class EndOthersDialog(Dialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
         """End them."""
         count = end_other_sessions(session_id=self.place.session_id, by=self.user, now=now)
-        return Outcome(message=f"Other sessions ended: {count}.")
+        return Outcome(message="Other sessions ended: {count}.", facts={"count": count})
 
 
 class RecoveryCodesDialog(Dialog):

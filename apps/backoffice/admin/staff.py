@@ -26,6 +26,7 @@ from apps.backoffice.services.people import (
     roles,
     shut_out,
 )
+from apps.backoffice.services.sessions import end_sessions
 from apps.backoffice.states import ApprovalStatus
 from apps.common.origin import Origin, Scope
 
@@ -71,7 +72,8 @@ class InviteDialog(Dialog):
             email=answers["email"], name=answers["name"], role=answers["role"]
         )
         return Outcome(
-            message=f"{user.email} may come in with this first password.",
+            message="{person} may come in with this first password.",
+            facts={"person": user.email},
             secret=password,
             object_id=str(user.pk),
         )
@@ -115,7 +117,32 @@ class RoleDialog(_StaffDialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
         """Change the role."""
         change_role(user=self.subject, role=answers["role"], by=self.user)
-        return Outcome(message=f"{self.subject.email} is {words(answers['role']).lower()} now.")
+        return Outcome(
+            message="{person} has the role {role} now.",
+            facts={"person": self.subject.email, "role": answers["role"]},
+        )
+
+
+class EndSessionsDialog(_StaffDialog):
+    """Log a person out everywhere."""
+
+    name = "end-sessions"
+    label = "End sessions…"
+    submit = "End all sessions"
+    is_dangerous = True
+
+    def is_offered(self) -> bool:
+        """Return whether it is somebody else: one's own end on one's profile."""
+        return bool(self.subject.pk != self.user.pk)
+
+    def explanation(self) -> str:
+        """Say what the person sees."""
+        return "Every browser is logged out with its next click. The person may log in again."
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
+        """End them."""
+        count = end_sessions(user=self.subject, by=self.user, now=now)
+        return Outcome(message="Sessions ended: {count}.", facts={"count": count})
 
 
 class ShutOutDialog(_StaffDialog):
@@ -133,7 +160,10 @@ class ShutOutDialog(_StaffDialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
         """Shut out."""
         shut_out(user=self.subject, by=self.user, now=now)
-        return Outcome(message=f"{self.subject.email} is shut out, in every open session too.")
+        return Outcome(
+            message="{person} is shut out, in every open session too.",
+            facts={"person": self.subject.email},
+        )
 
 
 class LetInDialog(_StaffDialog):
@@ -151,7 +181,7 @@ class LetInDialog(_StaffDialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
         """Let in."""
         let_in(user=self.subject)
-        return Outcome(message=f"{self.subject.email} may log in again.")
+        return Outcome(message="{person} may log in again.", facts={"person": self.subject.email})
 
 
 class ResetSecondFactorDialog(_StaffDialog):
@@ -197,7 +227,7 @@ class UserAdmin(ObjectAdmin):
     search_help_text = "E-mail"
     list_display = ("who", "may", "state", "seen")
     list_filter = ("is_active", "groups")
-    dialogs = (RoleDialog, ResetSecondFactorDialog, ShutOutDialog, LetInDialog)
+    dialogs = (RoleDialog, ResetSecondFactorDialog, EndSessionsDialog, ShutOutDialog, LetInDialog)
     list_dialogs = (InviteDialog,)
 
     def get_queryset(self, request: HttpRequest) -> Any:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.module_loading import import_string
@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from apps.backoffice.kit.columns import Column
+from apps.backoffice.kit.counts import count_views
 from apps.backoffice.kit.dialog_views import DialogViews
 from apps.backoffice.kit.dialogs import Dialog
 from apps.backoffice.kit.exports import ExportDialog
@@ -174,6 +175,14 @@ class ObjectAdmin(ModelAdmin, DialogViews):
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
+    def counts_view(self, request: HttpRequest) -> HttpResponse:
+        """Return the numbers beside the saved views, which the page fetches once it is there."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        user: Any = request.user
+        views = views_of(user, str(self.opts.label_lower))
+        return JsonResponse(dict(count_views(self, request, views)))
+
     def list_dialog_kinds(self) -> Sequence[type[Dialog]]:
         """Return what this screen does to its list, and what every screen does."""
         return (*self.list_dialogs, ExportDialog, SaveViewDialog, RemoveViewDialog)
@@ -192,6 +201,7 @@ class ObjectAdmin(ModelAdmin, DialogViews):
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         return [
             path("", wrap(self.changelist_view), name=f"{name}_changelist"),
+            path("counts/", wrap(self.counts_view), name=f"{name}_counts"),
             path("do/<slug:dialog>/", wrap(self.dialog_view), name=f"{name}_list_dialog"),
             path(
                 "<path:object_id>/do/<slug:dialog>/", wrap(self.dialog_view), name=f"{name}_dialog"

@@ -51,6 +51,11 @@ def end_other_sessions(*, session_id: str, by: User, now: datetime) -> int:
     return _end(others, by=by.actor, now=now)
 
 
+def end_sessions(*, user: User, by: User, now: datetime) -> int:
+    """End all sessions of a person, who may log in again; return how many there were."""
+    return _end(StaffSession.objects.filter(user=user), by=by.actor, now=now)
+
+
 def refresh_factor(*, session: StaffSession, user: User, code: str, now: datetime) -> bool:
     """
     Take a code of the second factor once more; return whether the factor is fresh now.
