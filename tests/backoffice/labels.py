@@ -22,13 +22,16 @@ _PANELS: Final = {"Facts", "Table", "Timeline"}
 
 def labels() -> set[str]:
     """Return every text that the screens' code names as a label, a title, a column or a hint."""
-    files = [*Path("apps").glob("*/admin.py"), *Path("apps").glob("*/admin/*.py")]
-    files += [Path("config/backoffice.py"), *Path("apps/backoffice/kit").glob("*.py")]
     found: set[str] = set()
-    for file in files:
+    for file in [*_files(), Path("config/backoffice.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
             found.update(_texts(node))
     return {text for text in found if any(letter.isalpha() for letter in text)}
+
+
+def _files() -> list[Path]:
+    screens = [*Path("apps").glob("*/admin.py"), *Path("apps").glob("*/admin/*.py")]
+    return [*screens, *Path("apps/backoffice/kit").glob("*.py")]
 
 
 def _texts(node: ast.AST) -> Iterator[str]:
@@ -69,3 +72,23 @@ def _words(nodes: Iterable[ast.AST]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+        elif isinstance(node, ast.IfExp):
+            yield from _words((node.body, node.orelse))
+
+
+def untranslatable_outcomes() -> list[str]:
+    """Return where a dialog tells something that no catalogue can hold: values within its words."""
+    found = []
+    for file in _files():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Outcome":
+                told = [each.value for each in node.keywords if each.arg == "message"]
+                found += [f"{file}:{node.lineno}" for each in told if not _is_template(each)]
+    return found
+
+
+def _is_template(node: ast.AST) -> bool:
+    """Return whether it is a text, one of two, or one that stands in the dialog's class."""
+    if isinstance(node, ast.IfExp):
+        return _is_template(node.body) and _is_template(node.orelse)
+    return isinstance(node, ast.Constant) or ast.unparse(node) == "self.message"

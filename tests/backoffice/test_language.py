@@ -14,7 +14,7 @@ from apps.backoffice.models import StaffAction
 from config.backoffice import CARDS, SIDEBAR
 from config.empty_lists import EMPTY_LISTS
 from tests.backoffice.house import House, furnish
-from tests.backoffice.labels import labels
+from tests.backoffice.labels import labels, untranslatable_outcomes
 from tests.fake_gateway import FakeGateway
 
 EnterAs = Callable[[str], Client]
@@ -79,6 +79,13 @@ def test_every_label_of_the_back_office_is_said_in_german() -> None:
     said |= {text for card in CARDS for text in (card.label, card.hint)}
 
     assert sorted(said - known) == []
+
+
+def test_every_outcome_is_a_text_with_named_places() -> None:
+    # A refusal of the domain has its own words, which are those of the API.
+    refusals = Path("apps/backoffice/kit/dialog_views.py")
+
+    assert [place for place in untranslatable_outcomes() if str(refusals) not in place] == []
 
 
 def test_what_came_of_a_dialog_is_told_in_german_and_kept_in_english(

@@ -138,8 +138,8 @@ def test_operations_force_a_failover_and_fail_back() -> None:
     back = send(FailBackDialog(None, user=clerk), gateway="stripe_main", reason="They are well.")
     used, _ = screen.figures()
 
-    assert "stripe_main gets no new payments until" in out.message
-    assert back.message == "stripe_main is in use again."
+    assert "stripe_main gets no new payments until" in out.in_english
+    assert back.in_english == "stripe_main is in use again."
     assert isinstance(resting, Table)
     assert isinstance(used, Table)
     assert "Rests" in resting.rows[0][1]
@@ -159,11 +159,11 @@ def test_a_route_is_simulated_without_a_payment(merchant: Merchant) -> None:
     large = send(dialog, merchant=merchant.id, amount="1000.00", method_type="card")
     small = send(dialog, merchant=merchant.id, amount="10.00", method_type="card")
 
-    assert large.message == (
+    assert large.in_english == (
         "1,000.00\u00a0EUR: stripe_spare, then stripe_main."
         " Rule “Large to the spare”: stripe_spare 100."
     )
-    assert small.message == (
+    assert small.in_english == (
         "10.00\u00a0EUR: stripe_main, then stripe_spare. In the order of the settings."
     )
     assert not PaymentIntent.objects.exists()

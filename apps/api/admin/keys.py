@@ -54,7 +54,12 @@ class CreateDialog(Dialog):
             scopes=answers["scopes"].split(),
             now=now,
         )
-        return Outcome(message=f"The key “{key.name}” is made.", secret=secret, object_id=key.id)
+        return Outcome(
+            message="The key “{name}” is made.",
+            facts={"name": key.name},
+            secret=secret,
+            object_id=key.id,
+        )
 
 
 class _KeyDialog(Dialog):
@@ -90,7 +95,12 @@ class RollDialog(_KeyDialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
         """Roll, and show the new secret this once."""
         key, secret = roll_api_key(key_id=self.subject.pk, now=now)
-        return Outcome(message=f"The new key of “{key.name}”.", secret=secret, object_id=key.id)
+        return Outcome(
+            message="The new key of “{name}”.",
+            facts={"name": key.name},
+            secret=secret,
+            object_id=key.id,
+        )
 
 
 class RevokeDialog(_KeyDialog):
@@ -108,7 +118,7 @@ class RevokeDialog(_KeyDialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
         """Revoke."""
         key = revoke_api_key(key_id=self.subject.pk, now=now)
-        return Outcome(message=f"{key.display} is revoked.")
+        return Outcome(message="{key} is revoked.", facts={"key": key.display})
 
 
 @admin.register(ApiKey)

@@ -177,7 +177,10 @@ class UploadDialog(_DisputeDialog):
             origin=origin,
             now=now,
         )
-        return Outcome(message=f"{file.name} is part of the draft: {file.pages} page(s).")
+        return Outcome(
+            message="{file} is part of the draft: {pages} page(s).",
+            facts={"file": file.name, "pages": file.pages},
+        )
 
 
 class SubmitForm(DialogForm):

@@ -38,11 +38,6 @@ from apps.payments.services.approvals import refund_by_staff
 from apps.payments.states import RefundStatus
 
 _TO_DECIDE, _SETTLED = "since=nothing", "since=something"
-_OUTCOMES = {
-    RefundStatus.REQUIRES_APPROVAL: "is above your limits: a second person has to approve it",
-    RefundStatus.SUCCEEDED: "is on its way back to the payer",
-    RefundStatus.PENDING: "is not confirmed by the gateway yet; we are checking, do not repeat it",
-}
 
 
 class SinceFilter(admin.SimpleListFilter):
@@ -119,14 +114,28 @@ class PreventDialog(Dialog):
             origin=origin,
             now=now,
         )
-        amount = money(refund.amount, refund.currency)
-        said = _OUTCOMES.get(RefundStatus(refund.status))
-        if said is None:
+        facts = {"amount": money(refund.amount, refund.currency), "refund": refund.id}
+        if refund.status == RefundStatus.REQUIRES_APPROVAL:
             return Outcome(
-                message=f"The gateway refused the refund of {amount}: {refund.failure_reason}.",
-                succeeded=False,
+                message="{amount} is above your limits: a second person has to approve it"
+                " ({refund}).",
+                facts=facts,
             )
-        return Outcome(message=f"{amount} {said} ({refund.id}).")
+        if refund.status == RefundStatus.SUCCEEDED:
+            return Outcome(
+                message="{amount} is on its way back to the payer ({refund}).", facts=facts
+            )
+        if refund.status == RefundStatus.PENDING:
+            return Outcome(
+                message="{amount}: the gateway has not confirmed the refund yet. Unknown, we are"
+                " checking; do not repeat it ({refund}).",
+                facts=facts,
+            )
+        return Outcome(
+            message="The gateway refused the refund of {amount}: {reason}.",
+            facts={**facts, "reason": refund.failure_reason},
+            succeeded=False,
+        )
 
 
 @admin.register(FraudReport)

@@ -133,7 +133,11 @@ class NewRuleDialog(Dialog):
             origin=origin,
             now=now,
         )
-        return Outcome(message=f"“{rule.name}” waits to be switched on.", object_id=rule.id)
+        return Outcome(
+            message="“{rule}” waits to be switched on.",
+            facts={"rule": rule.name},
+            object_id=rule.id,
+        )
 
 
 class _RuleDialog(Dialog):
@@ -180,7 +184,10 @@ class ChangeRuleDialog(_RuleDialog):
             wish=_read_wish(answers, is_active=self.subject.is_active),
             origin=origin,
         )
-        return Outcome(message=f"“{rule.name}” is at version {rule.version}.")
+        return Outcome(
+            message="“{rule}” is at version {version}.",
+            facts={"rule": rule.name, "version": rule.version},
+        )
 
 
 class _SwitchDialog(_RuleDialog):
@@ -202,8 +209,10 @@ class _SwitchDialog(_RuleDialog):
             wish=_switched(self.subject, is_active=self.makes_active),
             origin=origin,
         )
-        state = "live" if rule.is_active else "switched off"
-        return Outcome(message=f"“{rule.name}” is {state}.")
+        return Outcome(
+            message="“{rule}” is live." if rule.is_active else "“{rule}” is switched off.",
+            facts={"rule": rule.name},
+        )
 
 
 class SwitchOnDialog(_SwitchDialog):
@@ -325,7 +334,8 @@ class FailoverDialog(_GatewayDialog):
         until = now + timedelta(minutes=int(answers["minutes"]))
         take_out(gateway=answers["gateway"], until=until, now=now)
         return Outcome(
-            message=f"{answers['gateway']} gets no new payments until {until:%H:%M} UTC."
+            message="{gateway} gets no new payments until {until} UTC.",
+            facts={"gateway": answers["gateway"], "until": f"{until:%H:%M}"},
         )
 
 
@@ -347,7 +357,7 @@ class FailBackDialog(_GatewayDialog):
         """Take it back."""
         del origin
         take_back(gateway=answers["gateway"], now=now)
-        return Outcome(message=f"{answers['gateway']} is in use again.")
+        return Outcome(message="{gateway} is in use again.", facts={"gateway": answers["gateway"]})
 
 
 @admin.register(RoutingRule)

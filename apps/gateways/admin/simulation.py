@@ -79,7 +79,9 @@ class SimulateDialog(Dialog):
             chargeable=gateway_names(),
         )
         asked = money(payment.amount, payment.currency)
-        return Outcome(message=f"{asked}: {_describe(decision)}")
+        return Outcome(
+            message="{amount}: {route}", facts={"amount": asked, "route": _describe(decision)}
+        )
 
 
 def _describe(decision: Decision) -> str:

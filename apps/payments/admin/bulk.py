@@ -111,7 +111,13 @@ class BulkRefundDialog(Dialog):
         )
         refusals = "".join(f" {name}: {why}" for name, why in asked.refused.items())
         return Outcome(
-            message=f"{len(asked.refunds)} refunds wait for a second person ({asked.approval.id})."
-            f" Refused: {len(asked.refused)}.{refusals}",
+            message="{count} refunds wait for a second person ({request})."
+            " Refused: {refused}.{why}",
+            facts={
+                "count": len(asked.refunds),
+                "request": asked.approval.id,
+                "refused": len(asked.refused),
+                "why": refusals,
+            },
             object_id=asked.approval.id,
         )

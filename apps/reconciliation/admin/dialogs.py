@@ -67,10 +67,15 @@ class _ResolveDialog(_ExceptionDialog):
         )
         if row.status == DiscrepancyStatus.OPEN:
             return Outcome(
-                message=f"{money(row.at_stake, row.currency)} is above the limit: a second"
-                f" person has to approve it ({row.id})."
+                message="{amount} is above the limit: a second person has to approve it"
+                " ({exception}).",
+                facts={"amount": money(row.at_stake, row.currency), "exception": row.id},
             )
-        return Outcome(message=f"{row.id} is {words(row.status).lower()}.")
+        if row.status == DiscrepancyStatus.WRITTEN_OFF:
+            return Outcome(message="{exception} is written off.", facts={"exception": row.id})
+        if row.status == DiscrepancyStatus.IGNORED:
+            return Outcome(message="{exception} is ignored.", facts={"exception": row.id})
+        return Outcome(message="{exception} is resolved.", facts={"exception": row.id})
 
 
 class MatchDialog(_ResolveDialog):
@@ -190,7 +195,8 @@ class _SeveralDialog(Dialog):
     form_class: ClassVar[type[DialogForm]] = SeveralForm
     takes_picks = True
     action: ClassVar[str]
-    done: ClassVar[str]
+    # What the person is told.
+    message: ClassVar[str]
 
     def initial(self) -> Mapping[str, Any]:
         """Begin with what was ticked in the list."""
@@ -205,7 +211,8 @@ class _SeveralDialog(Dialog):
             except DomainError as refusal:
                 refused.append(refusal.message)
         count = len(answers["exceptions"]) - len(refused)
-        return Outcome(message=" ".join([f"{count} exceptions are {self.done}.", *refused]))
+        facts = {"count": count, "refused": "".join(f" {why}" for why in refused)}
+        return Outcome(message=self.message, facts=facts)
 
     def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
         """Do it about one exception; here, resolve it by `action`."""
@@ -226,7 +233,7 @@ class IgnoreSeveralDialog(_SeveralDialog):
     label = "Ignore several…"
     submit = "Ignore them"
     action = "ignore"
-    done = "ignored"
+    message = "{count} exceptions are ignored.{refused}"
 
     def explanation(self) -> str:
         """Say that they stay."""
@@ -240,7 +247,7 @@ class CorrectSeveralDialog(_SeveralDialog):
     label = "Correct several…"
     submit = "Book the corrections"
     action = "correct"
-    done = "corrected, or wait for a second person"
+    message = "{count} exceptions are corrected, or wait for a second person.{refused}"
     needs_fresh_factor = True
 
     def explanation(self) -> str:
@@ -259,7 +266,7 @@ class AssignSeveralDialog(_SeveralDialog):
     label = "Assign several to me…"
     form_class = PicksForm
     submit = "Assign them to me"
-    done = "yours"
+    message = "{count} exceptions are yours.{refused}"
 
     def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
         """Note who works on it."""

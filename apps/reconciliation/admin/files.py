@@ -85,9 +85,19 @@ class UploadStatementDialog(Dialog):
             now=now,
         )
         return Outcome(
-            message=f"{file.lines_new} lines are new, {file.lines_known} were known,"
-            f" {file.lines_duplicate} came twice, {file.lines_refused} could not be read"
-            f"{_elsewhere(file)} ({file.id}).",
+            message="{new} lines are new, {known} were known, {twice} came twice, {refused} could"
+            " not be read, {elsewhere} are other merchants' on the same account ({file})."
+            if file.lines_elsewhere
+            else "{new} lines are new, {known} were known, {twice} came twice, {refused} could not"
+            " be read ({file}).",
+            facts={
+                "new": file.lines_new,
+                "known": file.lines_known,
+                "twice": file.lines_duplicate,
+                "refused": file.lines_refused,
+                "elsewhere": file.lines_elsewhere,
+                "file": file.id,
+            },
             object_id=file.id,
         )
 
@@ -107,11 +117,6 @@ class DownloadStatementDialog(DownloadDialog):
         """Open the bytes as they came."""
         del now
         return open_statement(self.subject), self.subject.name or self.subject.id
-
-
-def _elsewhere(file: StatementFile) -> str:
-    count = file.lines_elsewhere
-    return f", {count} are other merchants' on the same account" if count else ""
 
 
 @admin.register(StatementFile)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -21,8 +21,6 @@ from apps.reconciliation.admin.forms import ScopeForm, scope_of
 from apps.reconciliation.models import ReconciliationRun
 from apps.reconciliation.services import close_month, compare_day
 from apps.reconciliation.states import ReportState
-
-_NOT_THERE: Final = "The gateway has no report of that day yet, and is asked again every hour."
 
 
 class RunForm(ScopeForm):
@@ -58,12 +56,22 @@ class RunDialog(Dialog):
             origin=origin,
             now=now,
         )
-        said = (
-            f"{run.lines_matched} of {run.lines} lines agree; {run.exceptions_opened} exceptions"
-            f" opened, {run.exceptions_closed} closed, {run.exceptions_open} open."
+        return Outcome(
+            message="The gateway has no report of that day yet, and is asked again every hour."
+            " {matched} of {lines} lines agree; {opened} exceptions opened, {closed} closed,"
+            " {open} open."
+            if run.report == ReportState.WAITING
+            else "{matched} of {lines} lines agree; {opened} exceptions opened, {closed} closed,"
+            " {open} open.",
+            facts={
+                "matched": run.lines_matched,
+                "lines": run.lines,
+                "opened": run.exceptions_opened,
+                "closed": run.exceptions_closed,
+                "open": run.exceptions_open,
+            },
+            object_id=run.id,
         )
-        is_waiting = run.report == ReportState.WAITING
-        return Outcome(message=f"{_NOT_THERE} {said}" if is_waiting else said, object_id=run.id)
 
 
 class CloseMonthForm(ScopeForm):
@@ -106,8 +114,9 @@ class CloseMonthDialog(Dialog):
             scope=scope_of(answers), month=answers["month"], origin=origin, now=now
         )
         return Outcome(
-            message=f"The books are closed up to {closed.closed_through}. Within a minute the"
-            " month's pack stands on the screen Report files."
+            message="The books are closed up to {day}. Within a minute the month's pack stands on"
+            " the screen Report files.",
+            facts={"day": closed.closed_through},
         )
 
 

@@ -120,8 +120,13 @@ class KeepReportDialog(ReportDialog):
             file_format=answers["file_format"],
             origin=origin,
         )
-        kind = "Draft" if run.is_draft else "File"
-        return Outcome(message=f"{kind} {run.id} is kept: {run.sha256}.", object_id=run.id)
+        return Outcome(
+            message="Draft {file} is kept: {digest}."
+            if run.is_draft
+            else "File {file} is kept: {digest}.",
+            facts={"file": run.id, "digest": run.sha256},
+            object_id=run.id,
+        )
 
 
 class DownloadReportDialog(DownloadDialog):

@@ -80,7 +80,9 @@ class CreateDialog(Dialog):
             origin=origin,
             now=now,
         )
-        return Outcome(message=f"{clock.name} stands ready.", object_id=clock.pk)
+        return Outcome(
+            message="{clock} stands ready.", facts={"clock": clock.name}, object_id=clock.pk
+        )
 
 
 class AdvanceForm(DialogForm):
