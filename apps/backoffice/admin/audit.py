@@ -84,7 +84,7 @@ class StaffActionAdmin(ObjectAdmin):
     """The audit trail; PostgreSQL refuses to change it."""
 
     search_help_text = "Id of the object, or e-mail of the person"
-    list_display = ("what", "done", "changed", "who", "address", "why", "request", "when")
+    list_display = ("what", "done", "changed", "who", "address", "why", "by_request", "when")
     list_filter = ("succeeded", ObjectFilter, created_filter("act"))
     list_dialogs = (VerifyDialog,)
 
@@ -113,7 +113,7 @@ class StaffActionAdmin(ObjectAdmin):
         return format_html_join(_LINE, "{}", ((line,) for line in said[:_CHANGES_SHOWN])) or NOTHING
 
     @admin.display(description="Request")
-    def request(self, action: StaffAction) -> str:
+    def by_request(self, action: StaffAction) -> str:
         """Return by which request."""
         return action.request_id or NOTHING
 

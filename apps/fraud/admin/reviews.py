@@ -186,7 +186,7 @@ class ReviewAdmin(FiguresAdmin):
 
     search_help_text = "Review, payment or attempt"
     list_display = (
-        "what", "at_stake", "score_shown", "why", "often", "waiting", "promised", "state", "who"
+        "what", "at_stake", "score_shown", "why", "often", "promised", "state", "who"
     )  # fmt: skip
     list_filter = ("status", ScoreFilter, RuleFilter, AssigneeFilter, "livemode")
     list_select_related = ("case__assignee",)
@@ -245,15 +245,11 @@ class ReviewAdmin(FiguresAdmin):
         said = [(word, times) for word, times in seen if times > 1]
         return format_html_join(mark_safe("<br>"), "{}: {}", said) or NOTHING
 
-    @admin.display(description="Waiting")
-    def waiting(self, review: Review) -> Text:
-        """Return for how long the payer has been waiting."""
-        return age(review.created_at, now=review.closed_at or timezone.now())
-
     @admin.display(description="Promised")
     def promised(self, review: Review) -> Text:
-        """Return what is left of the time that the payer was promised; red when it is over."""
-        return _promise(review)
+        """Return what is left of what the payer was promised, and how long it has taken so far."""
+        waited = age(review.created_at, now=review.closed_at or timezone.now())
+        return stacked(_promise(review), waited)
 
     @admin.display(description="Status")
     def state(self, review: Review) -> SafeString:

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
@@ -310,9 +311,7 @@ class WebhookEndpointAdmin(ObjectAdmin):
     """Endpoints; their secrets are shown when they are made or rotated, and never again."""
 
     search_help_text = "Id of the endpoint"
-    list_display = (
-        "what", "state", "mode", "wanted", "version", "arrived", "slowest", "hours", "trouble", "at"
-    )  # fmt: skip
+    list_display = ("what", "state", "wanted", "api", "arrived", "slowest", "trouble", "mode")
     list_filter = ("status", "livemode")
     list_defers = ("secret", "previous_secret")
     dialogs = (
@@ -364,35 +363,26 @@ class WebhookEndpointAdmin(ObjectAdmin):
         return ", ".join(endpoint.enabled_events)[:60]
 
     @admin.display(description="Version")
-    def version(self, endpoint: WebhookEndpoint) -> str:
+    def api(self, endpoint: WebhookEndpoint) -> str:
         """Return in which version it gets events."""
         return endpoint.api_version
 
     @admin.display(description="Arrived, 24 h")
     def arrived(self, endpoint: Any) -> Text:
-        """Return which share arrived."""
-        return _share(endpoint.shown_health)
+        """Return which share arrived, and the day hour by hour."""
+        health: Health = endpoint.shown_health
+        cells = [_tone(*health.hours.get(ago, (0, 0))) for ago in reversed(range(HOURS))]
+        return format_html("{}{}", _share(health), strip(cells)) if health.tried else NOTHING
 
     @admin.display(description="p95")
     def slowest(self, endpoint: Any) -> str:
         """Return how long the slowest in twenty tries took."""
         return _p95(endpoint.shown_health)
 
-    @admin.display(description="24 hours")
-    def hours(self, endpoint: Any) -> SafeString:
-        """Return the last day hour by hour."""
-        health: Health = endpoint.shown_health
-        return strip([_tone(*health.hours.get(ago, (0, 0))) for ago in reversed(range(HOURS))])
-
     @admin.display(description="Failing since")
     def trouble(self, endpoint: WebhookEndpoint) -> Text:
         """Return since when it refuses everything."""
         return moment(endpoint.failing_since)
-
-    @admin.display(description="Created")
-    def at(self, endpoint: WebhookEndpoint) -> Text:
-        """Return since when it exists."""
-        return moment(endpoint.created_at)
 
     def page(self, _request: HttpRequest, obj: Any) -> Page:
         """Return one endpoint, and the way to its deliveries."""
@@ -455,10 +445,9 @@ def _loss(endpoint: WebhookEndpoint) -> Facts:
 def _share(health: Health) -> Text:
     if not health.tried:
         return NOTHING
-    share = chip(
-        f"{health.arrived * 100 / health.tried:.1f} %", _tone(health.arrived, health.tried)
-    )
-    return stacked(share, f"{health.arrived:,} / {health.tried:,}")
+    percent = f"{health.arrived * 100 / health.tried:.1f} %"
+    share = chip(percent, _tone(health.arrived, health.tried))
+    return format_html("{} {}", share, f"{health.arrived:,} / {health.tried:,}")
 
 
 def _p95(health: Health) -> str:
