@@ -84,6 +84,13 @@ class PreparedList(ChangeList):
         texts = import_string(settings.BACKOFFICE_EMPTY_LISTS)
         return gettext(texts.get(self.opts.label_lower, "Nothing here yet."))
 
+    @property
+    def reads_rows(self) -> bool:
+        """Return whether a filter is used that no index answers."""
+        return any(
+            getattr(spec, "reads_rows", False) and spec.is_used for spec in self.filter_specs
+        )
+
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """Leave out what names a page."""
         found: dict[str, Any] = super().get_filters_params(params)
@@ -145,7 +152,7 @@ class PreparedList(ChangeList):
         begin = {f"pk__{beyond}": key} if key else {}
         rows = self.queryset.filter(**begin).order_by(order)
         last = None
-        if any(getattr(spec, "reads_rows", False) and spec.is_used for spec in self.filter_specs):
+        if self.reads_rows:
             keys = self.root_queryset.filter(**begin).order_by(order).values_list("pk", flat=True)
             last = next(iter(keys[ROWS_LOOKED_AT - 1 : ROWS_LOOKED_AT]), None)
         if last is not None:

@@ -1,17 +1,12 @@
-"""
-Filters of the review queue.
-
-Reviews are few beside payments, and of those that are open there are as many as people can look at:
-the filters read on from the newest until the page is full, without indexes of their own.
-"""
+"""Filters of the review queue; no index answers them, so a page reads a stretch of rows."""
 
 from typing import Any, Final
 
-from django.contrib.admin import SimpleListFilter
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from apps.backoffice.kit.display import words
+from apps.backoffice.kit.filters import RowFilter
 from apps.fraud.models import Decision, Rule
 from apps.fraud.policies import ELEVATED_SCORE, HIGHEST_SCORE
 from apps.fraud.rule_hits import label_of
@@ -27,7 +22,7 @@ _SCORES: Final = {
 }
 
 
-class ScoreFilter(SimpleListFilter):
+class ScoreFilter(RowFilter):
     """How suspicious the model found the payment."""
 
     title = "score"
@@ -46,7 +41,7 @@ class ScoreFilter(SimpleListFilter):
         return queryset if chosen is None else queryset.filter(_SCORES[chosen])
 
 
-class RuleFilter(SimpleListFilter):
+class RuleFilter(RowFilter):
     """Which rule asked for the review; all versions of a rule count as one."""
 
     title = "rule"

@@ -27,7 +27,7 @@ from apps.backoffice.kit.display import (
     words,
 )
 from apps.backoffice.kit.figures import FiguresAdmin
-from apps.backoffice.kit.filters import AssigneeFilter
+from apps.backoffice.kit.filters import AmountFilter, AssigneeFilter
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Raw, Table, Text
 from apps.backoffice.models import User
 from apps.common.origin import Origin
@@ -188,7 +188,7 @@ class ReviewAdmin(FiguresAdmin):
     list_display = (
         "what", "at_stake", "score_shown", "why", "often", "promised", "state", "who"
     )  # fmt: skip
-    list_filter = ("status", ScoreFilter, RuleFilter, AssigneeFilter, "livemode")
+    list_filter = ("status", ScoreFilter, RuleFilter, AmountFilter, AssigneeFilter, "livemode")
     list_select_related = ("case__assignee",)
     tabs = (
         ("Open", "status__exact=open"),
