@@ -32,6 +32,7 @@ from apps.api.shapes import (
     TEXT_OR_NULL,
     Answer,
     Download,
+    EitherOf,
     ListOf,
     SearchOf,
     Shape,
@@ -145,13 +146,15 @@ class ApiSchema(AutoSchema):
         found: type[RequestSchema] | None = getattr(self.view, "schemas", {}).get(self.method)
         return found
 
-    def _answer(self, answer: Shape | ListOf | SearchOf) -> Json:
+    def _answer(self, answer: Shape | ListOf | SearchOf | EitherOf) -> Json:
         """Return a reference to the shape, which becomes a component of the document."""
         if isinstance(answer, ListOf):
             schema = list_schema(self._answer(answer.entry), answer.more)
         elif isinstance(answer, SearchOf):
             more = {"next_page": TEXT_OR_NULL}
             schema = list_schema(self._answer(answer.entry), more, kind="search_result")
+        elif isinstance(answer, EitherOf):
+            schema = {"anyOf": [self._answer(shape) for shape in answer.shapes]}
         else:
             schema = answer.schema()
         component = ResolvedComponent(  # type: ignore[no-untyped-call]  # no types

@@ -127,7 +127,19 @@ class Download:
     media_types: tuple[str, ...]
 
 
-Answer = Shape | ListOf | SearchOf | Download
+@dataclass(frozen=True, slots=True)
+class EitherOf:
+    """An object of one of these shapes, which their `object` and `deleted` tell apart."""
+
+    shapes: tuple[Shape, ...]
+
+    @property
+    def name(self) -> str:
+        """Its name in the document."""
+        return "Or".join(shape.name for shape in self.shapes)
+
+
+Answer = Shape | ListOf | SearchOf | EitherOf | Download
 
 
 def deleted(name: str, kind: str) -> Shape:

@@ -11,6 +11,7 @@ from apps.api.shapes import (
     TEXT_OR_NULL,
     TEXTS,
     TIME,
+    EitherOf,
     ListOf,
     SearchOf,
     Shape,
@@ -43,5 +44,7 @@ CUSTOMER = Shape(
     },
 )
 DELETED_CUSTOMER = deleted("Customer", "customer")
+# Of a deleted customer there is left that it was deleted.
+KNOWN_CUSTOMER = EitherOf((CUSTOMER, DELETED_CUSTOMER))
 CUSTOMERS = ListOf(CUSTOMER)
 CUSTOMER_SEARCH = SearchOf(CUSTOMER)

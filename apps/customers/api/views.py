@@ -23,7 +23,13 @@ from apps.common.errors import InvalidParameter, ResourceMissing
 from apps.common.metadata import with_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
-from apps.customers.api.shapes import CUSTOMER, CUSTOMER_SEARCH, CUSTOMERS, DELETED_CUSTOMER
+from apps.customers.api.shapes import (
+    CUSTOMER,
+    CUSTOMER_SEARCH,
+    CUSTOMERS,
+    DELETED_CUSTOMER,
+    KNOWN_CUSTOMER,
+)
 from apps.customers.models import Customer
 from apps.customers.objects import render_customer
 from apps.customers.selectors import get_customer, was_deleted
@@ -149,7 +155,7 @@ class CustomerSearch(ApiView):
 class CustomerDetail(ApiView):
     resource = "customers"
     schemas = {"POST": WriteCustomer}
-    answers = {"GET": CUSTOMER, "POST": CUSTOMER, "DELETE": DELETED_CUSTOMER}
+    answers = {"GET": KNOWN_CUSTOMER, "POST": CUSTOMER, "DELETE": DELETED_CUSTOMER}
 
     def get(self, _request: HttpRequest, customer_id: str) -> Json:
         """Retrieve a customer; of a deleted one there is left that it was deleted."""

@@ -177,7 +177,8 @@ def _copy(pattern: Pattern, row: Due, number: str) -> dict[str, Any]:
 _SLOTS = (
     "invoice", "subscription", "customer", "token", "number", "starts", "ends", "period_start",
     "period_end", "method", "method_or_null", "email", "email_or_null", "name", "name_or_null",
-    "description", "metadata", "time_zone", "anchor", "created", "started", "trial_start", "trial_end",
+    "description", "metadata", "time_zone", "anchor", "created", "started", "trial_start",
+    "trial_end",
 )  # fmt: skip
 # Which slot stands at which place of a document; `*` is any place in a list. Ids need no place:
 # they are replaced wherever they stand. A test renders every copy anew from its rows and compares.
