@@ -454,7 +454,10 @@ WITHOUT_PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
         "setup_future_usage transfer_destination transfer_group cancellation_reason client_secret"
         " payment_method_options",
     ),
-    "payments_refund": (MACHINE, "reason gateway_reference failure_reason actor"),
+    "payments_refund": (
+        MACHINE,
+        "reason gateway_reference failure_reason actor bank_reference bank_reference_type",
+    ),
     "payouts_payout": (
         MERCHANT,
         "gateway gateway_reference requested_by approved_by description statement_descriptor"
