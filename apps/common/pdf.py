@@ -16,16 +16,20 @@ from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
-from fpdf.fonts import FontFace
+from fpdf.fonts import FontFace, TTFFont
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 _FAMILY = "house"
-# In the order in which they are asked for a letter that the house's font does not have.
-_FALLBACKS = ("arabic", "cjk")
+# What is asked, in this order, for a letter that the house's font does not have.
+_FALLBACKS = (
+    ("arabic", "fontpkg_almarai", "files/Almarai-Regular.ttf"),
+    ("cjk", "noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf"),
+)
 
 _MARGIN_MM = 18
 _LABEL_SHARE = 0.32
@@ -62,6 +66,7 @@ class Document:
         self, *, title: str, created_at: datetime, footer: str = "", is_whole: bool = True
     ) -> None:
         self._pdf = _Sheet(footer=footer, is_whole=is_whole)
+        self._pdf.read(footer)
         self._pdf.set_title(title)
         self._pdf.set_creation_date(created_at)
         self._pdf.add_page()
@@ -99,6 +104,7 @@ class Document:
             v_align=VAlign.T,
         ) as table:
             for name, value in rows:
+                self._pdf.read(name, value)
                 row = table.row()
                 row.cell(name, style=label)
                 row.cell(value)
@@ -132,6 +138,7 @@ class Document:
             text_align=tuple("RIGHT" if i in right else "LEFT" for i in range(len(headings))),
         ) as table:
             for cells in (headings, *rows):
+                self._pdf.read(*cells)
                 table.row(cells)
         self._pdf.ln(2)
 
@@ -168,6 +175,7 @@ class Document:
         colour: tuple[int, int, int] = _INK,
         after: int = 0,
     ) -> None:
+        self._pdf.read(text)
         self._pdf.set_font(_FAMILY, style, size)
         self._pdf.set_text_color(*colour)
         self._pdf.multi_cell(0, size * 0.5, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
@@ -202,11 +210,22 @@ class _Sheet(FPDF):
         self.set_margins(_MARGIN_MM, _MARGIN_MM)
         self.set_auto_page_break(True, margin=_MARGIN_MM)
         self.set_producer("")
-        for family, style, path in _fonts():
-            self.add_font(family, style, path)
-        self.set_fallback_fonts(list(_FALLBACKS), exact_match=False)
+        for style, name in (("", "FiraSans-Regular.ttf"), ("B", "FiraSans-SemiBold.ttf")):
+            self.add_font(_FAMILY, style, _path("fontpkg_fira_sans", f"files/{name}"))
+        self._letters = cast(TTFFont, self.fonts[_FAMILY]).cmap
         self.set_text_shaping(True)
         self.set_font(_FAMILY, "", 10)
+
+    def read(self, *texts: str) -> None:
+        """Open the large fonts, once, when a text that is about to be written needs them."""
+        if _FALLBACKS[0][0] in self.fonts:
+            return
+        if any(
+            ord(letter) not in self._letters for text in texts for letter in text if letter > " "
+        ):
+            for family, package, name in _FALLBACKS:
+                self.add_font(family, "", _path(package, name))
+            self.set_fallback_fonts([family for family, _, _ in _FALLBACKS], exact_match=False)
 
     def footer(self) -> None:
         """Write the foot of a page; fpdf2 calls this."""
@@ -220,14 +239,5 @@ class _Sheet(FPDF):
 
 
 @cache
-def _fonts() -> tuple[tuple[str, str, Path], ...]:
-    """Return each font: family, style and file."""
-    named = (
-        (_FAMILY, "", "fontpkg_fira_sans", "files/FiraSans-Regular.ttf"),
-        (_FAMILY, "B", "fontpkg_fira_sans", "files/FiraSans-SemiBold.ttf"),
-        ("arabic", "", "fontpkg_almarai", "files/Almarai-Regular.ttf"),
-        ("cjk", "", "noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf"),
-    )
-    return tuple(
-        (family, style, Path(str(files(package) / name))) for family, style, package, name in named
-    )
+def _path(package: str, name: str) -> Path:
+    return Path(str(files(package) / name))

@@ -30,7 +30,8 @@ def test_an_export_holds_everything_of_all_apps(api: ApiClient, gateway: FakeGat
         {},
     )
     assert sections["customer"][0]["email"] == "zerlina@canary.example"
-    assert sections["payment_methods"][0]["billing_details"]["name"] == "Zerlina Canary"
+    named = [row["billing_details"].get("name") for row in sections["payment_methods"]]
+    assert "Zerlina Canary" in named
     assert intent in {row["id"] for row in sections["payments"]}
     assert sections["refunds"][0]["amount"] == 100
     assert sections["subscriptions"][0]["id"] == subscription
