@@ -1,4 +1,4 @@
-"""Two updates of an object's metadata at the same moment: neither loses what the other notes."""
+"""The metadata of every object: two updates at one moment both stay, an empty text unsets all."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -48,13 +48,13 @@ def row_of(id_: str) -> models.Model:
     raise LookupError(id_)
 
 
-def test_updates_at_one_moment_both_stay(
+def test_updates_at_one_moment_both_stay_until_all_is_unset(
     api: ApiClient, simulator: RunningSimulator, settings: Any
 ) -> None:
     settings.WEBHOOKS_ALLOW_LOOPBACK = True
     ids = objects_of_everything(api)
 
-    lost, unfilled = {}, set()
+    lost, kept, unfilled = {}, {}, set()
     for template in updates_of_metadata():
         path = fill(api, template, ids)
         if path is None:
@@ -69,6 +69,10 @@ def test_updates_at_one_moment_both_stay(
         noted = api.get(path).json()["metadata"]
         if noted != {"before": "0", "one": "1", "two": "1"}:
             lost[template] = (noted, answers)
+        unset = api.post(path, {"metadata": ""})
+        if unset.status_code != 200 or unset.json()["metadata"] != {}:
+            kept[template] = unset.content
 
     assert lost == {}
+    assert kept == {}
     assert unfilled <= set(TESTED_IN_THEIR_APPS)

@@ -280,3 +280,13 @@ def test_a_payer_settles_nothing_that_is_the_merchants(
 
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, *merchants)
     assert (paid.json()["status"], paid.json()["shipping"]) == ("succeeded", SHOWN)
+
+
+def test_an_empty_text_for_metadata_notes_nothing(api: Any, gateway: FakeGateway) -> None:
+    held = {**PAY, "capture_method": "manual", "metadata": ""}
+    made = api.post("/v1/payment_intents", held).json()
+
+    taken = api.post(f"/v1/payment_intents/{made['id']}/capture", {"metadata": ""}).json()
+
+    assert (made["status"], made["metadata"]) == ("requires_capture", {})
+    assert (taken["status"], taken["metadata"]) == ("succeeded", {})

@@ -570,7 +570,7 @@ def _as_column(name: str, value: Any) -> Any:
     return "" if value is None and name not in _NULLABLE else value
 
 
-_NULLABLE = frozenset({"application_fee_amount", "payment_method_options"})
+_NULLABLE = frozenset({"application_fee_amount", "metadata", "payment_method_options"})
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "capture_method": lambda value: "manual" if value == "manual" else "automatic",
     "currency": lambda value: value.upper(),
