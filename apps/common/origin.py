@@ -1,6 +1,7 @@
 """Whose data a call touches, and who caused it: passed to every service that writes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +10,11 @@ class Scope:
 
     merchant_id: str
     livemode: bool
+
+
+def scope_of(row: Any) -> Scope:
+    """Return the walls around a row of a merchant."""
+    return Scope(row.merchant_id, row.livemode)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

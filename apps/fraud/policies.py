@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from apps.fraud.rules import RuleResult
-from apps.fraud.states import Action, Level
+from apps.fraud.states import Action, ItemType, Level
 
 # The whole assessment may take this long; a confirm has seconds, but the payer waits for each.
 BUDGET_SECONDS: Final = 0.05
@@ -48,6 +48,11 @@ FACT_OF_LIST: Final[Mapping[str, str]] = {
 # What the alias of a list ends in that acts without any rule.
 BLOCKLIST_ENDING: Final = "_blocklist"
 ALLOWLIST_ENDING: Final = "_allowlist"
+
+
+def as_listed(value: str, item_type: str) -> str:
+    """Return a value as lists of this type keep and compare it."""
+    return value if item_type == ItemType.CASE_SENSITIVE_STRING else value.strip().lower()
 
 
 def makes_stricter(alias: str, *, is_added: bool) -> bool:

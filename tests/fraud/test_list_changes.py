@@ -1,6 +1,7 @@
 """Values that staff put on lists and take off: alone where it makes us stricter, else by two."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from apps.fraud.errors import ListItemExists
 from apps.fraud.models import ValueList, ValueListItem
 from apps.fraud.rulesets import forget_rules, rules_in_force
 from apps.fraud.services.list_changes import put_value, take_value
-from apps.fraud.services.lists import create_list
+from apps.fraud.services.lists import create_list, put_on_list
+from apps.fraud.states import ItemType
 from tests.factories.backoffice import staff
 from tests.factories.fraud import AUTHOR, NOON
 
@@ -151,3 +153,16 @@ def test_a_request_names_no_address(scope: Scope) -> None:
     assert asked is not None
     assert asked.subject_id == item.id
     assert asked.payload == {"change": "add", "list": "email_allowlist"}
+
+
+def test_what_is_on_a_list_in_small_letters_is_put_there_once(scope: Scope) -> None:
+    wish: dict[str, Any] = {
+        "scope": scope, "alias": "card_blocklist", "item_type": ItemType.CARD_FINGERPRINT,
+        "value": "Xt5EWLLDS7FJjR1c", "origin": AUTHOR,
+    }  # fmt: skip
+
+    put_on_list(**wish, reason="First review.", now=NOON)
+    put_on_list(**wish, reason="Second review.", now=NOON)
+
+    item = ValueListItem.objects.get(value_list__alias="card_blocklist")
+    assert (item.value, item.reason) == ("xt5ewllds7fjjr1c", "First review.")

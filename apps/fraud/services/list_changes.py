@@ -13,7 +13,7 @@ from django.db import transaction
 
 from apps.backoffice.models import Approval
 from apps.backoffice.services import request_approval
-from apps.common.origin import Origin, Scope
+from apps.common.origin import Origin, Scope, scope_of
 from apps.fraud.models import ValueList, ValueListItem
 from apps.fraud.policies import makes_stricter
 from apps.fraud.services.lists import create_item, delete_item, get_item, get_list
@@ -85,7 +85,7 @@ def finish_change(approval: Approval) -> None:
 
     :raises ResourceMissing: the value or its list is gone meanwhile
     """
-    scope = Scope(approval.merchant_id, approval.livemode)
+    scope = scope_of(approval)
     if approval.payload["change"] == REMOVE:
         delete_item(scope=scope, item_id=approval.subject_id)
         return

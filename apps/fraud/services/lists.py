@@ -12,6 +12,7 @@ from apps.common.origin import Origin, Scope
 from apps.common.rows import get_row
 from apps.fraud.errors import ListAliasTaken, ListFull, ListInUse, ListItemExists
 from apps.fraud.models import Rule, ValueList, ValueListItem
+from apps.fraud.policies import as_listed
 from apps.fraud.rules import lists_of
 from apps.fraud.rulesets import MAX_ITEMS
 from apps.fraud.services.rules import count_up
@@ -112,7 +113,7 @@ def create_item(
     found = get_list(scope, list_id, param="value_list")
     if ValueListItem.objects.filter(value_list=found)[:MAX_ITEMS].count() >= MAX_ITEMS:
         raise ListFull(value_list=found.id, limit=MAX_ITEMS)
-    text = value if found.item_type == "case_sensitive_string" else value.strip().lower()
+    text = as_listed(value, found.item_type)
     item, is_new = ValueListItem.objects.get_or_create(
         value_list=found,
         value=text,
@@ -155,7 +156,8 @@ def put_on_list(
             origin=origin,
             now=now,
         )
-    if not ValueListItem.objects.filter(value_list=found, value=value).exists():
+    kept = as_listed(value, found.item_type)
+    if not ValueListItem.objects.filter(value_list=found, value=kept).exists():
         create_item(
             scope=scope, list_id=found.id, value=value, reason=reason, origin=origin, now=now
         )

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from apps.common.origin import Origin, Scope
 from apps.fraud.models import ValueListItem
+from apps.fraud.policies import as_listed
 from apps.fraud.services.lists import put_on_list
 from apps.fraud.services.reviews import CARD_BLOCKLIST
 from apps.fraud.states import ItemType
@@ -41,7 +42,7 @@ def block_payer(
                 scope=scope,
                 alias=BLOCKLISTS[kind],
                 item_type=kind,
-                value=value.strip().lower(),
+                value=value,
                 reason=reason[:200],
                 origin=origin,
                 now=now,
@@ -54,11 +55,11 @@ def find_blocked(scope: Scope, known_by: Mapping[ItemType, str]) -> set[ItemType
         value_list__merchant_id=scope.merchant_id,
         value_list__livemode=scope.livemode,
         value_list__alias__in=[BLOCKLISTS[kind] for kind in known_by],
-        value__in=[value.strip().lower() for value in known_by.values()],
+        value__in=[as_listed(value, kind) for kind, value in known_by.items()],
     ).values_list("value_list__alias", "value")
     blocked = set(held)
     return {
         kind
         for kind, value in known_by.items()
-        if (BLOCKLISTS[kind], value.strip().lower()) in blocked
+        if (BLOCKLISTS[kind], as_listed(value, kind)) in blocked
     }

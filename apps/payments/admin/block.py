@@ -9,12 +9,11 @@ from django.utils.functional import cached_property
 
 from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
 from apps.backoffice.kit.display import masked
-from apps.common.origin import Origin
+from apps.common.origin import Origin, scope_of
 from apps.customers.models import Customer
 from apps.fraud.models import Decision
 from apps.fraud.services.payers import block_payer, find_blocked
 from apps.fraud.states import ItemType
-from apps.payments.admin.dialogs import scope_of
 from apps.payments.models import PaymentIntent
 from apps.vault.models import PaymentMethod
 
