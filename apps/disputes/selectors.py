@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from apps.common.errors import ResourceMissing
 from apps.common.ids import first_id
 from apps.common.origin import Scope
+from apps.common.postal import address_in_words
 from apps.common.rows import get_row, get_rows
 from apps.customers.models import Customer
 from apps.disputes.compelling import (
@@ -43,6 +44,7 @@ from apps.disputes.states import (
 )
 from apps.payments.holds import Held
 from apps.payments.models import PaymentAttempt
+from apps.payments.selectors import as_attempt_id
 from apps.payments.states import AttemptStatus
 
 # Two charges of the same amount by the same card this close together look like one charged twice.
@@ -144,7 +146,7 @@ def time_on(test_clock_id: str, wall: datetime) -> datetime:
 
 def find_charges(scope: Scope, charge_ids: Collection[str]) -> dict[str, PaymentAttempt]:
     """Return the charges with these ids, by id; those that are not of this account are missing."""
-    ids = [f"att{charge_id.strip().removeprefix('ch')}" for charge_id in charge_ids]
+    ids = [as_attempt_id(charge_id.strip()) for charge_id in charge_ids]
     rows = get_rows(PaymentAttempt.objects, scope, ids).select_related("intent")
     return {each.charge_id: each for each in rows}
 
@@ -444,12 +446,6 @@ def _difference_in_words(*charges: PaymentAttempt) -> str:
 
 def _parts_of(address: Mapping[str, str | None]) -> dict[str, str]:
     return {name: text for name, text in address.items() if text}
-
-
-def address_in_words(address: Mapping[str, str] | None) -> str:
-    """Return an address on one line, as far as it is known."""
-    parts = ("line1", "line2", "postal_code", "city", "state", "country")
-    return ", ".join(text for part in parts if (text := (address or {}).get(part)))
 
 
 def get_bank_checks(attempt: PaymentAttempt) -> list[tuple[str, str]]:

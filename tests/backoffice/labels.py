@@ -30,7 +30,8 @@ def labels() -> set[str]:
 
 
 def _files() -> list[Path]:
-    screens = [*Path("apps").glob("*/admin.py"), *Path("apps").glob("*/admin/*.py")]
+    parts = ("admin.py", "admin/*.py", "outcomes.py")
+    screens = [file for part in parts for file in Path("apps").glob(f"*/{part}")]
     return [*screens, *Path("apps/backoffice/kit").glob("*.py")]
 
 

@@ -21,6 +21,7 @@ from apps.backoffice.kit.display import (
     chip,
     identifier,
     link,
+    mode_chip,
     moment,
     money,
     stacked,
@@ -289,7 +290,7 @@ class DisputeAdmin(FiguresAdmin):
             chips=(
                 status_chip(obj.status),
                 stage_chip(obj.stage),
-                chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),
+                mode_chip(livemode=obj.livemode),
             ),
             subtitle=identifier(obj.id),
             main=(

@@ -20,6 +20,7 @@ from apps.backoffice.kit.display import (
     chip,
     identifier,
     link,
+    mode_chip,
     moment,
     money,
     stacked,
@@ -34,8 +35,8 @@ from apps.disputes.admin.display import left_chip, rate_in_words
 from apps.disputes.models import DisputePolicy, FraudReport
 from apps.disputes.prevention import REFUND_WITHIN, Prospect, weigh_refund, with_openness
 from apps.disputes.selectors import find_policy
+from apps.payments.outcomes import outcome_of
 from apps.payments.services.approvals import refund_by_staff
-from apps.payments.states import RefundStatus
 
 _TO_DECIDE, _SETTLED = "since=nothing", "since=something"
 
@@ -114,28 +115,7 @@ class PreventDialog(Dialog):
             origin=origin,
             now=now,
         )
-        facts = {"amount": money(refund.amount, refund.currency), "refund": refund.id}
-        if refund.status == RefundStatus.REQUIRES_APPROVAL:
-            return Outcome(
-                message="{amount} is above your limits: a second person has to approve it"
-                " ({refund}).",
-                facts=facts,
-            )
-        if refund.status == RefundStatus.SUCCEEDED:
-            return Outcome(
-                message="{amount} is on its way back to the payer ({refund}).", facts=facts
-            )
-        if refund.status == RefundStatus.PENDING:
-            return Outcome(
-                message="{amount}: the gateway has not confirmed the refund yet. Unknown, we are"
-                " checking; do not repeat it ({refund}).",
-                facts=facts,
-            )
-        return Outcome(
-            message="The gateway refused the refund of {amount}: {reason}.",
-            facts={**facts, "reason": refund.failure_reason},
-            succeeded=False,
-        )
+        return outcome_of(refund)
 
 
 @admin.register(FraudReport)
@@ -208,7 +188,7 @@ class FraudReportAdmin(ObjectAdmin):
             chips=(
                 chip(words(obj.kind), Tone.BAD),
                 _since_chip(obj),
-                chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),
+                mode_chip(livemode=obj.livemode),
             ),
             subtitle=identifier(obj.id),
             main=(_warning(obj), _prices(prospect, attempt.currency)),

@@ -29,6 +29,7 @@ from apps.disputes.selectors import buffer_of, find_case, get_dispute
 from apps.disputes.services.details import update_metadata
 from apps.disputes.services.endings import accept_dispute
 from apps.disputes.services.evidence import save_evidence, submit_evidence
+from apps.payments.selectors import as_attempt_id
 
 # Longer than what banks read, so that the refusal comes from the rule and names it.
 _TEXT_MAX = 200_000
@@ -153,7 +154,7 @@ class DisputeList(DisputeView):
         if "payment_intent" in params:
             rows = rows.filter(intent_id=params["payment_intent"])
         if "charge" in params:
-            rows = rows.filter(attempt_id=f"att{params['charge'].removeprefix('ch')}")
+            rows = rows.filter(attempt_id=as_attempt_id(params["charge"]))
         rows = rows.select_related("case").prefetch_related("funds")
         show = partial(_show_loaded, buffer=buffer_of(self.scope))
         return list_page(rows, params, url="/v1/disputes", show=show)

@@ -12,6 +12,7 @@ from apps.common.rows import get_row
 from apps.disputes.api.shapes import FRAUD_WARNING
 from apps.disputes.objects import render_warning
 from apps.disputes.prevention import list_warnings
+from apps.payments.selectors import as_attempt_id
 
 
 class ListWarnings(ListSchema):
@@ -38,7 +39,7 @@ class WarningList(WarningView):
         if "payment_intent" in params:
             rows = rows.filter(intent_id=params["payment_intent"])
         if "charge" in params:
-            rows = rows.filter(attempt_id=f"att{params['charge'].removeprefix('ch')}")
+            rows = rows.filter(attempt_id=as_attempt_id(params["charge"]))
         return list_page(rows, params, url="/v1/radar/early_fraud_warnings", show=self.show)
 
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 from apps.api.models import Merchant
 from apps.common.ids import new_id
 from apps.common.money import to_major
+from apps.common.postal import address_in_words
 from apps.disputes.compelling import read_draft
 from apps.disputes.content import MAX_BYTES, MAX_PAGES, PDF
 from apps.disputes.errors import PacketTooLarge
 from apps.disputes.matrix import FIELDS, GROUPS, checklist, claim_of
 from apps.disputes.models import Dispute, StoredFile
-from apps.disputes.selectors import address_in_words, find_charges, get_bank_checks
+from apps.disputes.selectors import find_charges, get_bank_checks
 from apps.disputes.states import FilePurpose
 from apps.payments.models import PaymentAttempt
 

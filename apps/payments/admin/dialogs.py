@@ -11,11 +11,12 @@ from apps.backoffice.kit.dialogs import AmountField, Dialog, DialogForm, Outcome
 from apps.backoffice.kit.display import money
 from apps.backoffice.policies import limit_in_minor_units
 from apps.backoffice.selectors import refund_limits
-from apps.common.origin import Origin, Scope
-from apps.payments.models import PaymentIntent, Refund
+from apps.common.origin import Origin, scope_of
+from apps.payments.models import PaymentIntent
+from apps.payments.outcomes import outcome_of
 from apps.payments.services.approvals import refund_by_staff
 from apps.payments.services.intents import cancel_intent, capture_intent
-from apps.payments.states import IntentStatus, RefundStatus
+from apps.payments.states import IntentStatus
 
 # Stripe's reasons for a refund and for a cancellation, in words.
 REFUND_REASONS = [
@@ -29,34 +30,6 @@ CANCEL_REASONS = [
     ("duplicate", "Charged twice"),
     ("fraudulent", "Fraud"),
 ]
-
-
-def scope_of(row: Any) -> Scope:
-    """Return the walls within which a service may act on this row."""
-    return Scope(row.merchant_id, row.livemode)
-
-
-def outcome_of(refund: Refund) -> Outcome:
-    """Return what a person is told of a refund that was just asked for."""
-    facts = {"amount": money(refund.amount, refund.currency), "refund": refund.id}
-    if refund.status == RefundStatus.REQUIRES_APPROVAL:
-        return Outcome(
-            message="{amount} is above your limits: a second person has to approve it ({refund}).",
-            facts=facts,
-        )
-    if refund.status == RefundStatus.SUCCEEDED:
-        return Outcome(message="{amount} is on its way back to the payer ({refund}).", facts=facts)
-    if refund.status == RefundStatus.PENDING:
-        return Outcome(
-            message="{amount}: the gateway has not confirmed the refund yet. Unknown, we are"
-            " checking; do not repeat it ({refund}).",
-            facts=facts,
-        )
-    return Outcome(
-        message="The gateway refused the refund of {amount}: {reason}.",
-        facts={**facts, "reason": refund.failure_reason},
-        succeeded=False,
-    )
 
 
 class _PaymentDialog(Dialog):

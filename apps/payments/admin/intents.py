@@ -15,11 +15,10 @@ from django.utils.safestring import SafeString
 from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.display import (
     NOTHING,
-    Tone,
-    chip,
     identifier,
     link,
     masked,
+    mode_chip,
     moment,
     money,
     stacked,
@@ -30,6 +29,7 @@ from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.backoffice.kit.related import related_table
 from apps.common.money import to_major
+from apps.common.postal import address_in_words
 from apps.customers.models import Customer
 from apps.fraud.display import score_chip
 from apps.fraud.selectors import risk_of_attempts
@@ -211,11 +211,6 @@ def method_in_words(attempt: PaymentAttempt | None) -> str:
     return f"{brand} •••• {details['last4']}"
 
 
-def mode_chip(*, livemode: bool) -> SafeString:
-    """Return whether the money is real."""
-    return chip("Live", Tone.GOOD) if livemode else chip("Test")
-
-
 def payment_link(intent_id: str) -> SafeString:
     """Return a link to a payment's page."""
     return link(reverse("admin:payments_paymentintent_change", args=[intent_id]), intent_id)
@@ -302,8 +297,7 @@ def _details(records: PaymentRecords, *, may_see_people: bool) -> Facts:
 
 def _parcel(shipping: Mapping[str, Any]) -> list[tuple[str, Text]]:
     """Return where the goods go, and with whom they travel if that is known."""
-    parts = ("line1", "line2", "postal_code", "city", "state", "country")
-    where = ", ".join(filter(None, (shipping["address"][part] for part in parts)))
+    where = address_in_words(shipping["address"])
     travels = " · ".join(filter(None, (shipping["carrier"], shipping["tracking_number"])))
     rows: list[tuple[str, Text]] = [("Goes to", stacked(shipping["name"], where))]
     return [*rows, ("Parcel", travels)] if travels else rows

@@ -20,6 +20,7 @@ from apps.backoffice.kit.display import (
     age,
     copyable,
     identifier,
+    mode_chip,
     moment,
     money,
     stacked,
@@ -30,14 +31,14 @@ from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Happening, Page, Text, Timeline
 from apps.backoffice.selectors import find_approvals, refund_limits
 from apps.common.money import to_major
-from apps.common.origin import Origin
+from apps.common.origin import Origin, scope_of
 from apps.outbox.models import Event
 from apps.outbox.timeline import actor_in_words
-from apps.payments.admin.dialogs import outcome_of, scope_of
 from apps.payments.admin.filters import AskedByFilter, ReasonFilter
-from apps.payments.admin.intents import method_in_words, mode_chip, payment_link
+from apps.payments.admin.intents import method_in_words, payment_link
 from apps.payments.admin.statuses import refund_chip
 from apps.payments.models import Refund
+from apps.payments.outcomes import outcome_of
 from apps.payments.services.approvals import retry_refund_by_staff
 from apps.payments.states import RefundStatus
 
