@@ -66,7 +66,6 @@ class Document:
         self, *, title: str, created_at: datetime, footer: str = "", is_whole: bool = True
     ) -> None:
         self._pdf = _Sheet(footer=footer, is_whole=is_whole)
-        self._pdf.read(footer)
         self._pdf.set_title(title)
         self._pdf.set_creation_date(created_at)
         self._pdf.add_page()
@@ -215,6 +214,7 @@ class _Sheet(FPDF):
         self._letters = cast(TTFFont, self.fonts[_FAMILY]).cmap
         self.set_text_shaping(True)
         self.set_font(_FAMILY, "", 10)
+        self.read(footer)
 
     def read(self, *texts: str) -> None:
         """Open the large fonts, once, when a text that is about to be written needs them."""

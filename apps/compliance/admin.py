@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
-from apps.common.origin import Origin, Scope
+from apps.common.origin import Origin, Scope, scope_of
 from apps.compliance.services import erase_customer, export_customer, find_hindrances
 from apps.customers.models import Customer
 
@@ -23,7 +23,7 @@ class _PersonDialog(Dialog):
     @property
     def scope(self) -> Scope:
         """Return the walls within which the service may act."""
-        return Scope(self.subject.merchant_id, self.subject.livemode)
+        return scope_of(self.subject)
 
     def look(self) -> Mapping[str, Any]:
         """Return whether anything of the person is left; the audit trail names nobody."""

@@ -16,6 +16,7 @@ from apps.backoffice.kit.display import (
     identifier,
     link,
     masked,
+    mode_chip,
     moment,
     stacked,
 )
@@ -50,7 +51,7 @@ class CustomerAdmin(ObjectAdmin):
     @admin.display(description="Mode")
     def mode(self, customer: Customer) -> SafeString:
         """Return whether their money is real."""
-        return chip("Live", Tone.GOOD) if customer.livemode else chip("Test")
+        return mode_chip(livemode=customer.livemode)
 
     @admin.display(description="Created")
     def at(self, customer: Customer) -> Text:

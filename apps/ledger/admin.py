@@ -14,10 +14,10 @@ from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import (
     NOTHING,
-    Tone,
     chip,
     identifier,
     link,
+    mode_chip,
     moment,
     money,
     stacked,
@@ -100,7 +100,7 @@ class AccountAdmin(ObjectAdmin):
     @admin.display(description="Mode")
     def mode(self, account: Account) -> SafeString:
         """Return whether the money is real."""
-        return chip("Live", Tone.GOOD) if account.livemode else chip("Test")
+        return mode_chip(livemode=account.livemode)
 
     def look_up(self, term: str) -> Q | None:
         """Search by code or owner: there are few accounts beside those of sellers."""
@@ -222,7 +222,7 @@ class JournalEntryAdmin(ObjectAdmin):
         )
         return Page(
             heading=words(obj.kind),
-            chips=(chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),),
+            chips=(mode_chip(livemode=obj.livemode),),
             subtitle=identifier(obj.id),
             main=(
                 Table(

@@ -8,7 +8,7 @@ from apps.gateways.base import GatewayEvent
 from apps.gateways.registry import get_gateway
 from apps.outbox.models import Event
 from apps.payments.models import PaymentAttempt, Refund
-from apps.payments.selectors import find_attempt_at_gateway
+from apps.payments.selectors import as_attempt_id, find_attempt_at_gateway
 from apps.payments.services.attempts import sync_attempt
 from apps.payments.services.refunds import record_refund
 from apps.payments.services.reviews import settle_review
@@ -59,7 +59,7 @@ def on_gateway_refund(*, gateway: str, event: GatewayEvent, now: datetime) -> No
 def on_review_closed(event: Event, *, now: datetime) -> None:
     """Take the money of a payment that a person found good, or let go of one found fraudulent."""
     settle_review(
-        attempt_id=f"att{event.object['charge'].removeprefix('ch')}",
+        attempt_id=as_attempt_id(event.object["charge"]),
         is_good=event.object["status"] == "approved",
         origin=Origin(actor=event.actor, request_id=event.request_id),
         now=now,

@@ -12,6 +12,11 @@ _find_attempt = RowLoader(PaymentAttempt, "id = %s")
 _find_intent_by_id = RowLoader(PaymentIntent, "id = %s")
 
 
+def as_attempt_id(charge_id: str) -> str:
+    """Return the id of the attempt behind a charge's id."""
+    return f"att{charge_id.removeprefix('ch')}"
+
+
 def get_intent(scope: Scope, intent_id: str) -> PaymentIntent:
     """
     Return the intent.

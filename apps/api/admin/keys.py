@@ -16,7 +16,16 @@ from apps.api.models import ApiKey, ApiKeyKind, Merchant
 from apps.api.selectors import list_merchant_choices
 from apps.api.services import create_api_key, revoke_api_key, roll_api_key
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
-from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, stacked, words
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    identifier,
+    mode_chip,
+    moment,
+    stacked,
+    words,
+)
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Text
 from apps.common.origin import Origin
@@ -149,7 +158,7 @@ class ApiKeyAdmin(ObjectAdmin):
     @admin.display(description="Mode")
     def mode(self, key: ApiKey) -> SafeString:
         """Return whether it moves real money."""
-        return chip("Live", Tone.GOOD) if key.livemode else chip("Test")
+        return mode_chip(livemode=key.livemode)
 
     @admin.display(description="Merchant")
     def owner(self, key: ApiKey) -> str:

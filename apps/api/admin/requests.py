@@ -22,6 +22,7 @@ from apps.backoffice.kit.display import (
     copyable,
     identifier,
     link,
+    mode_chip,
     moment,
     stacked,
 )
@@ -78,7 +79,7 @@ class LoggedRequestAdmin(FiguresAdmin):
     @admin.display(description="Mode")
     def mode(self, row: LoggedRequest) -> SafeString:
         """Return whether it was about real money."""
-        return chip("Live", Tone.GOOD) if row.livemode else chip("Test")
+        return mode_chip(livemode=row.livemode)
 
     @admin.display(description="At")
     def at(self, row: LoggedRequest) -> Text:

@@ -11,7 +11,16 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
-from apps.backoffice.kit.display import NOTHING, Tone, age, chip, identifier, moment, stacked
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    age,
+    chip,
+    identifier,
+    moment,
+    person,
+    stacked,
+)
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Text
@@ -118,7 +127,7 @@ class StaffSessionAdmin(ObjectAdmin):
                         ("Last click", moment(obj.seen_at)),
                         ("Second factor given", moment(obj.factor_at)),
                         ("Ended", moment(obj.ended_at)),
-                        ("Ended by", obj.ended_by.partition(":")[2] or NOTHING),
+                        ("Ended by", person(obj.ended_by)),
                     ],
                 ),
             ),

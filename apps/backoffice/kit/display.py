@@ -75,6 +75,16 @@ def chip(text: str, tone: Tone = Tone.NEUTRAL) -> SafeString:
     return format_html('<span class="bo-chip bo-chip-{}">{}</span>', tone, text)
 
 
+def mode_chip(*, livemode: bool) -> SafeString:
+    """Return whether the money is real."""
+    return chip("Live", Tone.GOOD) if livemode else chip("Test")
+
+
+def person(actor: str) -> str:
+    """Return who an actor such as `staff:ada@shop.example` is."""
+    return actor.partition(":")[2] or NOTHING
+
+
 def strip(tones: Sequence[Tone]) -> SafeString:
     """Return a row of small coloured cells, the oldest first; the words stand beside it."""
     cells = format_html_join(

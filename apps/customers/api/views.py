@@ -80,17 +80,15 @@ class SearchCustomers(RequestSchema):
 
 
 _EMAIL_QUERY = re.compile(r"email\s*:\s*[\"']([^\"']+)[\"']\Z")
-_MAY_BE_NULL = frozenset({"address", "shipping"})
+_MAY_BE_NULL = frozenset({"address", "metadata", "shipping"})
 
 
 def _columns(params: dict[str, Any]) -> dict[str, Any]:
     columns = {
         name: "" if value is None and name not in _MAY_BE_NULL else value
         for name, value in params.items()
-        if name not in {"metadata", "invoice_settings"}
+        if name != "invoice_settings"
     }
-    if "metadata" in params:
-        columns["metadata"] = params["metadata"]
     if "test_clock" in columns:
         columns["test_clock_id"] = columns.pop("test_clock")
     settings = params.get("invoice_settings", {})

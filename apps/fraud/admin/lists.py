@@ -20,14 +20,16 @@ from apps.backoffice.kit.display import (
     chip,
     identifier,
     link,
+    mode_chip,
     moment,
+    person,
     stacked,
     words,
 )
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
-from apps.common.origin import Origin, Scope
+from apps.common.origin import Origin, Scope, scope_of
 from apps.fraud.models import ValueList, ValueListItem
 from apps.fraud.policies import (
     ALLOWLIST_ENDING,
@@ -128,7 +130,7 @@ class PutDialog(Dialog):
         """Put it there, or ask; the value itself, which may be an address, is not repeated."""
         days = answers["days"]
         item, approval = put_value(
-            scope=Scope(self.subject.merchant_id, self.subject.livemode),
+            scope=scope_of(self.subject),
             list_id=self.subject.id,
             value=answers["value"],
             reason=answers["reason"],
@@ -172,7 +174,7 @@ class TakeDialog(Dialog):
         """Take it off, or ask."""
         found = self.subject.value_list
         approval = take_value(
-            scope=Scope(found.merchant_id, found.livemode),
+            scope=scope_of(found),
             item_id=self.subject.id,
             reason=answers["reason"],
             origin=origin,
@@ -213,7 +215,7 @@ class ValueListAdmin(ObjectAdmin):
     @admin.display(description="Mode")
     def mode(self, row: ValueList) -> SafeString:
         """Return whose payments it is about."""
-        return chip("Live", Tone.GOOD) if row.livemode else chip("Test")
+        return mode_chip(livemode=row.livemode)
 
     @admin.display(description="Created")
     def at(self, row: ValueList) -> Text:
@@ -301,7 +303,7 @@ class ValueListItemAdmin(ObjectAdmin):
     @admin.display(description="Put there by")
     def by(self, item: ValueListItem) -> str:
         """Return who put it there."""
-        return item.created_by.partition(":")[2] or NOTHING
+        return person(item.created_by)
 
     @admin.display(description="Created")
     def at(self, item: ValueListItem) -> Text:
@@ -326,7 +328,7 @@ class ValueListItemAdmin(ObjectAdmin):
                         ("What it does", effect_of(obj.value_list)),
                         ("Reason", obj.reason or NOTHING),
                         ("Kept until", moment(obj.expires_at)),
-                        ("Put there by", obj.created_by.partition(":")[2] or NOTHING),
+                        ("Put there by", person(obj.created_by)),
                         ("Created", moment(obj.created_at)),
                     ],
                 ),
@@ -354,7 +356,7 @@ def _values(row: ValueList) -> Table:
                 _item_chip(item),
                 item.reason[:60] or NOTHING,
                 moment(item.expires_at),
-                item.created_by.partition(":")[2] or NOTHING,
+                person(item.created_by),
             )
             for item in newest
         ],

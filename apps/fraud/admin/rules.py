@@ -23,12 +23,13 @@ from apps.backoffice.kit.display import (
     identifier,
     moment,
     money,
+    person,
     stacked,
     words,
 )
 from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
-from apps.common.origin import Origin, Scope
+from apps.common.origin import Origin, Scope, scope_of
 from apps.fraud.backtest import Backtest, backtest_expression
 from apps.fraud.errors import RuleInvalid
 from apps.fraud.models import Rule
@@ -83,7 +84,7 @@ class RuleForm(PreviewForm):
     @property
     def scope(self) -> Scope:
         """Return whose payments it is about."""
-        return Scope(self.subject.merchant_id, self.subject.livemode)
+        return scope_of(self.subject)
 
     def clean(self) -> dict[str, Any]:
         """Try the rule on history; one that cannot be read shows where."""
@@ -439,7 +440,7 @@ class RuleAdmin(FiguresAdmin):
     @admin.display(description="Published by")
     def by(self, rule: Rule) -> str:
         """Return who agreed to it."""
-        return _person(rule.published_by)
+        return person(rule.published_by)
 
     def page(self, _request: HttpRequest, obj: Rule) -> Page:
         """Show the rule with its versions."""
@@ -468,8 +469,8 @@ class RuleAdmin(FiguresAdmin):
                             stacked(str(version.version), identifier(version.id)),
                             _rule_chip(version),
                             format_html("<code>{}</code>", version.expression),
-                            _person(version.created_by),
-                            _person(version.published_by),
+                            person(version.created_by),
+                            person(version.published_by),
                         )
                         for version in versions
                     ],
@@ -482,9 +483,9 @@ class RuleAdmin(FiguresAdmin):
                     "Details",
                     [
                         ("Position", str(obj.position)),
-                        ("Written by", _person(obj.created_by)),
+                        ("Written by", person(obj.created_by)),
                         ("Created", moment(obj.created_at)),
-                        ("Published by", _person(obj.published_by)),
+                        ("Published by", person(obj.published_by)),
                         ("Published", moment(obj.published_at)),
                     ],
                 ),
@@ -530,7 +531,3 @@ def _draw_hits(hits: Collection[DayOfHits]) -> Drawings:
 
 def _rule_chip(rule: Rule) -> SafeString:
     return chip(words(rule.status), _TONES.get(RuleStatus(rule.status), Tone.NEUTRAL))
-
-
-def _person(actor: str) -> str:
-    return actor.partition(":")[2] or NOTHING

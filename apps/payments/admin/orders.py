@@ -15,6 +15,7 @@ from apps.backoffice.kit.display import (
     NOTHING,
     identifier,
     link,
+    mode_chip,
     moment,
     money,
     stacked,
@@ -26,7 +27,7 @@ from apps.backoffice.kit.pages import Facts, Happening, Page, Table, Text, Timel
 from apps.common.money import to_major
 from apps.outbox.models import Event
 from apps.outbox.timeline import actor_in_words
-from apps.payments.admin.intents import mode_chip, payment_link
+from apps.payments.admin.intents import payment_link
 from apps.payments.admin.statuses import order_chip
 from apps.payments.models import Checkout, PaymentOrder
 from apps.payouts.models import Transfer

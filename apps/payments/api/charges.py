@@ -15,6 +15,7 @@ from apps.payments.api.shapes import CHARGE, CHARGES
 from apps.payments.holds import is_disputed
 from apps.payments.models import PaymentAttempt
 from apps.payments.objects import render_charge
+from apps.payments.selectors import as_attempt_id
 
 
 class ListCharges(ListSchema):
@@ -28,11 +29,6 @@ def charges_of(scope: Scope) -> QuerySet[PaymentAttempt]:
         ~Q(gateway_reference=""), merchant_id=scope.merchant_id, livemode=scope.livemode
     )
     return rows.annotate(is_disputed=is_disputed(), **risk_of_attempts()).select_related("intent")
-
-
-def as_attempt_id(charge_id: str) -> str:
-    """Return the id of the attempt behind a charge's id."""
-    return f"att{charge_id.removeprefix('ch')}"
 
 
 class ChargeList(ApiView):

@@ -5,9 +5,10 @@ from typing import Any
 from apps.api.lists import DEFAULT_LIMIT, list_envelope
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
-from apps.payments.api.charges import as_attempt_id, charges_of
+from apps.payments.api.charges import charges_of
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
 from apps.payments.objects import render_attempt, render_charge, render_intent, render_refund
+from apps.payments.selectors import as_attempt_id
 
 Objects = dict[str, dict[str, Any]]
 

@@ -12,7 +12,7 @@ from apps.common.metadata import merge_metadata
 from apps.payments.api.shapes import REFUND, REFUNDS
 from apps.payments.models import PaymentAttempt, Refund
 from apps.payments.objects import render_refund
-from apps.payments.selectors import get_refund
+from apps.payments.selectors import as_attempt_id, get_refund
 from apps.payments.services.refunds import (
     cancel_refund,
     request_refund,
@@ -61,7 +61,7 @@ class RefundList(ApiView):
         if "payment_intent" in params:
             rows = rows.filter(intent_id=params["payment_intent"])
         if "charge" in params:
-            rows = rows.filter(attempt_id=f"att{params['charge'].removeprefix('ch')}")
+            rows = rows.filter(attempt_id=as_attempt_id(params["charge"]))
         return list_page(rows, params, url="/v1/refunds", show=render_refund)
 
     def post(self, _request: HttpRequest) -> Json:
@@ -88,7 +88,7 @@ class RefundList(ApiView):
         if "charge" not in params:
             raise MissingTarget(param="payment_intent")
         attempt = PaymentAttempt.objects.filter(
-            pk=f"att{params['charge'].removeprefix('ch')}",
+            pk=as_attempt_id(params["charge"]),
             merchant_id=self.scope.merchant_id,
             livemode=self.scope.livemode,
         ).first()

@@ -8,6 +8,7 @@ from django.db import transaction
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Origin, Scope
 from apps.payments.models import PaymentAttempt, PaymentIntent
+from apps.payments.selectors import as_attempt_id
 from apps.payouts.errors import TransferCurrencyMismatch, TransferExceedsSource
 from apps.payouts.models import Transfer
 from apps.payouts.services.transfers import create_transfer
@@ -34,7 +35,7 @@ def transfer_from_charge(
     :raises TransferExceedsSource: more than is left of the charge, or nothing was captured
     """
     attempt = PaymentAttempt.objects.filter(
-        pk=f"att{charge_id.removeprefix('ch')}",
+        pk=as_attempt_id(charge_id),
         merchant_id=scope.merchant_id,
         livemode=scope.livemode,
     ).first()

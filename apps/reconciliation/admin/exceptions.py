@@ -13,10 +13,9 @@ from django.utils.safestring import SafeString
 from apps.backoffice.kit.columns import Column, major
 from apps.backoffice.kit.display import (
     NOTHING,
-    Tone,
-    chip,
     identifier,
     link,
+    mode_chip,
     moment,
     money,
     stacked,
@@ -151,7 +150,7 @@ class DiscrepancyAdmin(FiguresAdmin):
             chips=(
                 status_chip(obj.status),
                 age_chip(obj.day, today=timezone.now().date()),
-                chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),
+                mode_chip(livemode=obj.livemode),
             ),
             subtitle=identifier(obj.id),
             main=(

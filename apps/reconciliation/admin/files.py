@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dialogs import Dialog, DownloadDialog, Outcome
-from apps.backoffice.kit.display import Tone, chip, identifier, moment, stacked
+from apps.backoffice.kit.display import Tone, chip, identifier, mode_chip, moment, stacked
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
@@ -181,7 +181,7 @@ class StatementFileAdmin(ObjectAdmin):
             heading=obj.name or obj.id,
             chips=(
                 chip(StatementFormat(obj.format).label),
-                chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),
+                mode_chip(livemode=obj.livemode),
             ),
             subtitle=identifier(obj.id),
             main=(

@@ -10,7 +10,16 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.dialogs import Dialog, Outcome
-from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, money, stacked
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    identifier,
+    mode_chip,
+    moment,
+    money,
+    stacked,
+)
 from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
@@ -177,7 +186,7 @@ class ReconciliationRunAdmin(FiguresAdmin):
         ).order_by("-pk")[:25]
         return Page(
             heading=f"{obj.day} at {obj.gateway}",
-            chips=(self.matched(obj), chip("Live", Tone.GOOD) if obj.livemode else chip("Test")),
+            chips=(self.matched(obj), mode_chip(livemode=obj.livemode)),
             subtitle=identifier(obj.id),
             main=(
                 Facts(

@@ -15,6 +15,7 @@ from apps.backoffice.kit.display import (
     chip,
     identifier,
     link,
+    mode_chip,
     moment,
     money,
     stacked,
@@ -96,7 +97,7 @@ class SettlementAdmin(ObjectAdmin):
             heading=money(obj.amount, obj.currency),
             chips=(
                 settlement_chip(obj.status),
-                chip("Live", Tone.GOOD) if obj.livemode else chip("Test"),
+                mode_chip(livemode=obj.livemode),
             ),
             subtitle=identifier(obj.reference),
             main=(_three_sums(obj, parts), *_drawing(obj, parts), _parts(obj, parts)),

@@ -20,7 +20,16 @@ from django.utils.safestring import SafeString
 from apps.backoffice.books import number_columns
 from apps.backoffice.kit.dashboard import View
 from apps.backoffice.kit.dialogs import Dialog
-from apps.backoffice.kit.display import NOTHING, Tone, chip, identifier, moment, stacked, words
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    identifier,
+    mode_chip,
+    moment,
+    stacked,
+    words,
+)
 from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
@@ -94,7 +103,7 @@ class ReportRunAdmin(ObjectAdmin):
         """Return one file."""
         return Page(
             heading=_title(obj),
-            chips=(_state(obj), chip("Live", Tone.GOOD) if obj.livemode else chip("Test")),
+            chips=(_state(obj), mode_chip(livemode=obj.livemode)),
             subtitle=identifier(obj.id),
             main=(
                 Facts(

@@ -15,11 +15,10 @@ from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome
 from apps.backoffice.kit.display import Tone, chip, identifier, moment, stacked, words
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
-from apps.common.origin import Origin, Scope
+from apps.common.origin import Origin, Scope, scope_of
 from apps.outbox.timeline import timeline_of
 from apps.subscriptions.admin.display import (
     invoice_link,
-    scope_of,
     subscription_link,
 )
 from apps.subscriptions.models import Invoice, Subscription, TestClock

@@ -11,8 +11,7 @@ from django.utils import timezone
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import money
 from apps.common.errors import DomainError
-from apps.common.origin import Origin
-from apps.subscriptions.admin.display import scope_of
+from apps.common.origin import Origin, scope_of
 from apps.subscriptions.models import Invoice, Price, Subscription, SubscriptionItem
 from apps.subscriptions.selectors import load_contract
 from apps.subscriptions.services.bills import Bill

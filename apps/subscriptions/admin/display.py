@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import Tone, chip, link, money, words
-from apps.common.origin import Scope
 from apps.subscriptions.models import Invoice, Subscription
 from apps.subscriptions.states import InvoiceStatus, SubscriptionStatus
 
@@ -42,11 +40,6 @@ def subscription_link(subscription_id: str) -> SafeString:
     """Return the way to a subscription's page."""
     url = reverse("admin:subscriptions_subscription_change", args=[subscription_id])
     return link(url, subscription_id)
-
-
-def scope_of(row: Any) -> Scope:
-    """Return the walls within which a service may act on this row."""
-    return Scope(row.merchant_id, row.livemode)
 
 
 def monthly_money(row: Subscription) -> str:

@@ -23,6 +23,7 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.filters import RowFilter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
+from apps.common.origin import scope_of
 from apps.outbox.timeline import timeline_of
 from apps.subscriptions.admin.dialogs import (
     CancelDialog,
@@ -33,7 +34,6 @@ from apps.subscriptions.admin.dialogs import (
 from apps.subscriptions.admin.display import (
     invoice_link,
     monthly_money,
-    scope_of,
     status_chip,
 )
 from apps.subscriptions.models import Invoice, Product, Subscription, SubscriptionItem

@@ -162,10 +162,9 @@ class ProductList(BillingView):
 
 def _texts(params: dict[str, Any]) -> dict[str, Any]:
     columns = {
-        name: "" if value is None else value for name, value in params.items() if name != "metadata"
+        name: "" if value is None and name != "metadata" else value
+        for name, value in params.items()
     }
-    if "metadata" in params:
-        columns["metadata"] = params["metadata"]
     if "default_price" in columns:
         columns["default_price_id"] = columns.pop("default_price")
     return columns

@@ -195,11 +195,9 @@ def _fields(params: dict[str, Any]) -> dict[str, Any]:
         behavior = params["trial_settings"]["end_behavior"]
         fields["missing_method_action"] = behavior["missing_payment_method"]
     fields |= _why_left(params)
-    for name in ("tax_percent", "proration_unit"):
+    for name in ("tax_percent", "proration_unit", "metadata"):
         if name in params:
             fields[name] = params[name]
-    if "metadata" in params:
-        fields["metadata"] = params["metadata"]
     return fields
 
 

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from apps.common.errors import InvalidParameter
 from apps.common.ids import new_id
 from apps.common.metadata import with_metadata
-from apps.common.origin import Origin, Scope
+from apps.common.origin import Origin, Scope, scope_of
 from apps.customers.models import Customer
 from apps.customers.selectors import get_customer
 from apps.subscriptions.errors import MeterEventDuplicate
@@ -87,7 +87,7 @@ def change_row(
     try:
         with transaction.atomic():
             locked: R = type(row)._base_manager.select_for_update().get(pk=row.pk)
-            # A dunning policy and a coupon's code have no metadata.
+            # Dunning policies have no metadata.
             noted = with_metadata(changes, getattr(locked, "metadata", {}))
             for column, value in noted.items():
                 setattr(locked, column, value)
@@ -125,7 +125,7 @@ def change_price(
 
     :raises InvalidParameter: another price has the key, and keeps it
     """
-    scope = Scope(price.merchant_id, price.livemode)
+    scope = scope_of(price)
     with transaction.atomic():
         if takes_key:
             _free_key(changes["lookup_key"], keeper=price, scope=scope, origin=origin, now=now)

@@ -171,7 +171,7 @@ def _new_item(
     if not change.price_id:
         raise ResourceMissing(resource="price", id="", param="items")
     item = new_item(contract, prices[change.price_id], change.quantity, times)
-    _set_fields(item, change)
+    set_item_fields(item, change)
     contract.items.append(item)
     return item
 
@@ -194,10 +194,11 @@ def _change_item(item: SubscriptionItem, change: ItemChange, prices: dict[str, P
         item.price = prices[change.price_id]
     if change.quantity is not None:
         item.quantity = change.quantity
-    _set_fields(item, change)
+    set_item_fields(item, change)
 
 
-def _set_fields(item: SubscriptionItem, change: ItemChange) -> None:
+def set_item_fields(item: SubscriptionItem, change: ItemChange) -> None:
+    """Set the further columns that a change names."""
     for name, value in with_metadata(change.fields, item.metadata).items():
         setattr(item, name, value)
 

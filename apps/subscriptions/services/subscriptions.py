@@ -64,6 +64,7 @@ from apps.subscriptions.services.changes import (
     new_item,
     plan_change,
     preview_plan,
+    set_item_fields,
 )
 from apps.subscriptions.services.collection import collect_invoice, open_intent, release_payment
 from apps.subscriptions.services.dunning import charge_overdue
@@ -180,8 +181,7 @@ def preview_subscription(*, scope: Scope, new: NewSubscription, now: datetime) -
     :raises ResourceMissing: no such customer or price
     :raises DomainError: the items do not fit together
     """
-    get_customer(scope, new.customer_id)
-    customer = Customer.objects.get(pk=new.customer_id)
+    customer = get_customer(scope, new.customer_id)
     times = times_of(customer.test_clock_id, now)
     contract = _draft(scope, customer, new, times)
     # It has no id, so that its invoice names none that could be asked for.
@@ -292,7 +292,7 @@ def _draft(scope: Scope, customer: Customer, new: NewSubscription, times: Times)
     contract = Contract(subscription, [])
     for item in new.items:
         made = new_item(contract, prices[item.price_id], item.quantity, times)
-        made.metadata = with_metadata(item.fields, {}).get("metadata", {})
+        set_item_fields(made, item)
         contract.items.append(made)
     return contract
 

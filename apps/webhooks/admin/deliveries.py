@@ -26,7 +26,7 @@ from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.backoffice.kit.picks import PicksForm
-from apps.common.origin import Origin, Scope
+from apps.common.origin import Origin, scope_of
 from apps.webhooks.admin.filters import AnswerFilter, TypeFilter
 from apps.webhooks.models import Delivery
 from apps.webhooks.services.deliveries import resend_deliveries, resend_event
@@ -111,7 +111,7 @@ class ResendDialog(Dialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:  # noqa: ARG002
         """Resend."""
         resend_event(
-            scope=Scope(self.subject.merchant_id, self.subject.livemode),
+            scope=scope_of(self.subject),
             event_id=self.subject.event_id,
             endpoint_id=self.subject.endpoint_id,
             now=now,

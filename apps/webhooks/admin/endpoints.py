@@ -23,6 +23,7 @@ from apps.backoffice.kit.display import (
     chip,
     identifier,
     link,
+    mode_chip,
     moment,
     stacked,
     strip,
@@ -30,7 +31,7 @@ from apps.backoffice.kit.display import (
 )
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Text
-from apps.common.origin import Origin, Scope
+from apps.common.origin import Origin, Scope, scope_of
 from apps.webhooks.health import HOURS, LOOK_THROUGH_IN_LISTS, Health, read_health
 from apps.webhooks.models import WebhookEndpoint
 from apps.webhooks.models.endpoints import MAX_URL_LENGTH
@@ -134,7 +135,7 @@ class _EndpointDialog(Dialog):
 
     @property
     def scope(self) -> Scope:
-        return Scope(self.subject.merchant_id, self.subject.livemode)
+        return scope_of(self.subject)
 
     def look(self) -> Mapping[str, Any]:
         """Return whether it gets events."""
@@ -355,7 +356,7 @@ class WebhookEndpointAdmin(ObjectAdmin):
     @admin.display(description="Mode")
     def mode(self, endpoint: WebhookEndpoint) -> SafeString:
         """Return whose events it gets."""
-        return chip("Live", Tone.GOOD) if endpoint.livemode else chip("Test")
+        return mode_chip(livemode=endpoint.livemode)
 
     @admin.display(description="Events")
     def wanted(self, endpoint: WebhookEndpoint) -> str:

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from apps.common.errors import DomainError
 from apps.common.ids import new_id
-from apps.common.origin import Scope
+from apps.common.origin import Scope, scope_of
 from apps.outbox.models import Event
 from apps.outbox.selectors import get_event
 from apps.webhooks.errors import EndpointNotEnabled
@@ -109,7 +109,7 @@ def resend_deliveries(*, ids: Collection[str], now: datetime) -> tuple[int, list
     for delivery in Delivery.objects.filter(pk__in=ids).order_by("pk"):
         try:
             resend_event(
-                scope=Scope(delivery.merchant_id, delivery.livemode),
+                scope=scope_of(delivery),
                 event_id=delivery.event_id,
                 endpoint_id=delivery.endpoint_id,
                 now=now,
