@@ -1,7 +1,7 @@
 """Prefixed public identifiers: the prefix says what the id points at, the rest sorts by time."""
 
-import os
 import re
+import secrets
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -15,17 +15,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def new_id(prefix: str) -> str:
     """
-    Return e.g. `pi_01kahxk4m0f1v8y2c6d9e3g7hj`: 48 bits of milliseconds, then 80 random bits.
+    Return e.g. `pi_01kahxk4m0f1v8y2c6d9e3g7hj`, which sorts by when it was made.
 
-    Ids made later sort after ids made earlier, to the millisecond.
-    Source: the layout of ULID.
+    128 bits: 48 of milliseconds, 20 of the nanoseconds within them, and 60 random ones. What one
+    machine makes one after the other sorts so: the events of one request are listed in the order
+    in which they happened.
+    Source: the layout of ULID, with the finer clock of RFC 9562, section 6.2, method 3.
     """
-    return _encode(prefix, time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    return _encode(prefix, milliseconds, nanoseconds << 60 | secrets.randbits(60))
 
 
 def id_at(prefix: str, moment: datetime) -> str:
     """Return a new id which sorts by `moment` instead of by the clock."""
-    return _encode(prefix, _milliseconds(moment), int.from_bytes(os.urandom(10), "big"))
+    return _encode(prefix, _milliseconds(moment), secrets.randbits(80))
 
 
 def first_id(prefix: str, moment: datetime) -> str:
