@@ -441,23 +441,9 @@ SELECT count(*), count(*) FILTER (WHERE rule <> '' AND NOT is_duplicate AND (ent
  WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
    AND day = %(day)s
 """
-# Of a settlement: what the lines that name it add up to, returned payouts which it pays again among
-# them.
-SUM_PAYOUT = f"""
-SELECT count(*), coalesce(sum(net), 0) FROM reconciliation_statementline
- WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
-   AND payout_reference = %(reference)s AND payout_reference <> '' AND NOT is_duplicate
-   AND kind <> '{LineKind.PAYOUT}'
-"""  # noqa: S608
-# What the gateway held for us when it paid out; not below zero after the payout (AC-67).
-SUM_BALANCE = """
-SELECT coalesce(sum(net), 0) FROM reconciliation_statementline
- WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND gateway = %(gateway)s
-   AND currency = %(currency)s AND NOT is_duplicate
-   AND (occurred_at, file_id, number) <= (%(at)s, %(file)s, %(number)s)
-"""
-# The same by kind of line, beside what the ledger booked for those lines: their entries, of which
-# several lines may share one, fees that were told later, and what a person has corrected since.
+# Of a settlement: what the lines that name it add up to by kind, returned payouts which it pays
+# again among them, beside what the ledger booked for those lines: their entries, of which several
+# lines may share one, fees that were told later, and what a person has corrected since.
 SPLIT_PAYOUT = f"""
 WITH line AS (
     SELECT CASE WHEN entry_id = '' THEN 'line:' || id ELSE entry_id END AS subject,

@@ -15,7 +15,7 @@ from django.db.models import Min
 from apps.common.origin import Scope
 from apps.ledger.chart import GATEWAY_CLEARING
 from apps.ledger.models import Account
-from apps.reconciliation.models import StatementFile
+from apps.reconciliation.models import StatementFile, StatementLine
 from apps.reconciliation.states import LineKind
 
 _PAYOUTS: Final = f"('{LineKind.PAYOUT}', '{LineKind.PAYOUT_FAILURE}')"
@@ -51,11 +51,11 @@ DELETE FROM staged_line staged USING line
    AND CASE WHEN line.merchant_id IS NULL THEN NOT %(is_keeper)s
             ELSE (line.merchant_id, line.livemode) <> (%(merchant)s, %(livemode)s) END
 """  # noqa: S608 - constants of this module
-# A payout that came back stands with each of them in full; its own part is what it had booked.
+# A payout that came back stands with each of several in full; a part of it is what was booked.
 _SUM_PAYOUT: Final = f"""
 SELECT line.merchant_id, count(*), sum(
-           CASE WHEN line.kind = '{LineKind.PAYOUT_FAILURE}' THEN coalesce(returned.amount, 0)
-                ELSE line.net END)
+           CASE WHEN %(is_shared)s AND line.kind = '{LineKind.PAYOUT_FAILURE}'
+                THEN coalesce(returned.amount, 0) ELSE line.net END)
   FROM reconciliation_statementline line
   LEFT JOIN reconciliation_settlement returned
     ON line.kind = '{LineKind.PAYOUT_FAILURE}' AND returned.reference = line.object_reference
@@ -67,9 +67,8 @@ SELECT line.merchant_id, count(*), sum(
    AND line.kind <> '{LineKind.PAYOUT}'
  GROUP BY line.merchant_id
 """  # noqa: S608
-# What the gateway held for all of them when it paid out by hand (AC-67); the payout itself counts
-# once.
-SUM_SHARED_BALANCE: Final = f"""
+# What the gateway held when it paid out by hand (AC-67); the payout itself counts once.
+_SUM_BALANCE: Final = f"""
 SELECT coalesce(sum(net), 0) FROM reconciliation_statementline
  WHERE merchant_id = ANY (%(merchants)s) AND livemode = %(livemode)s AND gateway = %(gateway)s
    AND currency = %(currency)s AND NOT is_duplicate
@@ -87,7 +86,11 @@ class PartOfPayout(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """Who has money on an account, in the order in which they came; a merchant's view of it."""
+    """
+    Who has money on an account, in the order in which they came; a merchant's view of it.
+
+    The merchant is one of them; one without money there is the last. Most accounts have just one.
+    """
 
     scope: Scope
     gateway: str
@@ -95,21 +98,34 @@ class Sharing:
 
     @property
     def is_shared(self) -> bool:
-        return any(merchant != self.scope.merchant_id for merchant in self.merchants)
+        return len(self.merchants) > 1
 
     @property
     def is_keeper(self) -> bool:
-        return self.merchants[:1] in {(), (self.scope.merchant_id,)}
+        return self.merchants[0] == self.scope.merchant_id
 
     def sum_payout(self, reference: str) -> dict[str, PartOfPayout]:
         """Return each merchant's part of a payout, as far as its lines are there."""
-        wish = {**self._params(), "merchants": list(self.merchants), "reference": reference}
+        wish = {**self._params(), "is_shared": self.is_shared, "reference": reference}
         with connection.cursor() as cursor:
             cursor.execute(_SUM_PAYOUT, wish)
             return {
                 merchant: PartOfPayout(lines, int(net))
                 for merchant, lines, net in cursor.fetchall()
             }
+
+    def sum_balance(self, line: StatementLine) -> int:
+        """Return what the gateway held for all of them after a line of the report."""
+        wish = {
+            **self._params(),
+            "currency": line.currency,
+            "at": line.occurred_at,
+            "file": line.file_id,
+            "number": line.number,
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_SUM_BALANCE, wish)
+            return int(cursor.fetchone()[0])
 
     def is_first_of(self, merchants: set[str]) -> bool:
         """Return whether this merchant came before these others; the keeper before nobody."""
@@ -135,6 +151,7 @@ class Sharing:
     def _params(self) -> dict[str, Any]:
         return {
             "merchant": self.scope.merchant_id,
+            "merchants": list(self.merchants),
             "livemode": self.scope.livemode,
             "gateway": self.gateway,
         }
@@ -144,4 +161,6 @@ def find_sharing(scope: Scope, gateway: str) -> Sharing:
     """Return who has money on a gateway account, as the ledger knows."""
     accounts = Account.objects.filter(code=GATEWAY_CLEARING, owner=gateway, livemode=scope.livemode)
     first_seen = accounts.values_list("merchant_id").annotate(first=Min("id")).order_by("first")
-    return Sharing(scope, gateway, tuple(merchant for merchant, _ in first_seen))
+    # A merchant may have a report before it has money.
+    merchants = dict.fromkeys([*(merchant for merchant, _ in first_seen), scope.merchant_id])
+    return Sharing(scope, gateway, tuple(merchants))

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from django.db import connection
 from django.db.models import Max, QuerySet
 
 from apps.common.origin import Scope
@@ -13,12 +12,11 @@ from apps.ledger import recipes
 from apps.ledger.drafts import EntryDraft
 from apps.ledger.recipes import Fact
 from apps.ledger.services import post_entry, reverse_entry
-from apps.reconciliation import matching
 from apps.reconciliation.errors import CannotCorrect
 from apps.reconciliation.models import BankLine, ReconciliationRun, Settlement, StatementLine
 from apps.reconciliation.policies import BANK_DAYS
 from apps.reconciliation.services.findings import Finding
-from apps.reconciliation.sharing import SUM_SHARED_BALANCE, PartOfPayout, Sharing, find_sharing
+from apps.reconciliation.sharing import PartOfPayout, Sharing, find_sharing
 from apps.reconciliation.states import DiscrepancyKind, LineKind, SettlementStatus
 
 K = DiscrepancyKind
@@ -117,8 +115,6 @@ def _take_up(desk: Desk, sharing: Sharing) -> None:
 
 def _find_lead(sharing: Sharing, reference: str) -> tuple[bool, Settlement | None]:
     """Return whether a payout is to be taken up, and whose leads it if not this merchant's."""
-    if not sharing.is_shared:
-        return True, None
     parts = sharing.sum_payout(reference)
     leads = Settlement.objects.filter(
         merchant_id__in=sharing.merchants,
@@ -164,19 +160,15 @@ def _open_ones(desk: Desk, status: SettlementStatus) -> Iterator[Settlement]:
 
 
 def _check_sums(desk: Desk, sharing: Sharing, settlement: Settlement) -> None:
-    if sharing.is_shared:
-        count, lines_net = _divide(sharing, settlement)
-        if not count and settlement.others_amount:
-            # It was taken up before the lines were there that show whose it is.
-            settlement.delete()
-            return
-    else:
-        wish = _params(desk) | {"reference": settlement.reference}
-        count, lines_net = _query(matching.SUM_PAYOUT, wish)
-    settlement.lines_count = count
-    settlement.lines_net = lines_net if count else None
+    own = _divide(sharing, settlement)
+    if not own.lines and settlement.others_amount:
+        # It was taken up before the lines were there that show whose it is.
+        settlement.delete()
+        return
+    settlement.lines_count = own.lines
+    settlement.lines_net = own.net if own.lines else None
     settlement.save()
-    if _agrees(desk, sharing, settlement):
+    if _agrees(sharing, settlement):
         entry_id = post_entry(draft_departure(settlement, now=desk.now))
         leave_as_announced(settlement, entry_id=entry_id)
 
@@ -210,7 +202,7 @@ def _link(settlement: Settlement, kind: LineKind, *, entry_id: str, rule: str) -
     _line_of(settlement, kind).update(entry_id=entry_id, rule=rule)
 
 
-def _agrees(desk: Desk, sharing: Sharing, settlement: Settlement) -> bool:
+def _agrees(sharing: Sharing, settlement: Settlement) -> bool:
     """Return whether the lines explain the payout; of a manual one, whether there was enough."""
     if not settlement.amount:
         return False
@@ -219,20 +211,7 @@ def _agrees(desk: Desk, sharing: Sharing, settlement: Settlement) -> bool:
     if settlement.lines_net is not None:
         return settlement.lines_net == settlement.amount
     line = _line_of(settlement, LineKind.PAYOUT).get()
-    if sharing.is_shared and not sharing.have_all_taken(line.file):
-        return False
-    (balance,) = _query(
-        matching.SUM_BALANCE if not sharing.is_shared else SUM_SHARED_BALANCE,
-        _params(desk)
-        | {
-            "merchants": list(sharing.merchants),
-            "currency": settlement.currency,
-            "at": line.occurred_at,
-            "file": line.file_id,
-            "number": line.number,
-        },
-    )
-    return bool(balance >= 0)
+    return sharing.have_all_taken(line.file) and sharing.sum_balance(line) >= 0
 
 
 def _check_bank(desk: Desk, sharing: Sharing, settlement: Settlement) -> None:
@@ -307,7 +286,7 @@ def _find_bank_line(sharing: Sharing, settlement: Settlement) -> BankLine | None
     if known := BankLine.objects.filter(settlement=settlement).first():
         return known
     credits = BankLine.objects.filter(
-        merchant_id__in={settlement.merchant_id, *sharing.merchants},
+        merchant_id__in=sharing.merchants,
         livemode=settlement.livemode,
         settlement__isnull=True,
         currency=settlement.currency,
@@ -380,17 +359,3 @@ def _fact(settlement: Settlement, now: datetime) -> Fact:
         value_on=settlement.paid_on,
         metadata={"reference": settlement.reference},
     )
-
-
-def _params(desk: Desk) -> dict[str, Any]:
-    return {
-        "merchant": desk.scope.merchant_id,
-        "livemode": desk.scope.livemode,
-        "gateway": desk.gateway,
-    }
-
-
-def _query(sql: str, params: dict[str, Any]) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchone()
