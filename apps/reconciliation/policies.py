@@ -17,6 +17,9 @@ CUTOFF_TOLERANCE_DAYS: Final = 1
 # How far back a run looks for facts that have become due since earlier runs; more than the longest
 # gap between two runs.
 LOOKBACK_DAYS: Final = 14
+# Statements and runs are of these years: others are slips of the pen, and far beyond them neither
+# Python nor the database can put a day into another time zone.
+YEARS: Final = range(2000, 2200)
 # A bank shows a payout within this many days.
 BANK_DAYS: Final = 5
 

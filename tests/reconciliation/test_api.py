@@ -9,7 +9,7 @@ from django.test import Client
 
 from apps.api.models import Merchant
 from apps.common.origin import Scope
-from apps.reconciliation.models import StatementFile
+from apps.reconciliation.models import BankLine, ReconciliationRun, StatementChunk, StatementFile
 from tests.conftest import ApiClient
 from tests.fake_gateway import FakeGateway
 from tests.reconciliation.statements import GATEWAY, csv_of, stripe_row
@@ -52,6 +52,46 @@ def test_a_file_of_something_else_is_refused_and_leaves_nothing(
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "statement_unreadable")
     assert not StatementFile.objects.exists()
+
+
+CAMT = b'<?xml version="1.0" encoding="%s"?>%s<Document><BkToCstmrStmt><Stmt>%s'
+ENTRY = b'<Ntry><Amt Ccy="EUR">1.00</Amt><CdtDbtInd>CRDT</CdtDbtInd></Ntry>'
+
+
+@pytest.mark.parametrize(
+    ("format_", "content", "reason"),
+    [
+        ("camt053", CAMT % (b"utf-8", b'<!DOCTYPE a [<!ENTITY b "c">]>', b""), "a document type"),
+        ("camt053", CAMT % (b"klingon", b"", b""), "an unknown encoding"),
+        ("camt053", CAMT % (b"utf-8", b"", ENTRY), "no element found: line 1"),
+        ("bank_csv", b"booking_date;amount;currency;reference\n", "divided by semicolons"),
+        ("bank_csv", "booking_date,amount".encode("utf-16"), "column booking_date is missing"),
+        ("stripe", b"x" * 100_000, "column balance_transaction_id is missing"),
+        ("adyen", b"", "column Psp Reference is missing"),
+    ],
+    ids=["doctype", "encoding", "truncated", "semicolons", "utf-16", "one line", "empty"],
+)
+def test_a_broken_file_is_refused_with_its_reason_and_leaves_nothing(
+    gateway: FakeGateway, secret_key: str, format_: str, content: bytes, reason: str
+) -> None:
+    answer = send(secret_key, content, format=format_)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "statement_unreadable")
+    assert reason in error["message"]
+    assert not StatementFile.objects.exists()
+    assert not StatementChunk.objects.exists()
+    assert not BankLine.objects.exists()
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31", "9999-12-31"])
+def test_a_day_of_no_year_with_statements_is_refused(
+    gateway: FakeGateway, api: ApiClient, day: str
+) -> None:
+    answer = api.post("/v1/reconciliation/runs", {"gateway": GATEWAY, "date": day, "fetch": True})
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "date")
+    assert not ReconciliationRun.objects.exists()
 
 
 def test_a_run_opens_an_exception_which_is_resolved(

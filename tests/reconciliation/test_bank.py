@@ -6,7 +6,7 @@ import pytest
 
 from apps.ledger import chart
 from apps.ledger.selectors import balance_of
-from apps.reconciliation.models import Discrepancy
+from apps.reconciliation.models import BankLine, Discrepancy
 from apps.reconciliation.policies import BANK_DAYS
 from apps.reconciliation.services import resolve_exception
 from apps.reconciliation.states import StatementFormat
@@ -45,6 +45,33 @@ def test_a_credit_that_fits_nothing_is_an_exception_of_the_bank_once(gateway: Fa
 
     assert young == []
     assert exceptions(gateway=BANK) == [("bank_unexplained", None, 1250)]
+
+
+def test_an_entry_under_a_known_reference_is_refused_unless_it_says_the_same(
+    gateway: FakeGateway,
+) -> None:
+    credit(f"{DAY},12.50,EUR,1,Thanks\n")
+
+    file = upload(
+        content=f"{HEADER}{DAY},12.50,EUR,1,Thanks again\n{DAY},7.00,EUR,1,Others\n".encode(),
+        format=StatementFormat.BANK_CSV,
+        source=BANK,
+    )
+
+    assert (file.lines_new, file.lines_known, file.lines_refused) == (0, 1, 1)
+    refusal = file.refusals.get()
+    assert (refusal.number, refusal.reason) == (
+        3, "its reference stands for another movement already",
+    )  # fmt: skip
+    assert [line.amount for line in BankLine.objects.all()] == [1250]
+
+
+def test_a_bank_statement_that_begins_with_a_byte_order_mark_is_read(gateway: FakeGateway) -> None:
+    text = f"\ufeff{HEADER}{DAY},12.50,EUR,B1,Thanks\n"
+
+    file = upload(content=text.encode(), format=StatementFormat.BANK_CSV, source=BANK)
+
+    assert (file.lines_new, file.lines_refused) == (1, 0)
 
 
 def test_a_credit_closes_by_itself_when_its_payout_is_reported(gateway: FakeGateway) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.reconciliation.errors import StatementUnreadable
+from apps.reconciliation.models import Settlement
 from apps.reconciliation.statements import (
     AdyenReport,
     PaidIn,
@@ -99,11 +100,16 @@ def test_ac_064_a_row_of_stripe_becomes_minor_units() -> None:
     [
         ({"gross": "10.005"}, "'10.005' is finer than EUR"),
         ({"gross": "NaN"}, "'NaN' is no amount"),
-        ({"gross": "1e5"}, "gross less fee is not net"),
+        ({"gross": "1e5"}, "'1e5' is no amount"),
+        ({"gross": "1e999999"}, "'1e999999' is no amount"),
+        ({"gross": "1_000"}, "'1_000' is no amount"),
+        ({"gross": "9" * 16}, f"'{'9' * 16}' is no amount"),
         ({"net": "9.40"}, "gross less fee is not net"),
         ({"currency": "xxx"}, "'xxx' is no currency"),
         ({"created_utc": "2026-02-30 10:00:00"}, "'2026-02-30 10:00:00' is no time"),
+        ({"created_utc": "9999-12-31 23:00:00"}, "'9999-12-31 23:00:00' is no time"),
         ({"balance_transaction_id": ""}, "the reference is empty or too long"),
+        ({"reporting_category": "payout", "source_id": ""}, "the payout has no name"),
     ],
 )
 def test_a_bad_value_is_named_and_the_next_row_read(change: Row, reason: str) -> None:
@@ -129,6 +135,17 @@ def test_an_unclosed_quote_spoils_its_own_row_only() -> None:
     ]
 
 
+def test_a_line_break_within_quotes_spoils_both_of_its_lines_only() -> None:
+    head, row = csv_of([GOOD]).decode().splitlines()
+    broken = row.replace("ch_1", '"ch_1\nch_2"')
+
+    first, second, good = rows_of(f"{head}\n{broken}\n{row}\n", StripeReport)
+
+    assert (first.number, first[1]) == (2, "a quote is not closed")
+    assert (second.number, second[1]) == (3, "a quote is not closed")
+    assert (good.number, good[1]) == (4, "txn_1")
+
+
 def test_a_report_without_a_column_is_refused_as_a_whole() -> None:
     text = csv_of([], [name for name in STRIPE_COLUMNS if name != "net"]).decode()
 
@@ -145,6 +162,17 @@ def test_a_report_whose_lines_end_in_another_way_is_not_taken_for_an_empty_one()
         list(read_report(io.StringIO(text), StripeReport))
 
     assert refusal.value.context["reason"] == "its lines do not end with a line feed"
+
+
+def test_a_report_divided_by_semicolons_is_told_so() -> None:
+    text = csv_of([GOOD]).decode().replace(",", ";")
+
+    with pytest.raises(StatementUnreadable) as refusal:
+        list(read_report(io.StringIO(text), StripeReport))
+
+    assert refusal.value.message == (
+        "This is no Stripe statement: its columns are divided by semicolons, not commas."
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,6 +204,30 @@ def test_adyens_debits_and_credits_become_signed_amounts() -> None:
     assert refunded[8:11] == ("-1000", "0", "-1000")
     assert payout[2:7] == ("payout", "7", "PSP1", "", "7")
     assert refused == RowRefused(5, "'MARS' is no time zone we know", refused[2])
+
+
+def test_adyens_columns_may_stand_in_any_order() -> None:
+    rows = [
+        adyen_row("Settled", credit="100.00", **{"Net Credit (NC)": "96.80"}),
+        adyen_row("MerchantPayout", debit="96.80", **{"Gross Currency": ""}),
+    ]
+
+    usual, turned = (
+        rows_of(csv_of(rows, columns).decode(), AdyenReport)
+        for columns in (ADYEN_COLUMNS, ADYEN_COLUMNS[::-1])
+    )
+
+    assert turned == usual
+    assert [type(row) for row in turned] == [ParsedLine, ParsedLine]
+
+
+def test_adyens_report_without_a_column_names_it() -> None:
+    columns = [name for name in ADYEN_COLUMNS if name != "Batch Number"]
+
+    with pytest.raises(StatementUnreadable) as refusal:
+        list(read_report(io.StringIO(csv_of([], columns).decode()), AdyenReport))
+
+    assert refusal.value.message == ("This is no Adyen statement: column Batch Number is missing.")
 
 
 def test_adyens_gross_in_another_currency_is_net_and_the_costs() -> None:
@@ -238,6 +290,8 @@ STRIPE_SAMPLES = (
     {**GOOD, "created_utc": "2026-02-30 10:00:00"},
     {**GOOD, "balance_transaction_id": ""},
     {**GOOD, "source_id": "x" * 101},
+    {**GOOD, "reporting_category": "payout", "source_id": ""},
+    {**GOOD, "reporting_category": "fee", "source_id": ""},
     {**GOOD, "source_id": "tab\there"},
     {**GOOD, "source_id": "back\\slash"},
 )
@@ -251,6 +305,7 @@ ADYEN_SAMPLES = (
     adyen_row("Settled", credit="1.00", **{"Gross Currency": "USD"}),
     adyen_row("Settled", credit="1.0", **{"Net Credit (NC)": "1"}),
     adyen_row("Settled", credit="much"),
+    adyen_row("MerchantPayout", debit="86.80", **{"Gross Currency": "", "Batch Number": ""}),
     adyen_row("Settled", credit="1.00", **{"Psp Reference": "x" * 60}),
     adyen_row("Settled", credit="100", **{"Gross Currency": "JPY", "Net Currency": "JPY"}),
     adyen_row("BankInstructionReturned", **{"Gross Currency": "", "Net Credit (NC)": "86.80"}),
@@ -343,12 +398,75 @@ def test_a_bank_statement_in_camt_has_its_booked_entries() -> None:
     assert refused == RowRefused(3, "the entry has no Amt or CdtDbtInd", "B3")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_a_bank_statement_with_a_document_type_is_refused(encoding: str) -> None:
-    text = CAMT.format(doctype='<!DOCTYPE x [<!ENTITY a "b">]>')
+def unreadable(content: bytes) -> str:
+    """Return why a bank's statement is refused as a whole."""
+    with pytest.raises(StatementUnreadable) as refusal:
+        list(parse_camt053(io.BytesIO(content)))
+    return str(refusal.value.context["reason"])
 
-    with pytest.raises(StatementUnreadable):
-        list(parse_camt053(io.BytesIO(text.encode(encoding))))
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<!ENTITY a "b">',
+        '<!ENTITY a SYSTEM "file:///etc/passwd">',
+        '<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;">',
+    ],
+    ids=["entity", "file", "laughs"],
+)
+def test_a_bank_statement_with_a_document_type_is_refused(declared: str, encoding: str) -> None:
+    text = CAMT.format(doctype=f"<!DOCTYPE x [{declared}]>")
+
+    assert unreadable(text.encode(encoding)) == "it has a document type"
+
+
+@pytest.mark.parametrize("encoding", ["utf-7", "utf-32", "klingon", "rot13"])
+def test_a_bank_statement_in_an_unknown_encoding_is_refused(encoding: str) -> None:
+    text = CAMT.format(doctype="").replace('"1.0"', f'"1.0" encoding="{encoding}"')
+
+    assert unreadable(text.encode()) == "it is written in an unknown encoding"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda good: good[: good.index(b"<Ntry>")], "no element found: line 4, column 0"),
+        (lambda _good: b"", "no element found: line 1, column 0"),
+        (
+            lambda good: good.replace(b"po_1", b"M\xfcller"),
+            "(invalid token): line 6",
+        ),
+        (lambda good: good.replace(b"po_1", b"&gift;"), "line 6, column 18"),
+    ],
+    ids=["truncated", "empty", "latin-1", "entity"],
+)
+def test_a_broken_bank_statement_is_refused_with_its_line(
+    spoil: Callable[[bytes], bytes], reason: str
+) -> None:
+    assert reason in unreadable(spoil(CAMT.format(doctype="").encode()))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"EUR">96.80', '"EUX">96.80', "'EUX' is no currency"),
+        ("96.80", "1e999999", "'1e999999' is no amount"),
+        ("96.80", "10000000000000.00", "'10000000000000.00' is no amount"),
+        ("96.80", "96.805", "'96.805' is finer than EUR"),
+        ("96.80", "-96.80", "a negative amount"),
+        ("2026-11-19", "9999-12-31", "'9999-12-31' is no day"),
+        ("B1", "B" * 101, "the reference is empty or too long"),
+    ],
+)
+def test_a_bad_entry_of_a_bank_statement_is_refused_alone(old: str, new: str, reason: str) -> None:
+    text = CAMT.format(doctype="").replace(old, new)
+
+    first, third = parse_camt053(io.BytesIO(text.encode()))
+
+    assert isinstance(first, RowRefused)
+    assert (first.number, first.reason) == (1, reason)
+    assert third.number == 3
 
 
 def test_a_bank_statement_in_csv_keeps_signs() -> None:
@@ -385,3 +503,42 @@ def test_ac_061_adyens_report_is_compared_as_well(gateway: FakeGateway) -> None:
     run()
 
     assert exceptions() == [("amount_over", 9_680, 9_780), ("missing_in_ledger", None, -2_000)]
+
+
+@pytest.mark.django_db
+def test_ac_063_two_batches_in_one_report_of_adyens_are_two_payouts(gateway: FakeGateway) -> None:
+    rows = [
+        row
+        for batch, attempt in (("7", paid()), ("8", paid()))
+        for row in (
+            adyen_row(
+                "Settled",
+                credit="100.00",
+                **{
+                    "Psp Reference": f"PSP{batch}",
+                    "Merchant Reference": attempt.id,
+                    "Net Credit (NC)": "96.80",
+                    "Batch Number": batch,
+                },
+            ),
+            adyen_row("MerchantPayout", **payout_of(batch, "96.80")),
+        )
+    ]
+
+    upload(content=csv_of(rows, ADYEN_COLUMNS), format=StatementFormat.ADYEN)
+    run()
+
+    assert exceptions() == []
+    payouts = Settlement.objects.order_by("reference").values_list("reference", "status", "amount")
+    assert list(payouts) == [("7", "in_transit", 9_680), ("8", "in_transit", 9_680)]
+
+
+def payout_of(batch: str, amount: str) -> Row:
+    return {
+        "Psp Reference": "",
+        "Merchant Reference": "",
+        "Modification Reference": "",
+        "Gross Currency": "",
+        "Net Debit (NC)": amount,
+        "Batch Number": batch,
+    }

@@ -8,6 +8,7 @@ from apps.ledger.services import close_period
 from apps.reconciliation.errors import MonthNotReady
 from apps.reconciliation.models import Discrepancy
 from apps.reconciliation.selectors import find_unreconciled
+from apps.reconciliation.services.runs import check_day
 from apps.reconciliation.states import DiscrepancyStatus
 
 # Further than any month reaches from its first day, and less than two.
@@ -20,10 +21,12 @@ def close_month(*, scope: Scope, month: date, origin: Origin, now: datetime) -> 
 
     Later entries for its days count for the next open day.
 
+    :raises InvalidParameter: there can be no statements of that month
     :raises MonthNotReady: exceptions are open, or a day was not compared
     :raises PeriodClosed: a later day is closed already, or the month has not ended
     Source: AC-58, docs/reconciliation.md
     """
+    check_day(month)
     last = last_day(month)
     open_ones = Discrepancy.objects.filter(
         merchant_id=scope.merchant_id,

@@ -11,7 +11,7 @@ from apps.gateways.registry import get_gateway
 from apps.reconciliation.errors import ReportNotFetched
 from apps.reconciliation.models import ReconciliationRun, ReportFetch
 from apps.reconciliation.services.files import import_statement
-from apps.reconciliation.services.runs import reconcile_day
+from apps.reconciliation.services.runs import check_day, reconcile_day
 from apps.reconciliation.states import StatementFormat
 
 _MAX_REASON_CHARACTERS: Final = 200
@@ -26,11 +26,13 @@ def fetch_report(
     The report goes through a file on disk, so its size does not matter. No transaction may be open,
     since this calls the gateway.
 
+    :raises InvalidParameter: there can be no report of that day
     :raises ReportNotFetched: the gateway could not be asked, or broke off
     :raises StatementUnreadable: what came is no report
     Source: docs/reconciliation.md
     """
     assert_no_transaction()
+    check_day(day)
     fetch, _ = ReportFetch.objects.get_or_create(
         merchant_id=scope.merchant_id,
         livemode=scope.livemode,

@@ -48,6 +48,7 @@ MAX_REFUSALS_KEPT: Final = 10_000
 # After so many new lines the planner has to look at the table again before they are compared.
 MANY_LINES: Final = 10_000
 
+REFERENCE_TAKEN: Final = "its reference stands for another movement already"
 _FASTEST: Final = 1
 T = TypeVar("T")
 
@@ -268,26 +269,44 @@ class _Exchanged(ExitStack):
 def _take_bank_lines(file: StatementFile, stream: BinaryIO, refusals: _Refusals) -> None:
     if file.format == StatementFormat.CAMT053:
         stream.seek(0)
-        _insert_bank_lines(file, refusals.filter(parse_camt053(stream)))
+        _insert_bank_lines(file, parse_camt053(stream), refusals)
     else:
         with _as_text(stream) as text:
-            _insert_bank_lines(file, refusals.filter(parse_bank_csv(text)))
+            _insert_bank_lines(file, parse_bank_csv(text), refusals)
 
 
-def _insert_bank_lines(file: StatementFile, lines: Iterable[ParsedBankLine]) -> None:
-    for batch in _batches(lines, BATCH_ROWS):
-        known = BankLine.objects.filter(
-            merchant_id=file.merchant_id, livemode=file.livemode, bank=file.source
+def _insert_bank_lines(
+    file: StatementFile, rows: Iterable[ParsedBankLine | RowRefused], refusals: _Refusals
+) -> None:
+    """Write what is new; a bank that numbers its entries anew each day must not lose one so."""
+    for batch in _batches(refusals.filter(rows), BATCH_ROWS):
+        lines = BankLine.objects.filter(
+            merchant_id=file.merchant_id,
+            livemode=file.livemode,
+            bank=file.source,
+            reference__in={line.reference for line in batch},
         )
-        references = {line.reference for line in batch}
-        taken = set(known.filter(reference__in=references).values_list("reference", flat=True))
-        fresh: dict[str, BankLine] = {}
-        for line in batch:
-            if line.reference not in taken:
-                fresh.setdefault(line.reference, _bank_line(file, line))
-        BankLine.objects.bulk_create(fresh.values())
+        known = {line.reference: line for line in lines}
+        fresh: list[BankLine] = []
+        for row in batch:
+            line = _bank_line(file, row)
+            first = known.setdefault(row.reference, line)
+            if first is line:
+                fresh.append(line)
+            elif _moves_the_same(first, line):
+                file.lines_known += 1
+            else:
+                refusals.note([RowRefused(row.number, REFERENCE_TAKEN, row.reference)])
+        BankLine.objects.bulk_create(fresh)
         file.lines_new += len(fresh)
-        file.lines_known += len(batch) - len(fresh)
+
+
+def _moves_the_same(first: BankLine, second: BankLine) -> bool:
+    return (first.currency, first.amount, first.booked_on) == (
+        second.currency,
+        second.amount,
+        second.booked_on,
+    )
 
 
 def _bank_line(file: StatementFile, line: ParsedBankLine) -> BankLine:

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Abs, Coalesce
 
+from apps.common.errors import InvalidParameter
 from apps.common.ids import first_id
 from apps.common.origin import Origin, Scope
 from apps.disputes.services.funds import book_late_fee
@@ -21,7 +22,7 @@ from apps.outbox.services import EventDraft, publish
 from apps.reconciliation import matching
 from apps.reconciliation.models import Discrepancy, ReconciliationRun
 from apps.reconciliation.objects import render_run
-from apps.reconciliation.policies import REPORTED_KINDS, due_window, start_of
+from apps.reconciliation.policies import REPORTED_KINDS, YEARS, due_window, start_of
 from apps.reconciliation.selectors import report_state
 from apps.reconciliation.services.bank import check_credits
 from apps.reconciliation.services.exceptions import close_settled, open_findings
@@ -45,8 +46,10 @@ def reconcile_day(
     statements opens nothing new. Fees that only the report tells are booked; exceptions whose
     sides agree by now are closed. Facts of the ledger are missed RECONCILIATION_DUE_DAYS later.
 
+    :raises InvalidParameter: there can be no statements of that day
     Source: docs/reconciliation.md, AC-60 to AC-68
     """
+    check_day(day)
     zone = settings.RECONCILIATION_TIME_ZONES.get(gateway, "UTC")
     params: Params = {
         "merchant": scope.merchant_id,
@@ -88,6 +91,16 @@ def reconcile_day(
         publish(_completed(run, origin=origin))
         _clean_up()
     return run
+
+
+def check_day(day: date) -> None:
+    """
+    Check that there can be statements of a day.
+
+    :raises InvalidParameter: not of its year
+    """
+    if day.year not in YEARS:
+        raise InvalidParameter(f"There are no statements of the year {day.year}.", param="date")
 
 
 def _take_turns(params: Params) -> None:

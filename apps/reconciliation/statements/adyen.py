@@ -17,6 +17,7 @@ from apps.reconciliation.statements.columns import (
     Column,
     Columns,
     check_lengths,
+    check_names,
     plain_amounts,
     same_places,
 )
@@ -25,6 +26,7 @@ from apps.reconciliation.statements.line import (
     BadValue,
     PaidIn,
     ParsedLine,
+    check_named,
     columns_of,
     currency_of,
     local_moment,
@@ -118,6 +120,7 @@ class AdyenReport:
         if len(payment) + len(modification) + len(batch) > _MAX_NAMES:
             raise BadValue("a reference is too long")
         target, known_as = _name(type_, payment, ours, modification, theirs, batch)
+        check_named(kind, target)
         return ParsedLine(
             number,
             _reference(batch, type_, payment, modification),
@@ -158,12 +161,14 @@ class AdyenReport:
             gross = _signed_column(gross_columns[1], gross_columns[2], places)
             net = _signed_column(net_columns[1], net_columns[2], places)
             moments = list(map(local_moment, created, map(_zone, zones)))
+            names = list(map(_name, types, payments, ours, modifications, theirs, batches))
+            targets = [target for target, _ in names]
+            check_names(kinds, targets)
         except BadValue:
             return None
-        names = list(map(_name, types, payments, ours, modifications, theirs, batches))
         return [
             list(map(_reference, batches, types, payments, modifications)),
-            kinds, [target for target, _ in names], payments, [known for _, known in names],
+            kinds, targets, payments, [known for _, known in names],
             batches, currencies, list(map(str, gross)), list(map(str, map(sub, gross, net))),
             list(map(str, net)), moments,
         ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Bank statements: camt.053 of ISO 20022, and CSV with four columns."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Final, TextIO
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
@@ -78,9 +79,7 @@ def parse_camt053(stream: BinaryIO) -> Iterator[ParsedBankLine | RowRefused]:
             is_statement = True
     if not is_statement:
         # A page saved from the bank's site is well-formed as well.
-        raise StatementUnreadable(
-            format="camt.053", reason="it holds no element Stmt", param="file"
-        )
+        raise _unreadable("it holds no element Stmt")
 
 
 def _read_entry(number: int, account: str, entry: Element) -> ParsedBankLine | RowRefused:
@@ -120,14 +119,29 @@ def _elements(stream: BinaryIO) -> Iterator[Element]:
     builder = _Builder()
     # The builder refuses document types, in which attacks on XML live.
     parser = XMLParser(target=builder)  # noqa: S314
-    try:
-        while chunk := stream.read(_CHUNK_BYTES):
+    while chunk := stream.read(_CHUNK_BYTES):
+        with _told_plainly():
             parser.feed(chunk)
-            yield from builder.take()
+        yield from builder.take()
+    with _told_plainly():
         parser.close()
-    except ParseError as error:
-        raise StatementUnreadable(format="camt.053", reason=str(error), param="file") from error
     yield from builder.take()
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Refuse what the parser does not take; what is wrong with the XML names its line."""
+    try:
+        yield
+    except ParseError as error:
+        raise _unreadable(str(error)) from error
+    except (LookupError, ValueError) as error:
+        # That is how it refuses an encoding of which Python, or XML, has none.
+        raise _unreadable("it is written in an unknown encoding") from error
+
+
+def _unreadable(reason: str) -> StatementUnreadable:
+    return StatementUnreadable(format="camt.053", reason=reason, param="file")
 
 
 class _Builder(TreeBuilder):
@@ -147,7 +161,7 @@ class _Builder(TreeBuilder):
 
     def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
         # Entities are declared there; a bank's statement has neither.
-        raise StatementUnreadable(format="camt.053", reason="it has a document type", param="file")
+        raise _unreadable("it has a document type")
 
     def take(self) -> list[Element]:
         ended, self._ended = self._ended, []

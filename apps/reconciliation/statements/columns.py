@@ -14,9 +14,11 @@ from typing import Final
 from apps.reconciliation.statements.line import (
     MAX_REFERENCE_CHARACTERS,
     BadValue,
+    check_named,
     currency_of,
     places_of,
 )
+from apps.reconciliation.states import LineKind
 
 Column = Sequence[str]
 Columns = Sequence[Column]
@@ -43,6 +45,18 @@ def check_lengths(
         raise BadValue("a reference is too long")
     if at_least and min(map(len, columns[0])) < at_least:
         raise BadValue("a reference is too short")
+
+
+def check_names(kinds: Sequence[LineKind], names: Column) -> None:
+    """
+    Check that each payout has its name.
+
+    :raises BadValue: one has none
+    """
+    if all(names):
+        return
+    for kind, name in zip(kinds, names, strict=True):
+        check_named(kind, name)
 
 
 def same_places(texts: Column) -> tuple[Column, int]:

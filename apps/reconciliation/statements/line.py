@@ -4,17 +4,20 @@ import csv
 import re
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Final, NamedTuple, TextIO
 
 from apps.common.money import CURRENCIES, exponent
 from apps.reconciliation.errors import StatementUnreadable
+from apps.reconciliation.policies import YEARS
+from apps.reconciliation.states import LineKind
 
 # A row longer than this is no row of a statement; it bounds the memory of reading one.
 MAX_ROW_CHARACTERS: Final = 64 * 1024
 MAX_REFERENCE_CHARACTERS: Final = 100
 _SHOWN_CHARACTERS: Final = 500
+_PAYOUTS: Final = frozenset({LineKind.PAYOUT, LineKind.PAYOUT_FAILURE})
 
 
 class PaidIn(NamedTuple):
@@ -137,6 +140,10 @@ def columns_of(header: list[str], wanted: tuple[str, ...], *, format: str) -> di
 
     :raises StatementUnreadable: a wanted column is missing, or the rows stand in the header as well
     """
+    if len(header) == 1 and header[0].count(";") >= len(wanted) - 1:
+        raise StatementUnreadable(
+            format=format, reason="its columns are divided by semicolons, not commas", param="file"
+        )
     if any("\r" in name for name in header):
         raise StatementUnreadable(
             format=format, reason="its lines do not end with a line feed", param="file"
@@ -168,6 +175,8 @@ _PLAIN: Final = {
         3: r"-?[0-9]{1,12}\.[0-9]{3}",
     }.items()
 }
+# Plain digits, so few that none is lost or takes long: no exponent, no NaN.
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]{1,15}\.?[0-9]{0,10}|\.[0-9]{1,10})").fullmatch
 _MAX_AMOUNT: Final = 10**15
 places_of = cache(exponent)
 
@@ -194,14 +203,14 @@ def minor_units(text: str, currency: str) -> str:
 
     :raises BadValue: not a plain decimal, or finer than the currency
     """
-    try:
-        scaled = Decimal(text.strip() or "0").scaleb(places_of(currency))
-        if not scaled.is_finite() or abs(scaled) >= _MAX_AMOUNT:
-            raise BadValue(f"{text[:40]!r} is no amount")
-        if scaled != scaled.to_integral_value():
-            raise BadValue(f"{text[:40]!r} is finer than {currency}")
-    except InvalidOperation:
-        raise BadValue(f"{text[:40]!r} is no amount") from None
+    plain = text.strip() or "0"
+    if not _DECIMAL(plain):
+        raise BadValue(f"{text[:40]!r} is no amount")
+    scaled = Decimal(plain).scaleb(places_of(currency))
+    if abs(scaled) >= _MAX_AMOUNT:
+        raise BadValue(f"{text[:40]!r} is no amount")
+    if scaled != scaled.to_integral_value():
+        raise BadValue(f"{text[:40]!r} is finer than {currency}")
     return str(int(scaled))
 
 
@@ -248,12 +257,22 @@ def day_of(text: str) -> date:
 
 
 # A statement has few days and many rows.
-@cache
+@lru_cache(maxsize=10_000)
 def _is_day(text: str) -> bool:
     try:
-        return date.fromisoformat(text).year > 1
+        return date.fromisoformat(text).year in YEARS
     except ValueError:
         return False
+
+
+def check_named(kind: LineKind, name: str) -> None:
+    """
+    Check that a payout has the name by which it is found on the bank's statement.
+
+    :raises BadValue: it has none
+    """
+    if not name and kind in _PAYOUTS:
+        raise BadValue("the payout has no name")
 
 
 def check_reference(text: str) -> str:

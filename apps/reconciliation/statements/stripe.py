@@ -10,6 +10,7 @@ from typing import Final
 from apps.reconciliation.statements.columns import (
     Columns,
     check_lengths,
+    check_names,
     check_sums,
     plain_amounts,
     same_places,
@@ -18,6 +19,7 @@ from apps.reconciliation.statements.line import (
     MAX_REFERENCE_CHARACTERS,
     BadValue,
     ParsedLine,
+    check_named,
     check_reference,
     columns_of,
     currency_of,
@@ -88,6 +90,7 @@ class StripeReport:
         if len(source) + len(payment) + len(payout) > MAX_REFERENCE_CHARACTERS:
             raise BadValue("a reference is too long")
         kind = _KINDS.get(category, LineKind.OTHER)
+        check_named(kind, source)
         return ParsedLine(
             number,
             check_reference(reference),
@@ -119,9 +122,10 @@ class StripeReport:
             amounts = [plain_amounts(texts, places) for texts in (gross, fee, net)]
             check_sums(*amounts)
             moments = [local_moment(text, "UTC") for text in created]
+            kinds = [_KINDS.get(category, LineKind.OTHER) for category in categories]
+            check_names(kinds, sources)
         except BadValue:
             return None
-        kinds = [_KINDS.get(category, LineKind.OTHER) for category in categories]
         ours = list(map(_pick_ours, kinds, attempts, refunds, references))
         return [
             references, kinds, sources, payments, ours, payouts,
