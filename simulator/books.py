@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulator.clock import Clock
 from simulator.ids import Ids
@@ -146,9 +146,21 @@ class Dispute:
         }
 
 
+class Paid(NamedTuple):
+    """What a movement was in the payer's currency, and at which rate the account exchanged it."""
+
+    amount: int
+    currency: str
+    rate: Decimal
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Movement:
-    """One line of a PSP's account with the merchant; the source of its settlement reports."""
+    """
+    One line of a PSP's account with the merchant; the source of its settlement reports.
+
+    `paid` stands on money that was exchanged.
+    """
 
     id: str
     psp: str
@@ -159,7 +171,7 @@ class Movement:
     currency: str
     created: int
     available_on: int
-    exchange_rate: Decimal | None = None
+    paid: Paid | None = None
 
     @property
     def net(self) -> int:
@@ -288,14 +300,15 @@ class Books:
         self, *, psp: str, kind: str, source: str, amount: int, fee: int | None, currency: str
     ) -> Movement:
         """Write a line in the account's own currency; without a `fee` it is that of a charge."""
-        rate = self.exchange.rate_of(currency)
+        rate, paid = self.exchange.rate_of(currency), None
         if rate is not None:
+            paid = Paid(amount, currency, rate)
             amount = _convert(amount, currency, self.exchange.currency, rate)
             currency = self.exchange.currency
         if fee is None:
             fee = (amount * _FEE_PER_MILLE + 500) // 1000 + _FEE_FIXED
         return self.move(
-            psp=psp, kind=kind, source=source, amount=amount, fee=fee, currency=currency, rate=rate
+            psp=psp, kind=kind, source=source, amount=amount, fee=fee, currency=currency, paid=paid
         )
 
     def move(
@@ -307,7 +320,7 @@ class Books:
         amount: int,
         fee: int,
         currency: str,
-        rate: Decimal | None = None,
+        paid: Paid | None = None,
     ) -> Movement:
         """Write one line of the merchant's account."""
         now = int(self.clock.now())
@@ -321,7 +334,7 @@ class Books:
             currency=currency,
             created=now,
             available_on=now + int(self.settings.available_after) if amount > 0 else now,
-            exchange_rate=rate,
+            paid=paid,
         )
         self.movements[movement.id] = movement
         return movement

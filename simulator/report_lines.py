@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from simulator.books import Charge, Refund
+from simulator.books import Charge, Paid, Refund
 
 # Currencies without decimals that the simulator is used with.
 _WHOLE = frozenset({"jpy", "krw", "vnd", "clp"})
@@ -18,8 +18,8 @@ class ReportLine:
     """
     What moved on the merchant's account, in minor units: gross less fee.
 
-    `source` is the PSP's id of what moved, `payout` that of the payout it went into. The amount of
-    a broken line cannot be read.
+    `source` is the PSP's id of what moved, `payout` that of the payout it went into. `paid` is what
+    exchanged money was before. The amount of a broken line cannot be read.
     """
 
     id: str
@@ -32,6 +32,7 @@ class ReportLine:
     created: int
     charge: Charge | None = None
     refund: Refund | None = None
+    paid: Paid | None = None
     payout: str = ""
     is_broken: bool = False
 

@@ -213,6 +213,7 @@ class Settlements:
             created=movement.created,
             charge=charge,
             refund=refund,
+            paid=movement.paid,
             payout=self._payout_of(movement),
         )
 

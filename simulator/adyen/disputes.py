@@ -306,7 +306,7 @@ class Disputes:
     def _move(self, dispute: AdyenDispute, amount: int) -> None:
         """Take or give back money; what a dispute costs stands only in the settlement report."""
         is_charged = amount < 0 and not dispute.is_settled_by_rule
-        movement = self._account.world.books.move(
+        movement = self._account.world.books.move_exchanged(
             psp=PSP,
             kind=SECOND_DISPUTE if dispute.round > Round.FIRST else "dispute",
             source=dispute.id,

@@ -34,16 +34,15 @@ def write_settlement_report(lines: Iterable[ReportLine], *, merchant_account: st
 
 
 def _row(line: ReportLine) -> dict[str, str]:
-    currency = line.currency.upper()
     row = {
         "Creation Date": line.moment,
         "TimeZone": "UTC",
         "Type": _type(line),
         # A capture is a modification of its own; refunds and disputes are known by theirs.
         "Modification Reference": line.id if line.kind == "charge" else line.source,
-        "Net Currency": currency,
-        "Net Debit (NC)": _side(-line.net, line),
-        "Net Credit (NC)": _side(line.net, line),
+        "Net Currency": line.currency.upper(),
+        "Net Debit (NC)": _side(-line.net, line.currency),
+        "Net Credit (NC)": _side(line.net, line.currency),
         "Commission (NC)": major(line.fee, line.currency) if line.fee else "",
         "Batch Number": line.payout,
         "Modification Merchant Reference": line.refund.reference if line.refund else "",
@@ -54,16 +53,27 @@ def _row(line: ReportLine) -> dict[str, str]:
         row |= {
             "Psp Reference": line.charge.payment if line.charge else line.source,
             "Merchant Reference": line.charge.attempt if line.charge else "",
-            "Gross Currency": currency,
-            "Gross Debit (GC)": _side(-line.gross, line),
-            "Gross Credit (GC)": "n/a" if line.is_broken else _side(line.gross, line),
+            **_gross(line),
         }
     return row
 
 
-def _side(amount: int, line: ReportLine) -> str:
+def _gross(line: ReportLine) -> dict[str, str]:
+    """Return what was paid, in the currency in which it was paid."""
+    amount, currency = line.gross, line.currency
+    if line.paid:
+        amount, currency, _ = line.paid
+    return {
+        "Gross Currency": currency.upper(),
+        "Gross Debit (GC)": _side(-amount, currency),
+        "Gross Credit (GC)": "n/a" if line.is_broken else _side(amount, currency),
+        "Exchange Rate": str(line.paid.rate) if line.paid else "",
+    }
+
+
+def _side(amount: int, currency: str) -> str:
     """Return the amount in the column of its sign; the other one stays empty."""
-    return major(amount, line.currency) if amount > 0 else ""
+    return major(amount, currency) if amount > 0 else ""
 
 
 def _type(line: ReportLine) -> str:

@@ -171,7 +171,7 @@ def show_movement(movement: Movement, *, now: float) -> dict[str, Any]:
         "created": movement.created,
         "currency": movement.currency,
         "description": None,
-        "exchange_rate": None if movement.exchange_rate is None else float(movement.exchange_rate),
+        "exchange_rate": float(movement.paid.rate) if movement.paid else None,
         "fee": movement.fee,
         "fee_details": [fee] if movement.fee else [],
         "net": movement.net,

@@ -24,6 +24,7 @@ from tests.simulator.payments import connect, pay
 
 ADYEN_GATEWAY = "adyen_main"
 GATEWAYS = {"stripe": GATEWAY, "adyen": ADYEN_GATEWAY}
+AMOUNT = 1000
 FEE = 59
 
 # Charges one card for one of our attempts.
@@ -41,25 +42,25 @@ class Till:
         self._charge = charge
         self._now = now
 
-    def pay(self) -> str:
-        """Take it there and book it here; return our payment."""
-        attempt = self._begin("tok_visa")
+    def pay(self, *, fee: int = FEE) -> str:
+        """Take it there and book it here with what we know of the fee; return our payment."""
+        attempt = self._begin("tok_visa", captured=AMOUNT)
         fact = Fact(
-            scope=SCOPE, id=attempt.id, amount=1000, currency="EUR", gateway=self._gateway,
+            scope=SCOPE, id=attempt.id, amount=AMOUNT, currency="EUR", gateway=self._gateway,
             at=self._now,
         )  # fmt: skip
-        post_entry(captured(fact, fee=FEE))
+        post_entry(captured(fact, fee=fee))
         return attempt.intent_id
 
     def decline(self) -> str:
         """Let the card be declined; return our payment."""
         return self._begin("tok_chargeDeclined").intent_id
 
-    def _begin(self, token: str) -> PaymentAttempt:
-        intent = created_intent(amount=1000)
+    def _begin(self, token: str, *, captured: int = 0) -> PaymentAttempt:
+        intent = created_intent(amount=AMOUNT)
         attempt = PaymentAttempt.objects.create(
-            intent=intent, merchant_id=SCOPE.merchant_id, livemode=False, number=1, amount=1000,
-            currency="EUR", gateway=self._gateway, created_at=self._now,
+            intent=intent, merchant_id=SCOPE.merchant_id, livemode=False, number=1, amount=AMOUNT,
+            amount_captured=captured, currency="EUR", gateway=self._gateway, created_at=self._now,
         )  # fmt: skip
         self._charge(attempt, token)
         # Adyen moves money a moment after its answer.

@@ -24,7 +24,8 @@ from apps.backoffice.services import setup_roles
 from apps.ledger import chart
 from apps.ledger.selectors import list_trial_balance
 from apps.reconciliation.models import BankLine, Discrepancy, StatementFile
-from apps.reconciliation.states import StatementFormat
+from apps.reconciliation.states import DiscrepancyKind, StatementFormat
+from simulator.plants import PLANTS
 from simulator.testing import RunningSimulator
 from tests.backoffice.conftest import Enter, enter  # noqa: F401 - the fixture
 from tests.factories.backoffice import staff
@@ -88,6 +89,11 @@ def fix(row: Discrepancy, lee: Client, kim: Client) -> None:
     waiting = Approval.objects.filter(subject_id=row.id, status="pending").first()
     if waiting:
         send(kim, waiting, "approve")
+
+
+def test_every_kind_of_exception_is_among_those_that_are_planted() -> None:
+    assert {FOUND_AS.get(kind, kind) for kind in KINDS} == set(DiscrepancyKind.values)
+    assert set(KINDS) == set(PLANTS)
 
 
 @pytest.mark.parametrize("psp", ["stripe", "adyen"])

@@ -4,10 +4,14 @@ from typing import Any
 
 import pytest
 
+from apps.common.origin import CLOCK
 from apps.ledger import chart
-from apps.reconciliation.models import Discrepancy, Settlement
+from apps.ledger.verification import verify_books
+from apps.reconciliation.models import Discrepancy, Settlement, StatementLine
+from apps.reconciliation.services import ask_gateway_again
 from apps.reconciliation.states import StatementFormat
 from simulator.testing import RunningSimulator
+from tests.factories.payments import SCOPE
 from tests.reconciliation.at_gateways import FEE, GATEWAYS, Till, compare, take, today
 from tests.reconciliation.plants import BANK, booked, plant
 
@@ -35,6 +39,37 @@ def test_a_day_without_mistakes_is_paid_out_and_received(
     assert not Discrepancy.objects.exists()
     settlement = Settlement.objects.get()
     assert (settlement.status, settlement.amount) == ("received", 3 * (1000 - FEE))
+
+
+def test_ac_045_what_adyen_paid_out_in_dollars_is_booked_by_its_report_alone(
+    simulator: RunningSimulator, till_at: Any
+) -> None:
+    simulator.exchange("usd", eur="1.08")
+    now, till, gateway = today(), till_at("adyen"), GATEWAYS["adyen"]
+    till.pay(fee=0)
+    simulator.control("POST", "settlements/close", {"psp": "adyen", "currency": "usd"})
+    day = now.date()
+    take(simulator.report(f"settlements/adyen/{day}.csv"), StatementFormat.ADYEN, gateway, now)
+    take(simulator.report(f"bank/{day}.xml"), StatementFormat.CAMT053, BANK, now)
+
+    first = compare(gateway, day, now)
+    ask_gateway_again(scope=SCOPE, gateway=gateway, origin=CLOCK, now=now)
+    second = compare(gateway, day, now)
+
+    # 10.80 USD, of which 2.9 % and 0.30 are kept.
+    paid = StatementLine.objects.get(kind="charge")
+    assert (paid.gross, paid.fee, paid.currency) == (1080, 61, "USD")
+    assert (paid.paid_amount, paid.paid_currency) == (1000, "EUR")
+    assert (first.exceptions_open, second.exceptions_open) == (1, 0)
+    assert [row.kind for row in Discrepancy.objects.all()] == ["currency_mismatch"]
+    settlement = Settlement.objects.get()
+    assert (settlement.status, settlement.amount, settlement.currency) == (
+        "received", 1080 - 61, "USD",
+    )  # fmt: skip
+    assert booked(chart.GATEWAY_CLEARING, gateway) == {}
+    assert booked(chart.GATEWAY_FEES, gateway) == {"USD": 61}
+    assert booked(chart.BANK, BANK) == {"USD": 1080 - 61}
+    assert list(verify_books()) == []
 
 
 @pytest.mark.parametrize("psp", ["stripe", "adyen"])
