@@ -9,6 +9,7 @@ from prometheus_client import Metric
 
 from apps.common.metrics import gauge
 from apps.reconciliation.models import Discrepancy, ReconciliationRun
+from apps.reconciliation.selectors import first_money_at
 from apps.reconciliation.states import DiscrepancyKind, DiscrepancyStatus
 
 
@@ -25,9 +26,11 @@ def measure_runs(_now: datetime) -> Iterable[Metric]:
     rows = [((kind,), float(counted.get(kind, 0))) for kind in DiscrepancyKind.values]
     yield gauge("pay_recon_breaks", "Open exceptions.", rows, ("kind",))
     latest = ReconciliationRun.objects.values_list("gateway").annotate(Max("created_at"))
+    # A gateway that was never compared says since when it has money: its alert must begin, too.
+    compared_at = first_money_at() | dict(latest.order_by())
     yield gauge(
         "pay_recon_last_success_timestamp_seconds",
-        "When a run last came to its end.",
-        [((gateway,), at.timestamp()) for gateway, at in latest.order_by()],
+        "When a run last came to its end, or since when one is due.",
+        [((gateway,), at.timestamp()) for gateway, at in sorted(compared_at.items())],
         ("gateway",),
     )

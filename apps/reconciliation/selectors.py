@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from apps.common.origin import Scope
 from apps.common.rows import get_row
@@ -50,6 +50,12 @@ def list_accounts() -> list[tuple[Scope, str]]:
     rows = Account.objects.filter(code=GATEWAY_CLEARING, owner__in=gateway_names())
     found = rows.values_list("merchant_id", "livemode", "owner").order_by("merchant_id").distinct()
     return [(Scope(merchant, live), gateway) for merchant, live, gateway in found]
+
+
+def first_money_at() -> dict[str, datetime]:
+    """Return for each gateway account since when there is money on it."""
+    rows = Account.objects.filter(code=GATEWAY_CLEARING, owner__in=gateway_names())
+    return dict(rows.values_list("owner").annotate(Min("created_at")).order_by())
 
 
 def is_to_be_fetched(scope: Scope, gateway: str, day: date, *, asked_before: datetime) -> bool:

@@ -96,6 +96,18 @@ def test_labels_are_those_of_the_contract_and_the_series_stay_few() -> None:
 
 
 @pytest.mark.django_db
+def test_what_has_counted_nothing_yet_has_the_labels_of_the_contract_as_well() -> None:
+    render_metrics()
+    counters = REGISTRY._names_to_collectors.items()
+    declared = {name: set(getattr(each, "_labelnames", ())) for name, each in counters}
+    declared |= {metric.name: set(vars(metric)["_labelnames"]) for metric in sources.collect()}
+
+    assert {name: declared[name] for name in CONTRACT} == {
+        name: labels - {"le"} for name, labels in CONTRACT.items()
+    }
+
+
+@pytest.mark.django_db
 def test_boards_and_rules_ask_only_for_what_there_is() -> None:
     folder = ROOT / "deploy" / "observability" / "prometheus"
     recorded = set(re.findall(r"record: (\S+)", (folder / "rules.yml").read_text()))

@@ -41,16 +41,17 @@ def test_each_alert_fires_on_its_figures_and_not_before() -> None:
     promtool("test", "rules", "alerts_test.yml")
 
 
-def test_each_alert_has_figures_of_its_own_in_the_test() -> None:
+@pytest.mark.parametrize("is_firing", [True, False], ids=["firing", "silent"])
+def test_each_alert_has_figures_in_the_test_with_which_it(is_firing: bool) -> None:
     tests = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())["tests"]
-    fired = {
+    tried = {
         case["alertname"]
         for test in tests
         for case in test["alert_rule_test"]
-        if case["exp_alerts"]
+        if bool(case["exp_alerts"]) == is_firing
     }
 
-    assert fired == {alert["alert"] for alert in alerts()}
+    assert tried == {alert["alert"] for alert in alerts()}
 
 
 def test_each_alert_says_how_bad_it_is_where_to_look_and_what_to_do() -> None:

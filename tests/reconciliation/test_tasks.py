@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from apps.ledger.models import Account
 from apps.reconciliation.figures import measure_runs
 from apps.reconciliation.models import ReconciliationRun
 from apps.reconciliation.tasks import reconcile_yesterday
@@ -51,6 +52,20 @@ def test_the_command_takes_a_file_in_and_compares_its_day(
 
     assert "1 of 1 lines matched" in said.getvalue()
     assert "line 3: 'x' is no amount" in warned.getvalue()
+
+
+def test_a_gateway_that_was_never_compared_is_missed_from_its_first_money_on(
+    gateway: FakeGateway,
+) -> None:
+    assert [metric.samples for metric in measure_runs(NOON)][1] == []
+
+    paid()
+
+    _, last_success = measure_runs(NOON)
+    begun = Account.objects.get(code="gateway_clearing").created_at
+    assert [(s.labels, s.value) for s in last_success.samples] == [
+        ({"gateway": GATEWAY}, begun.timestamp())
+    ]
 
 
 def test_a_run_tells_the_metrics_what_it_left_open(gateway: FakeGateway) -> None:
