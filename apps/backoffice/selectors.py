@@ -84,10 +84,12 @@ def find_approvals(subject_ids: Iterable[str]) -> dict[str, Approval]:
     return {request.subject_id: request for request in requests}
 
 
+def waits_for(user: User) -> Q:
+    """Return the condition of requests of others that this person may decide about."""
+    kinds = kinds_decided_by(user)
+    return Q(status=ApprovalStatus.PENDING, kind__in=kinds) & ~Q(requested_by=user.actor)
+
+
 def count_approvals_for(user: User) -> int:
     """Return how many requests of others wait for this person."""
-    return (
-        Approval.objects.filter(status=ApprovalStatus.PENDING, kind__in=kinds_decided_by(user))
-        .exclude(requested_by=user.actor)
-        .count()
-    )
+    return Approval.objects.filter(waits_for(user)).count()

@@ -1,9 +1,12 @@
 """Reads of intents, attempts and refunds."""
 
+from django.db.models import Exists, OuterRef
+
 from apps.common.errors import ResourceMissing
 from apps.common.origin import Scope
 from apps.common.sql import RowLoader
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
+from apps.payments.states import AttemptStatus
 
 _IN_SCOPE = "id = %s AND merchant_id = %s AND livemode = %s"
 _find_intent = RowLoader(PaymentIntent, _IN_SCOPE)
@@ -39,6 +42,12 @@ def get_refund(scope: Scope, refund_id: str) -> Refund:
     if refund is None:
         raise ResourceMissing(resource="refund", id=refund_id, param="id")
     return refund
+
+
+def has_unknown_attempt() -> Exists:
+    """Return the condition of intents with an attempt that the gateway has not told the end of."""
+    attempts = PaymentAttempt.objects.filter(intent_id=OuterRef("pk"))
+    return Exists(attempts.filter(status=AttemptStatus.UNKNOWN))
 
 
 def get_attempt(attempt_id: str) -> PaymentAttempt:

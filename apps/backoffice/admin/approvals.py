@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
 from apps.backoffice.kit.display import (
@@ -28,7 +29,7 @@ from apps.backoffice.kit.display import (
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Raw, Table, Text
 from apps.backoffice.models import Approval
-from apps.backoffice.selectors import approval_kinds, kinds_decided_by
+from apps.backoffice.selectors import approval_kinds, kinds_decided_by, waits_for
 from apps.backoffice.services import approve, reject
 from apps.backoffice.states import ApprovalStatus
 from apps.common.origin import Origin
@@ -142,13 +143,29 @@ class KindFilter(SimpleListFilter):
         return queryset.filter(kind=chosen) if chosen in approval_kinds() else queryset
 
 
+class DeciderFilter(SimpleListFilter):
+    """Requests that wait for the reader; they are what the first page counts."""
+
+    title = "decided by"
+    parameter_name = "decider"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the reader."""
+        return [("me", gettext("Me"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return what waits for the reader; something else chooses nothing."""
+        user: Any = request.user
+        return queryset.filter(waits_for(user)) if self.value() == "me" else queryset
+
+
 @admin.register(Approval)
 class ApprovalAdmin(ObjectAdmin):
     """Requests of all kinds; each is decided by somebody else than who asked."""
 
     search_help_text = "Id of the request or of its subject"
     list_display = ("what", "sum", "state", "asked", "waiting", "ends")
-    list_filter = ("status", KindFilter, "livemode")
+    list_filter = ("status", KindFilter, DeciderFilter, "livemode")
     tabs = (
         ("Waiting", "status__exact=pending"),
         ("Approved", "status__exact=approved"),

@@ -16,6 +16,7 @@ from apps.gateways.declines import ADYEN_REASONS, STRIPE_REASONS
 from apps.gateways.registry import gateway_names
 from apps.payments.admin.dialogs import REFUND_REASONS
 from apps.payments.models import PaymentAttempt
+from apps.payments.selectors import has_unknown_attempt
 
 _REFUNDED: Final = {
     "none": Q(amount_received__gt=0, amount_refunded=0, amount_refund_pending=0),
@@ -80,6 +81,21 @@ class RiskFilter(RowFilter):
             return queryset
         judged = Decision.objects.filter(attempt_id=OuterRef("latest_attempt_id"))
         return queryset.filter(Exists(judged.filter(level=self.value())))
+
+
+class OutcomeFilter(RowFilter):
+    """Payments of which the gateway has not said what it did, asked for or not any more."""
+
+    title = "outcome"
+    parameter_name = "outcome"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choice."""
+        return [("unknown", gettext("Not known yet"))]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the payments without an outcome; something else chooses nothing."""
+        return queryset.filter(has_unknown_attempt()) if self.value() == "unknown" else queryset
 
 
 def _codes() -> list[tuple[str, str]]:

@@ -38,7 +38,13 @@ from apps.outbox.timeline import actor_in_words
 from apps.payments.admin.block import BlockCustomerDialog
 from apps.payments.admin.bulk import BulkRefundDialog
 from apps.payments.admin.dialogs import CancelDialog, CaptureDialog, RefundDialog
-from apps.payments.admin.filters import DeclineFilter, GatewayFilter, RefundedFilter, RiskFilter
+from apps.payments.admin.filters import (
+    DeclineFilter,
+    GatewayFilter,
+    OutcomeFilter,
+    RefundedFilter,
+    RiskFilter,
+)
 from apps.payments.admin.money_trace import money_trace
 from apps.payments.admin.records import PaymentRecords, read_records
 from apps.payments.admin.search import payments_named
@@ -60,6 +66,7 @@ class PaymentIntentAdmin(ObjectAdmin):
         GatewayFilter,
         DeclineFilter,
         RefundedFilter,
+        OutcomeFilter,
         RiskFilter,
         ("capture_method", RowChoices),
         "livemode",

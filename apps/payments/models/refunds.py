@@ -64,6 +64,12 @@ class Refund(StatefulModel):
         ]
         indexes = [
             models.Index(name="refund_due", fields=["due_at"], condition=Q(due_at__isnull=False)),
+            # Few among millions: what waits for a person or a gateway.
+            models.Index(
+                name="refund_by_open_status",
+                fields=["status", "id"],
+                condition=Q(status__in=[R.REQUIRES_APPROVAL, R.PENDING]),
+            ),
             models.Index(name="refund_list", fields=["merchant_id", "livemode", "id"]),
             models.Index(
                 name="refund_gateway_reference",
