@@ -24,7 +24,7 @@ KINDS: Mapping[str, ApprovalKind] = {
     "reset_second_factor": ApprovalKind(
         label="Reset of a second factor",
         permission="backoffice.manage_staff",
-        approve="apps.backoffice.services.people.on_second_factor_reset",
+        approve="apps.backoffice.services.second_factor.on_second_factor_reset",
     ),
     "payout": ApprovalKind(
         label="Payout above the limit",

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_http_methods
 
 from apps.backoffice.middleware import SESSION_KEY
 from apps.backoffice.models import User
-from apps.backoffice.services.people import (
+from apps.backoffice.services.second_factor import (
     check_second_factor,
     enrol_second_factor,
     has_second_factor,

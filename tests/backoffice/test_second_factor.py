@@ -11,13 +11,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.backoffice.models import RecoveryDevice, User
 from apps.backoffice.services import create_staff, setup_roles
-from apps.backoffice.services.people import (
-    UnknownRole,
-    check_second_factor,
-    invite_staff,
-    renew_recovery_codes,
-    shut_out,
-)
+from apps.backoffice.services.people import UnknownRole, invite_staff, shut_out
+from apps.backoffice.services.second_factor import check_second_factor, renew_recovery_codes
 from tests.factories.backoffice import staff
 
 pytestmark = pytest.mark.django_db

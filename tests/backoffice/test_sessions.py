@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.backoffice.models import DialogClaim, StaffAction, StaffSession, User
 from apps.backoffice.policies import is_factor_fresh, is_session_over
-from apps.backoffice.services.people import check_second_factor
+from apps.backoffice.services.second_factor import check_second_factor
 from apps.backoffice.services.sessions import end_other_sessions, keep_session, open_session
 from apps.payments.models import PaymentIntent
 from tests.backoffice.house import House, audited, furnish

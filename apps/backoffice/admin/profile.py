@@ -18,7 +18,7 @@ from apps.backoffice.kit.display import NOTHING, age, link, moment, stacked
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table
 from apps.backoffice.models import Profile, RecoveryDevice, StaffSession
-from apps.backoffice.services.people import renew_recovery_codes
+from apps.backoffice.services.second_factor import renew_recovery_codes
 from apps.backoffice.services.sessions import end_other_sessions
 from apps.common.origin import Origin
 

@@ -18,14 +18,13 @@ from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.backoffice.models import Approval, StaffAction, User
 from apps.backoffice.services import request_approval
 from apps.backoffice.services.people import (
-    RESET_SECOND_FACTOR,
     change_role,
-    has_second_factor,
     invite_staff,
     let_in,
     roles,
     shut_out,
 )
+from apps.backoffice.services.second_factor import RESET_SECOND_FACTOR, has_second_factor
 from apps.backoffice.services.sessions import end_sessions
 from apps.backoffice.states import ApprovalStatus
 from apps.common.origin import Origin, Scope

@@ -1,35 +1,22 @@
-"""Members of staff: their roles, their second factor, their way in."""
+"""Members of staff: their roles, and their way in."""
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
-from urllib.parse import quote, urlencode
+from typing import Final
 
-import django_otp
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 from django.utils.module_loading import import_string
-from django_otp.oath import TOTP
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.backoffice.errors import OwnAccess
-from apps.backoffice.models import Approval, RecoveryDevice, StaffSession, User
-from apps.common.origin import Origin
+from apps.backoffice.models import User
+from apps.backoffice.services.second_factor import give_second_factor
+from apps.backoffice.services.sessions import end_sessions
 
-# 160 bits, as RFC 4226 advises for the shared secret.
-KEY_BYTES: Final = 20
-RECOVERY_CODES: Final = 10
-# 80 bits each: nobody finds one by trying, not even with the digests at hand.
-RECOVERY_CODE_BYTES: Final = 10
-TOTP_DIGITS: Final = 6
 FIRST_PASSWORD_BYTES: Final = 15
-# The kind in config/approvals.py: whoever resets a second factor could come in instead.
-RESET_SECOND_FACTOR: Final = "reset_second_factor"
 
 
 class UnknownRole(LookupError):
@@ -85,7 +72,6 @@ def create_staff(
     :raises ValidationError: the password is too weak
     """
     group = _group(role)
-    secret = totp_secret or _base32(secrets.token_bytes(KEY_BYTES))
     with transaction.atomic():
         user = User.objects.filter(email=email.lower()).first() or User(email=email.lower())
         validate_password(password, user)
@@ -93,12 +79,7 @@ def create_staff(
         user.set_password(password)
         user.save()
         user.groups.set([group])
-        TOTPDevice.objects.update_or_create(
-            user=user,
-            name="authenticator",
-            defaults={"key": base64.b32decode(_padded(secret)).hex(), "confirmed": True},
-        )
-    return user, secret
+        return user, give_second_factor(user=user, secret=totp_secret)
 
 
 def invite_staff(*, email: str, name: str, role: str) -> tuple[User, str]:
@@ -138,90 +119,13 @@ def shut_out(*, user: User, by: User, now: datetime) -> None:
     user.is_active = False
     with transaction.atomic():
         user.save(update_fields=["is_active"])
-        StaffSession.objects.filter(user=user, ended_at=None).update(
-            ended_at=now, ended_by=by.actor
-        )
+        end_sessions(user=user, by=by, now=now)
 
 
 def let_in(*, user: User) -> None:
     """Give a person their access back."""
     user.is_active = True
     user.save(update_fields=["is_active"])
-
-
-def on_second_factor_reset(approval: Approval, *, origin: Origin, now: datetime) -> None:  # noqa: ARG001
-    """Forget a person's second factor: what an approval of this kind does."""
-    reset_second_factor(user=User.objects.get(email=approval.subject_id))
-
-
-def has_second_factor(user: User) -> bool:
-    """Return whether this person has enrolled an authenticator app."""
-    return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
-
-
-def check_second_factor(*, user: User, code: str) -> Any | None:
-    """
-    Return the device that takes the code, or None; each code works once.
-
-    Six digits are for the app, anything else is a recovery code. Wrong codes slow the next try
-    down, twice as long each time (django-otp).
-    """
-    plain = code.replace(" ", "").replace("-", "").lower()
-    is_totp = plain.isdigit() and len(plain) == TOTP_DIGITS
-    model: Any = TOTPDevice if is_totp else RecoveryDevice
-    device = model.objects.filter(user=user, confirmed=True).first()
-    if device is None:
-        return None
-    return django_otp.verify_token(user, device.persistent_id, plain)
-
-
-def enrol_second_factor(*, user: User, key: str, code: str) -> tuple[Any, list[str]] | None:
-    """
-    Keep the app's key once its first code proves that the person has it.
-
-    Returns the device and new recovery codes, or None when the code is wrong.
-    """
-    plain = code.replace(" ", "")
-    if not plain.isdigit() or not TOTP(bytes.fromhex(key)).verify(int(plain), tolerance=1):
-        return None
-    with transaction.atomic():
-        device = TOTPDevice.objects.create(user=user, name="authenticator", key=key)
-        verified = django_otp.verify_token(user, device.persistent_id, plain)
-        return verified, renew_recovery_codes(user=user)
-
-
-def renew_recovery_codes(*, user: User) -> list[str]:
-    """Return fresh recovery codes; only their digests are kept, and the old ones end."""
-    codes = [
-        _base32(secrets.token_bytes(RECOVERY_CODE_BYTES)).lower() for _ in range(RECOVERY_CODES)
-    ]
-    RecoveryDevice.objects.update_or_create(
-        user=user,
-        defaults={
-            "name": "recovery codes",
-            "digests": [hashlib.sha256(code.encode()).hexdigest() for code in codes],
-        },
-    )
-    return ["-".join(code[i : i + 4] for i in range(0, len(code), 4)) for code in codes]
-
-
-def reset_second_factor(*, user: User) -> None:
-    """Forget a person's app and recovery codes; the next log-in enrols a new one."""
-    with transaction.atomic():
-        TOTPDevice.objects.filter(user=user).delete()
-        RecoveryDevice.objects.filter(user=user).delete()
-
-
-def new_totp_key() -> str:
-    """Return a new key in hexadecimal."""
-    return secrets.token_hex(KEY_BYTES)
-
-
-def totp_address(user: User, key: str) -> str:
-    """Return the address which an authenticator app takes from a QR code."""
-    label = quote(f"Payments:{user.email}")
-    query = urlencode({"secret": _base32(bytes.fromhex(key)), "issuer": "Payments"})
-    return f"otpauth://totp/{label}?{query}"
 
 
 def _group(role: str) -> Group:
@@ -234,12 +138,3 @@ def _group(role: str) -> Group:
 def _check_other(user: User, by: User) -> None:
     if user.pk == by.pk:
         raise OwnAccess(actor=by.actor)
-
-
-def _base32(raw: bytes) -> str:
-    return base64.b32encode(raw).decode().rstrip("=")
-
-
-def _padded(secret: str) -> str:
-    plain = secret.replace(" ", "").upper()
-    return plain + "=" * (-len(plain) % 8)

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from apps.backoffice.models import StaffSession, User
 from apps.backoffice.policies import SEEN_STEP, is_session_over
-from apps.backoffice.services.people import check_second_factor
+from apps.backoffice.services.second_factor import check_second_factor
 
 
 def open_session(*, user: User, ip: str, browser: str, now: datetime) -> StaffSession:
