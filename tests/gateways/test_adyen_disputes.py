@@ -147,6 +147,29 @@ def test_a_line_of_the_dispute_report_is_read_as_its_notification_would_be() -> 
     assert found.due_at == datetime(2026, 7, 20, 21, 59, 59, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("clock", "zone", "due_at"),
+    [
+        # The hour that autumn has twice, and one that spring leaves out.
+        ("2026-10-25 02:30:00", "CEST", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        ("2026-10-25 02:30:00", "CET", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+        ("2026-11-01 01:30:00", "EDT", datetime(2026, 11, 1, 5, 30, tzinfo=UTC)),
+        ("2026-11-01 01:30:00", "EST", datetime(2026, 11, 1, 6, 30, tzinfo=UTC)),
+        ("2026-03-29 02:30:00", "CET", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
+        # An account whose zone is called alike all year.
+        ("2026-07-20 23:59:59", "CET", datetime(2026, 7, 20, 21, 59, 59, tzinfo=UTC)),
+    ],
+)
+def test_ac_087_a_deadline_on_the_day_that_clocks_change_is_a_moment_of_its_own(
+    clock: str, zone: str, due_at: datetime
+) -> None:
+    ends = {"Dispute End Date": clock, "Dispute End Date TimeZone": zone}
+
+    found = fold_dispute(read_report(report(**ends)))
+
+    assert found.due_at == due_at
+
+
 def test_events_of_the_dispute_report_that_change_nothing_are_left_out() -> None:
     assert read_report(report(**{"Record Type": "IssuerComments"})) == []
 

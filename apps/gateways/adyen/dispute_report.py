@@ -10,7 +10,6 @@ Source: Adyen's page "Disputed transactions", its standard columns
 import csv
 from datetime import datetime
 from io import StringIO
-from zoneinfo import ZoneInfo
 
 from apps.common.money import AmountInvalid, to_minor
 from apps.gateways.adyen.disputes import (
@@ -25,7 +24,7 @@ from apps.gateways.adyen.disputes import (
 )
 from apps.gateways.adyen.facts import Unreadable
 from apps.gateways.adyen.journal import Fact
-from apps.gateways.adyen.zones import zone_named
+from apps.gateways.adyen.zones import moment_told
 
 _CODES = {code.replace("_", "").lower(): code for code in DISPUTE_CODES | FRAUD_CODES}
 # No standard column: see `BY_RULE`.
@@ -82,9 +81,4 @@ def _needed_moment(line: dict[str, str], column: str) -> datetime:
 def _moment(line: dict[str, str], column: str) -> datetime | None:
     """Return what a column and that of its time zone say together, None when there is no date."""
     text = line[column]
-    if not text:
-        return None
-    zone = zone_named(line[f"{column} TimeZone"])
-    if zone is None:
-        raise ValueError(f"the time zone of {column} is not known")
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+    return moment_told(text, line[f"{column} TimeZone"]) if text else None
