@@ -17,6 +17,7 @@ from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import cast
+from unicodedata import category
 
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
@@ -30,6 +31,10 @@ _FALLBACKS = (
     ("arabic", "fontpkg_almarai", "files/Almarai-Regular.ttf"),
     ("cjk", "noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf"),
 )
+# A letter that no font has would vanish, and a name with it.
+_BOX = "\u25a1"
+# Marks on letters, and characters without a shape: they need no box of their own.
+_SHAPELESS = frozenset({"Mn", "Me", "Cf"})
 
 _MARGIN_MM = 18
 _LABEL_SHARE = 0.32
@@ -103,10 +108,9 @@ class Document:
             v_align=VAlign.T,
         ) as table:
             for name, value in rows:
-                self._pdf.read(name, value)
                 row = table.row()
-                row.cell(name, style=label)
-                row.cell(value)
+                row.cell(self._pdf.legible(name), style=label)
+                row.cell(self._pdf.legible(value))
         self._pdf.ln(2)
 
     def table(
@@ -137,8 +141,7 @@ class Document:
             text_align=tuple("RIGHT" if i in right else "LEFT" for i in range(len(headings))),
         ) as table:
             for cells in (headings, *rows):
-                self._pdf.read(*cells)
-                table.row(cells)
+                table.row([self._pdf.legible(cell) for cell in cells])
         self._pdf.ln(2)
 
     def image(self, content: bytes, *, heading: str = "", caption: str = "") -> None:
@@ -174,7 +177,7 @@ class Document:
         colour: tuple[int, int, int] = _INK,
         after: int = 0,
     ) -> None:
-        self._pdf.read(text)
+        text = self._pdf.legible(text)
         self._pdf.set_font(_FAMILY, style, size)
         self._pdf.set_text_color(*colour)
         self._pdf.multi_cell(0, size * 0.5, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
@@ -204,28 +207,44 @@ class _Sheet(FPDF):
 
     def __init__(self, *, footer: str, is_whole: bool) -> None:
         super().__init__(format="A4")
-        self._footer = footer
         self._is_whole = is_whole
         self.set_margins(_MARGIN_MM, _MARGIN_MM)
         self.set_auto_page_break(True, margin=_MARGIN_MM)
         self.set_producer("")
         for style, name in (("", "FiraSans-Regular.ttf"), ("B", "FiraSans-SemiBold.ttf")):
             self.add_font(_FAMILY, style, _path("fontpkg_fira_sans", f"files/{name}"))
-        self._letters = cast(TTFFont, self.fonts[_FAMILY]).cmap
+        self._letters = self._letters_of(_FAMILY)
         self.set_text_shaping(True)
         self.set_font(_FAMILY, "", 10)
-        self.read(footer)
+        self._footer = self.legible(footer)
 
-    def read(self, *texts: str) -> None:
+    def legible(self, text: str) -> str:
+        """Return the text with a box for each letter that no font has."""
+        if self._has_all(text):
+            return text
+        self._open_fallbacks()
+        if self._has_all(text):
+            return text
+        return "".join(
+            letter if self._has_all(letter) else "" if category(letter) in _SHAPELESS else _BOX
+            for letter in text
+        )
+
+    def _has_all(self, text: str) -> bool:
+        return all(letter <= " " or ord(letter) in self._letters for letter in text)
+
+    def _open_fallbacks(self) -> None:
         """Open the large fonts, once, when a text that is about to be written needs them."""
-        if _FALLBACKS[0][0] in self.fonts:
+        families = [family for family, _, _ in _FALLBACKS]
+        if families[0] in self.fonts:
             return
-        if any(
-            ord(letter) not in self._letters for text in texts for letter in text if letter > " "
-        ):
-            for family, package, name in _FALLBACKS:
-                self.add_font(family, "", _path(package, name))
-            self.set_fallback_fonts([family for family, _, _ in _FALLBACKS], exact_match=False)
+        for family, package, name in _FALLBACKS:
+            self.add_font(family, "", _path(package, name))
+        self._letters = self._letters.union(*map(self._letters_of, families))
+        self.set_fallback_fonts(families, exact_match=False)
+
+    def _letters_of(self, family: str) -> frozenset[int]:
+        return frozenset(cast(TTFFont, self.fonts[family]).cmap)
 
     def footer(self) -> None:
         """Write the foot of a page; fpdf2 calls this."""

@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from apps.common.demo import Demo
+from apps.common.ids import id_at
 from apps.common.origin import Origin
-from apps.disputes.models import Dispute
+from apps.disputes.models import Dispute, UsageEvidence
 from apps.disputes.services.record import record_dispute
 from apps.disputes.services.standing_orders import change_policy
 from apps.disputes.services.warnings import record_fraud_warning
+from apps.disputes.states import DisputeStatus
 from apps.gateways.base import (
     DisputeMovement,
     DisputeResult,
@@ -38,6 +40,25 @@ WARNINGS_OF_THESE_DAYS: Final = 8
 # Smaller ones are refunded by the standing orders.
 _WORTH_A_LOOK: Final = 2500
 _KINDS: Final = ("made_with_stolen_card", "made_with_lost_card", "unauthorized_use_of_card")
+# How often a payer used the service before they complained: at times more than evidence has room
+# for.
+_USES: Final = (6, 50)
+_USED_WITHIN_MINUTES: Final = 21 * 24 * 60
+_ACTIONS: Final = (
+    "Logged in",
+    "Opened a project",
+    "Exported a report as CSV",
+    "Invited a colleague",
+    "Downloaded an invoice",
+    "Changed the plan",
+)
+_DEVICES: Final = (
+    "iPhone, app 7.2",
+    "Firefox on Linux",
+    "Safari on macOS",
+    "Chrome on Windows",
+    "",
+)
 _OWNER: Final = Origin(actor="staff:owner@demo.example")
 _ENDS: Final = (DisputeState.WON, DisputeState.LOST, DisputeState.LOST, DisputeState.UNDER_REVIEW)
 
@@ -60,6 +81,34 @@ def seed_disputes(demo: Demo) -> None:
     for attempt in captured.order_by("id")[::step][:count]:
         _dispute(attempt, demo, dice)
     _warn_of_fraud(demo)
+    _tell_use(demo)
+
+
+def _tell_use(demo: Demo) -> None:
+    """Let the service have told what those payers did whose disputes wait for an answer."""
+    dice = demo.dice("usage evidence")
+    waiting = Dispute.objects.filter(
+        merchant_id=demo.scope.merchant_id, status=DisputeStatus.NEEDS_RESPONSE
+    ).exclude(customer_id="")
+    told = []
+    for dispute in waiting.order_by("id"):
+        address, device = f"203.0.113.{dice.randrange(1, 255)}", dice.choice(_DEVICES)
+        for _ in range(dice.randrange(*_USES)):
+            at = dispute.opened_at - timedelta(minutes=dice.randrange(1, _USED_WITHIN_MINUTES))
+            told.append(
+                UsageEvidence(
+                    id=id_at("use", at),
+                    merchant_id=dispute.merchant_id,
+                    livemode=dispute.livemode,
+                    customer_id=dispute.customer_id,
+                    action=dice.choice(_ACTIONS),
+                    ip_address=address,
+                    device=device,
+                    occurred_at=at,
+                    created_at=at,
+                )
+            )
+    UsageEvidence.objects.bulk_create(told)
 
 
 def _warn_of_fraud(demo: Demo) -> None:

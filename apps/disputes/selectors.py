@@ -42,6 +42,7 @@ from apps.disputes.states import (
     DisputeStage,
     DisputeStatus,
 )
+from apps.disputes.usage_log import use_at, write_log
 from apps.payments.holds import Held
 from apps.payments.models import PaymentAttempt
 from apps.payments.selectors import as_attempt_id
@@ -54,8 +55,11 @@ DUPLICATE_WINDOW = timedelta(hours=48)
 SIMILAR_WITHIN = timedelta(days=365)
 SIMILAR_MAX = 5
 
-# Banks read no longer lists of what a customer did.
-USAGE_MAX = 50
+# Banks read no longer lists of what a customer did, and so many of the longest lines fit in one
+# field of the evidence.
+USAGE_MAX = 40
+# A service may have told a million things of a customer: older ones are counted no further.
+OLDER_COUNTED_MAX = 1000
 
 # So many earlier payments of a card are looked at.
 PAST_PAYMENTS_MAX = 200
@@ -345,20 +349,20 @@ def _usage_in_words(dispute: Dispute) -> str:
         livemode=dispute.livemode,
         customer_id=dispute.customer_id,
         occurred_at__lte=dispute.opened_at,
-    ).order_by("-occurred_at")[:USAGE_MAX]
-    return "\n".join(
-        " · ".join(
-            text
-            for text in (
-                f"{row.occurred_at:%Y-%m-%d %H:%M} UTC",
-                row.action,
-                row.ip_address,
-                row.device,
-            )
-            if text
-        )
-        for row in reversed(rows)
-    )
+    ).order_by("-occurred_at", "-pk")
+    latest = list(rows[:USAGE_MAX])
+    uses = [
+        use_at(row.occurred_at, action=row.action, ip_address=row.ip_address, device=row.device)
+        for row in reversed(latest)
+    ]
+    return write_log(uses, left_out=_left_out(rows) if len(latest) == USAGE_MAX else "")
+
+
+def _left_out(rows: QuerySet[UsageEvidence]) -> str:
+    """Return how many there are before the latest ones, in words; nothing when there are none."""
+    older = rows[USAGE_MAX : USAGE_MAX + OLDER_COUNTED_MAX].count()
+    more = f"{older} or more" if older == OLDER_COUNTED_MAX else f"{older} more"
+    return f"and {more} before these" if older else ""
 
 
 def _terms_in_words(dispute: Dispute, attempt: PaymentAttempt) -> dict[str, str]:

@@ -49,6 +49,16 @@ def test_names_of_any_script_are_printed() -> None:
     assert "王小明" in text.replace("\0", "")
 
 
+def test_a_letter_that_no_font_has_is_a_box_and_takes_no_other_with_it() -> None:
+    text = PdfReader(BytesIO(_document("Sara שרה Cohen"))).pages[0].extract_text()
+    thai = PdfReader(BytesIO(_document("ที่ ok"))).pages[0].extract_text()
+
+    assert "Sara □□□ Cohen" in text.replace("\0", "")
+    # Marks above a letter share its box.
+    assert "□ ok" in thai.replace("\0", "")
+    assert thai.count("□") == 1
+
+
 def test_a_long_table_goes_on_with_its_headings() -> None:
     document = Document(title="Month", created_at=NOON)
     document.table(["Day", "What"], [(str(day), "sold") for day in range(80)])

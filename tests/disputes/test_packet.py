@@ -100,6 +100,28 @@ def test_the_texts_come_in_the_order_in_which_banks_want_them(dispute: Dispute) 
     assert places == sorted(places)
 
 
+def test_the_log_of_use_is_a_table_whose_headings_stand_on_each_of_its_pages(
+    dispute: Dispute,
+) -> None:
+    lines = [
+        f"2026-11-02 09:{minute:02} UTC · Wrote {minute} · 203.0.113.7" for minute in range(60)
+    ]
+    log = "\n".join(["As our servers tell:", *lines, "and 3 more before these"])
+
+    content = build_packet(dispute, {"access_activity_log": log}, now=timezone.now())
+
+    pages = [page.extract_text() for page in PdfReader(BytesIO(content)).pages]
+    told = [page for page in pages if "Wrote " in page]
+    assert len(told) > 1
+    for page in told:
+        assert re.search(r"Time \(UTC\)\s+Action\s+IP address\s", page)
+    text = "\n".join(pages)
+    assert [text.count(f"Wrote {minute} ") for minute in range(60)] == [1] * 60
+    assert text.index("As our servers tell:") < text.index("Time (UTC)") < text.index("and 3 more")
+    # Nothing is known of devices, and no line has the form of the text.
+    assert ("Device" in text, "UTC ·" in text) == (False, False)
+
+
 def test_a_charge_that_looks_like_this_one_has_its_receipt_in_the_packet(
     gateway: FakeGateway,
 ) -> None:

@@ -8,9 +8,10 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from apps.customers.models import Customer
-from apps.disputes.matrix import missing
+from apps.disputes import selectors
+from apps.disputes.matrix import FIELD_LIMIT, missing
 from apps.disputes.models import Dispute, UsageEvidence
-from apps.disputes.selectors import suggest_evidence
+from apps.disputes.selectors import USAGE_MAX, suggest_evidence
 from apps.disputes.services.standing_orders import change_policy
 from apps.disputes.services.usage import record_usage
 from apps.subscriptions.services.subscriptions import cancel_subscription
@@ -76,6 +77,55 @@ def test_what_the_customer_did_before_the_dispute_is_the_activity_log(
 
     assert [line.split(" · ")[1] for line in log] == ["Logged in", "Exported a report"]
     assert log[0].endswith("203.0.113.7")
+
+
+def test_of_many_things_the_latest_are_named_and_the_others_counted(
+    gateway: FakeGateway, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    UsageEvidence.objects.bulk_create(
+        UsageEvidence(
+            merchant_id=SCOPE.merchant_id,
+            livemode=False,
+            customer_id=customer.id,
+            action=f"Opened page {page}",
+            occurred_at=now - timedelta(hours=page),
+            created_at=now,
+        )
+        for page in range(1, USAGE_MAX + 4)
+    )
+    dispute = disputed(gateway, customer)
+
+    log = suggest_evidence(dispute)["access_activity_log"].splitlines()
+    monkeypatch.setattr(selectors, "OLDER_COUNTED_MAX", 2)
+    counted = suggest_evidence(dispute)["access_activity_log"].splitlines()
+
+    assert len(log) == USAGE_MAX + 1
+    assert log[0].endswith(f"Opened page {USAGE_MAX}")
+    assert log[-2].endswith("Opened page 1")
+    assert (log[-1], counted[-1]) == ("and 3 more before these", "and 2 or more before these")
+
+
+def test_the_longest_log_fits_in_its_field(gateway: FakeGateway, customer: Customer) -> None:
+    now = timezone.now()
+    UsageEvidence.objects.bulk_create(
+        UsageEvidence(
+            merchant_id=SCOPE.merchant_id,
+            livemode=False,
+            customer_id=customer.id,
+            action="a" * 200,
+            ip_address="2001:0db8:85a3:08d3:1319:8a2e:255.255.255.255",
+            device="d" * 200,
+            occurred_at=now - timedelta(hours=1),
+            created_at=now,
+        )
+        for _ in range(USAGE_MAX + 1)
+    )
+
+    log = suggest_evidence(disputed(gateway, customer))["access_activity_log"]
+
+    assert len(log.splitlines()) == USAGE_MAX + 1
+    assert len(log) <= FIELD_LIMIT
 
 
 def test_what_was_told_cannot_be_changed(customer: Customer) -> None:

@@ -9,6 +9,7 @@ the uploaded PDFs.
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ from apps.disputes.matrix import FIELDS, GROUPS, checklist, claim_of
 from apps.disputes.models import Dispute, StoredFile
 from apps.disputes.selectors import find_charges, get_bank_checks
 from apps.disputes.states import FilePurpose
+from apps.disputes.usage_log import Use, read_line
 from apps.payments.models import PaymentAttempt
 
 if TYPE_CHECKING:
@@ -51,6 +53,18 @@ _ROW_MM: Final = 13
 # Most of what is compared fits on one line.
 _COMPARED_MM: Final = 9
 _NAME_CHARACTERS: Final = 60
+_LOG: Final = "access_activity_log"
+# Its heading, that of the table and the tallest line, so that none of them stands alone.
+_LOG_MM: Final = 50
+_LOG_SIZE: Final = 8
+# The columns of the log, and how wide each is beside the others; the time and the action stand in
+# every line.
+_LOG_COLUMNS: Final = (
+    ("Time (UTC)", "at", 1.8),
+    ("Action", "action", 3.6),
+    ("IP address", "ip_address", 2.7),
+    ("Device", "device", 3.8),
+)
 
 
 def build_packet(dispute: Dispute, evidence: Mapping[str, Any], *, now: datetime) -> bytes:
@@ -112,7 +126,7 @@ def freeze_packet(
 
 def _tell_claim(document: "Document", dispute: Dispute) -> None:
     merchant = Merchant.objects.filter(pk=dispute.merchant_id).values_list("name", flat=True)
-    code = f"{dispute.network.capitalize()} {dispute.network_reason_code}".strip()
+    code = f"{_words(dispute.network)} {dispute.network_reason_code}".strip()
     _tell(
         document,
         ("Dispute", dispute.gateway_reference),
@@ -183,7 +197,7 @@ def _flat(told: Any) -> str:
 
 def _tell_receipt(document: "Document", attempt: PaymentAttempt) -> None:
     intent, details = attempt.intent, attempt.method_details
-    card = f"{details.get('brand', '').capitalize()} ···· {details.get('last4', '')}"
+    card = f"{_words(details.get('brand', ''))} ···· {details.get('last4', '')}"
     _tell(
         document,
         ("Charge", attempt.charge_id),
@@ -206,11 +220,37 @@ def _tell_texts(document: "Document", dispute: Dispute, evidence: Mapping[str, s
             ((title, names) for title, names in GROUPS.items() if name in names), ("", (name,))
         )
         told = [(FIELDS[each].label, left.pop(each)) for each in group if each in left]
-        document.heading(title or _HEADINGS.get(name, FIELDS[name].label))
+        heading = title or _HEADINGS.get(name, FIELDS[name].label)
+        if name == _LOG:
+            document.heading(heading, room_mm=_LOG_MM)
+            _tell_use(document, told[0][1])
+            continue
+        document.heading(heading)
         if title:
             _tell(document, *told)
         else:
             document.paragraph(told[0][1])
+
+
+def _tell_use(document: "Document", log: str) -> None:
+    """Add the log as a table; what is no line of it stands between as it was written."""
+    lines = [(read_line(line), line) for line in log.splitlines() if line.strip()]
+    for is_use, run in groupby(lines, key=lambda each: each[0] is not None):
+        if is_use:
+            _tabulate(document, [use for use, _ in run if use])
+        else:
+            document.paragraph("\n".join(line for _, line in run))
+
+
+def _tabulate(document: "Document", uses: Sequence[Use]) -> None:
+    """Add these lines of the log as a table without the columns of which nothing is known."""
+    columns = [each for each in _LOG_COLUMNS if any(getattr(use, each[1]) for use in uses)]
+    document.table(
+        [heading for heading, _, _ in columns],
+        [[getattr(use, name) for _, name, _ in columns] for use in uses],
+        widths=[width for _, _, width in columns],
+        size=_LOG_SIZE,
+    )
 
 
 def _is_text(name: str, evidence: Mapping[str, str]) -> bool:
