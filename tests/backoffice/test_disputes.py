@@ -10,16 +10,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.api.models import Merchant
 from apps.disputes.compelling import read_draft
 from apps.disputes.models import DisputeCase, Submission
 from apps.disputes.selectors import find_compelling_payments
 from apps.gateways.base import DisputeState
 from apps.webhooks.models import InboundEvent
 from tests.backoffice.house import House, furnish
-from tests.disputes.stories import move_back, paid, tell
+from tests.conftest import ApiClient
+from tests.disputes.stories import move_back, paid, paid_to, tell
 from tests.disputes.test_suggestions import pay
 from tests.factories.payments import confirmed_intent
 from tests.fake_gateway import FakeGateway
+from tests.races import race
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +52,29 @@ def test_a_crafted_request_submits_no_second_time(
 
     assert (first.status_code, second.status_code) == (302, 422)
     assert "was submitted already" in second.content.decode()
+    assert gateway.count("submit_evidence") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ac_087_pressing_submit_and_calling_the_api_at_once_sends_one(
+    enter_as: EnterAs, api: ApiClient, merchant: Merchant, gateway: FakeGateway
+) -> None:
+    _, payment = paid_to(merchant, gateway)
+    dispute = tell(gateway.open_dispute(payment, now=timezone.now()))
+    path = f"/v1/disputes/{dispute.id}"
+    api.post(path, {"evidence": {"customer_name": "Ada"}})
+    client = enter_as("finance_lead")
+    screen = f"/admin/disputes/dispute/{dispute.id}/do/submit-evidence/"
+
+    pressed, called = race(
+        dispute,
+        lambda: client.post(screen, {"nonce": FIRST, "is_final": "on"}).status_code,
+        lambda: api.post(path, {"submit": True}).status_code,
+    )
+
+    # Whoever comes second is refused.
+    assert (pressed, called) in {(302, 409), (422, 200)}
+    assert Submission.objects.count() == 1
     assert gateway.count("submit_evidence") == 1
 
 

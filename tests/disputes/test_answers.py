@@ -20,7 +20,7 @@ from apps.disputes.matrix import FIELD_LIMIT, TOTAL_LIMIT, checklist, missing
 from apps.disputes.models import Dispute, DisputeCase, Submission
 from apps.disputes.services.endings import accept_dispute
 from apps.disputes.services.evidence import save_evidence, submit_evidence
-from apps.disputes.services.sweeps import find_missed_disputes, sweep_disputes
+from apps.disputes.services.sweeps import check_dispute, find_missed_disputes, sweep_disputes
 from apps.gateways.base import DisputeStage
 from apps.gateways.errors import GatewayRejected, GatewayUnknown
 from apps.outbox.models import Event
@@ -134,6 +134,62 @@ def test_evidence_whose_fate_is_unknown_is_sent_again_with_the_same_key(
     assert (dispute.status, dispute.submissions) == ("under_review", 1)
     submission = Submission.objects.get()
     assert gateway.calls.count(("submit_evidence", submission.id)) == 2
+
+
+def test_evidence_that_the_bank_has_is_not_sent_again_when_only_the_answer_got_lost(
+    gateway: FakeGateway,
+) -> None:
+    dispute = disputed(gateway)
+    save(dispute, customer_name="Ada")
+    gateway.after = [GatewayUnknown("no answer")]
+
+    waiting = submit(dispute)
+    sweep_disputes(now=timezone.now() + timedelta(seconds=1))
+
+    assert waiting.status == "needs_response"
+    dispute.refresh_from_db()
+    assert (dispute.status, dispute.submissions) == ("under_review", 1)
+    assert Submission.objects.get().sent_at is not None
+    assert gateway.count("submit_evidence") == 1
+
+
+def test_evidence_that_did_not_leave_answers_no_later_round(gateway: FakeGateway) -> None:
+    _, payment = paid(gateway)
+    now = timezone.now()
+    asked = tell(gateway.open_dispute(payment, now=now, stage=DisputeStage.INQUIRY))
+    save(asked, customer_name="Ada")
+    gateway.before = [GatewayUnknown("no answer")]
+    submit(asked)
+    gateway.move_dispute(asked.gateway_reference, stage=DisputeStage.CHARGEBACK)
+    tell(gateway.move_funds(asked.gateway_reference, -1000))
+    gateway.calls.clear()
+
+    check_dispute(dispute_id=asked.id, now=timezone.now())
+    again, unsent = Dispute.objects.get(), gateway.count("submit_evidence")
+    save(again, customer_name="Ada Lovelace")
+    answered = submit(again)
+
+    assert (again.status, again.round, again.submitted_at, unsent) == ("needs_response", 2, None, 0)
+    assert (answered.status, gateway.count("submit_evidence")) == ("under_review", 1)
+    assert gateway.evidence == {asked.gateway_reference: {"customer_name": "Ada Lovelace"}}
+
+
+def test_an_answer_that_the_gateway_has_not_confirmed_does_not_expire(
+    gateway: FakeGateway,
+) -> None:
+    dispute = disputed(gateway)
+    save(dispute, customer_name="Ada")
+    assert dispute.due_at is not None
+    gateway.before = [GatewayUnknown("no answer")] * 3
+
+    submit(dispute)
+    sweep_disputes(now=dispute.due_at + timedelta(minutes=6))
+    waiting = Dispute.objects.get()
+    sweep_disputes(now=dispute.due_at + timedelta(minutes=20))
+
+    assert (waiting.status, waiting.amount_lost) == ("needs_response", 0)
+    assert (Dispute.objects.get().status, gateway.count("submit_evidence")) == ("under_review", 3)
+    assert balances()["dispute_withheld"] == 1000
 
 
 def test_evidence_that_the_gateway_refuses_is_a_draft_again(gateway: FakeGateway) -> None:

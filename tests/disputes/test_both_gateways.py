@@ -20,8 +20,9 @@ from apps.disputes.selectors import suggest_compelling
 from apps.disputes.services.endings import accept_dispute
 from apps.disputes.services.evidence import save_evidence, submit_evidence
 from apps.disputes.services.standings import count_standings
-from apps.disputes.services.sweeps import check_dispute
+from apps.disputes.services.sweeps import check_dispute, sweep_disputes
 from apps.disputes.tallies import Grouping, count_outcomes_by
+from apps.gateways.transport import HttpAnswer, HttpTransport
 from apps.outbox.models import Event
 from apps.payments.errors import ChargeDisputed
 from apps.payments.models import PaymentAttempt, Refund
@@ -193,6 +194,39 @@ def test_ac_087_evidence_is_drafted_often_and_submitted_once(world: World) -> No
     assert told_of(heard) == ANSWERED
 
 
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def test_ac_087_a_process_that_dies_once_the_bank_has_the_evidence_is_followed_by_no_second_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.pay()
+    opened = world.dispute()
+    send = HttpTransport.send
+
+    def send_and_die(self: HttpTransport, method: str, target: str, **request: Any) -> HttpAnswer:
+        answer = send(self, method, target, **request)
+        if world.told()["submissions"]:
+            raise Killed
+        return answer
+
+    monkeypatch.setattr(HttpTransport, "send", send_and_die)
+    with pytest.raises(Killed):
+        answer(opened)
+    monkeypatch.undo()
+    sweep_disputes(now=timezone.now())
+    with pytest.raises(EvidenceAlreadySubmitted):
+        answer(opened)
+    heard = world.hear()
+
+    assert (heard.status, heard.submissions) == ("under_review", 1)
+    submission = Submission.objects.get()
+    assert submission.sent_at is not None
+    assert (world.told()["submissions"], world.told()["packet_sha256"]) == (1, submission.sha256)
+    assert told_of(heard) == ANSWERED
+
+
 def test_ac_087_reminders_come_once_each_and_past_its_deadline_a_dispute_expires(
     world: World,
 ) -> None:
@@ -290,6 +324,8 @@ def test_ac_090_disputes_and_reports_of_fraud_count_for_the_schemes_ratio(world:
         world.pay()
     world.dispute()
     world.warn_of_fraud()
+    world.pay(token="tok_mastercard")
+    world.dispute()
     now = timezone.now()
 
     for _ in range(2):
@@ -298,6 +334,10 @@ def test_ac_090_disputes_and_reports_of_fraud_count_for_the_schemes_ratio(world:
     visa = SchemeStanding.objects.get(network="visa")
     assert (visa.disputes, visa.fraud_reports, visa.payments) == (1, 1, 3)
     assert (visa.percent, visa.alert) == (Decimal("66.67"), 100)
+    # Mastercard counts against last month's payments, of which there were none.
+    mastercard = SchemeStanding.objects.get(network="mastercard")
+    assert (mastercard.disputes, mastercard.payments) == (1, 0)
+    assert (mastercard.percent, mastercard.alert) == (Decimal(0), 0)
     assert Event.objects.filter(type="dispute_ratio.limit_near").count() == 1
 
 

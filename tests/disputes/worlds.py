@@ -66,7 +66,8 @@ class World:
 
     def pay(self, **fields: Any) -> PaymentIntent:
         """Take a payment; what is told about that always arrives."""
-        self.intent = confirmed_intent(amount=1000, token=self.rig.card, **fields)
+        told: dict[str, Any] = {"amount": 1000, "token": self.rig.card, **fields}
+        self.intent = confirmed_intent(**told)
         self.hear_of_the_payment()
         self.intent.refresh_from_db()
         assert self.intent.status == "succeeded"

@@ -54,7 +54,8 @@ def expire_dispute(*, dispute_id: str, now: datetime) -> Dispute:
     """
     Close a dispute that nobody answered in time; one that somebody did stays as it is (AC-87).
 
-    The gateway says "lost" some time later, and brings no news then.
+    That holds, too, for an answer which the gateway has not confirmed: it may have it. The gateway
+    says "lost" some time later, and brings no news then.
     """
     attempt_id = Dispute.objects.values_list("attempt_id", flat=True).get(pk=dispute_id)
     attempt = PaymentAttempt.objects.get(pk=attempt_id)
@@ -62,8 +63,10 @@ def expire_dispute(*, dispute_id: str, now: datetime) -> Dispute:
     with transaction.atomic():
         intent = PaymentIntent.objects.lock(attempt.intent_id)
         dispute = Dispute.objects.lock(dispute_id)
-        is_late = is_expired(dispute.due_at, now=now_for(dispute, now))
-        if dispute.status != DisputeStatus.NEEDS_RESPONSE or not is_late:
+        is_unanswered = (
+            dispute.status == DisputeStatus.NEEDS_RESPONSE and dispute.submitted_at is None
+        )
+        if not is_unanswered or not is_expired(dispute.due_at, now=now_for(dispute, now)):
             return dispute
         moment.happen(
             dispute,

@@ -26,7 +26,7 @@ from apps.disputes.services.events import Moment
 from apps.disputes.services.files import store_file
 from apps.disputes.services.packet import freeze_packet
 from apps.disputes.services.record import record_dispute
-from apps.disputes.states import ANSWERABLE
+from apps.disputes.states import ANSWERABLE, REVIEWED
 from apps.gateways.base import DisputeEvidence
 from apps.gateways.base import DisputeStage as GatewayStage
 from apps.gateways.errors import GatewayError, GatewayRejected
@@ -142,11 +142,18 @@ def send_submission(*, submission_id: str, origin: Origin = CLOCK, now: datetime
     """
     Send frozen evidence to its gateway, outside any transaction; its id is the key there.
 
-    Evidence which the gateway refuses is a draft again.
+    Evidence which the gateway refuses is a draft again. What was not sent before the bank asked
+    anew stays here: it would use up the one answer of the next round.
     """
     submission = Submission.objects.select_related("dispute", "packet").get(pk=submission_id)
     dispute = submission.dispute
-    if submission.sent_at is not None or submission.refused_at is not None:
+    is_done = submission.sent_at is not None or submission.refused_at is not None
+    if is_done or submission.round != dispute.round:
+        return dispute
+    if dispute.status in REVIEWED:
+        # Only the answer got lost: the bank has it. Sent with a key that the gateway has forgotten
+        # by now it would look refused.
+        Submission.objects.filter(pk=submission.id).update(sent_at=now)
         return dispute
     release_connection()
     try:

@@ -55,14 +55,15 @@ def sweep_disputes(*, now: datetime) -> int:
 
 def check_dispute(*, dispute_id: str, now: datetime) -> None:
     """
-    Send evidence that waits, read the dispute, then remind of it or let it expire.
+    Read the dispute, send evidence that waits, then remind of it or let it expire.
 
-    One that nobody works on is first of all subject to the merchant's standing orders. A gateway
-    that cannot be asked stops neither the reminder nor the end.
+    It is read first, since the bank may have evidence of which only the answer got lost. A dispute
+    that nobody works on is first of all subject to the merchant's standing orders. A gateway that
+    cannot be asked stops neither the reminder nor the end.
     """
+    _read_again(dispute_id, now=now)
     for submission_id in _unsent(dispute_id):
         send_submission(submission_id=submission_id, now=now)
-    _read_again(dispute_id, now=now)
     carry_out_policy(dispute_id=dispute_id, now=now)
     pass_deadlines(dispute_id=dispute_id, now=now)
 
