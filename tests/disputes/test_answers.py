@@ -24,7 +24,7 @@ from apps.disputes.services.sweeps import check_dispute, find_missed_disputes, s
 from apps.gateways.base import DisputeStage
 from apps.gateways.errors import GatewayRejected, GatewayUnknown
 from apps.outbox.models import Event
-from tests.disputes.stories import PERSON, balances, paid, tell
+from tests.disputes.stories import PERSON, balances, history, paid, tell
 from tests.factories.payments import SCOPE
 from tests.fake_gateway import FakeGateway
 from tests.races import race
@@ -151,6 +151,27 @@ def test_evidence_that_the_bank_has_is_not_sent_again_when_only_the_answer_got_l
     assert (dispute.status, dispute.submissions) == ("under_review", 1)
     assert Submission.objects.get().sent_at is not None
     assert gateway.count("submit_evidence") == 1
+
+
+def test_ac_087_a_sweep_while_evidence_is_on_its_way_uses_the_same_key(
+    gateway: FakeGateway,
+) -> None:
+    dispute = disputed(gateway)
+    save(dispute, customer_name="Ada")
+
+    def sweep_meanwhile() -> None:
+        gateway.on_call = None
+        sweep_disputes(now=timezone.now() + timedelta(seconds=1))
+
+    gateway.on_call = sweep_meanwhile
+    sent = submit(dispute)
+
+    submission = Submission.objects.get()
+    calls = [key for operation, key in gateway.calls if operation == "submit_evidence"]
+    assert calls == [submission.id, submission.id]
+    assert (sent.status, sent.submissions) == ("under_review", 1)
+    told = history(sent)
+    assert (told.count("evidence_submitted"), told.count("updated")) == (1, 1)
 
 
 def test_evidence_that_did_not_leave_answers_no_later_round(gateway: FakeGateway) -> None:

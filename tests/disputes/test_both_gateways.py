@@ -123,15 +123,15 @@ def test_ac_084_an_inquiry_may_become_a_chargeback(world: World) -> None:
 
 
 def test_ac_085_more_may_be_taken_than_was_paid(world: World) -> None:
-    world.pay()
+    world.pay(amount=10_800)
     before = balances()
-    answer(world.dispute(amount="1025"))
+    answer(world.dispute(amount="11050"))
 
     lost = world.advance("lose")
 
-    assert (lost.amount, lost.amount_lost) == (1025, 1025)
+    assert (lost.amount, lost.amount_lost) == (11_050, 11_050)
     assert moved(before) == world.costs(
-        gateway_clearing=-1025, dispute_losses=1000, fx_gain_loss=-25
+        gateway_clearing=-11_050, dispute_losses=10_800, fx_gain_loss=-250
     )
 
 
