@@ -513,8 +513,9 @@ WITHOUT_PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
     "vault_gatewaytoken": (CREDENTIAL, "gateway token digest"),
     "vault_mandate": (MACHINE, "reference"),
     "vault_networktoken": (CREDENTIAL, "reference number"),
-    # How the instrument looks, without which nobody recognises a payment on a statement.
-    "vault_paymentmethod": (MACHINE, "type brand funding fingerprint bank_name"),
+    # How the instrument looks, without which nobody recognises a payment on a statement, and a
+    # digest that finds it when its request comes again.
+    "vault_paymentmethod": (MACHINE, "type brand funding fingerprint bank_name exchange_key"),
     "webhooks_delivery": (MACHINE, "last_error"),
     "webhooks_deliveryattempt": (COPY, "error answer"),
     "webhooks_inboundevent": (

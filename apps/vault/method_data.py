@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from apps.api.addresses import Address
 from apps.api.fields import EnumField, MetadataField, TextField, TimestampField
 from apps.api.schemas import RequestSchema
+from apps.api.views import ApiView
 from apps.common.errors import DomainError, InvalidParameter
 from apps.common.metadata import merge_metadata
 from apps.common.origin import Origin, Scope
@@ -79,18 +80,30 @@ class MethodInside(RequestSchema):
     mandate_data = MandateData(required=False)
 
 
+class MethodInsideView(ApiView):
+    """A view whose POSTs are `MethodInside` requests."""
+
+    def claim_early(self, params: Mapping[str, Any]) -> None:
+        """Take the key before a method that comes along is stored: a repetition stores none."""
+        if "payment_method_data" in params and self.claim and not self.claim.is_held:
+            self.claim.take()
+
+    def with_method(self, params: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        """Return the parameters with a payment method that came along as `payment_method`."""
+        return take_method_inside(params, scope=self.scope, origin=self.origin, now=now)
+
+
 def store_method_data(
     *,
     scope: Scope,
     data: Mapping[str, Any],
     mandate: Mapping[str, Any] | None = None,
-    key: str,
     param: str = "",
     origin: Origin,
     now: datetime,
 ) -> PaymentMethod:
     """
-    Keep the described method; `key` makes that idempotent at the gateways.
+    Keep the described method, once for each Idempotency-Key.
 
     `param` is the name under which `data` came, "" when it is the request itself.
 
@@ -98,7 +111,7 @@ def store_method_data(
     :raises TokenRefused: the gateway does not know the token, or takes no such account
     :raises GatewaysAway: none could be reached; nothing was stored
     """
-    token = _token_of(data, param)
+    token, key = _token_of(data, param), f"data:{origin.idempotency_key}"
     billing_details = data.get("billing_details", {})
     metadata = merge_metadata({}, data.get("metadata"))
     if data["type"] == "card":
@@ -118,9 +131,9 @@ def take_method_inside(
     """
     Return a `MethodInside` request with `payment_method` in place of `payment_method_data`.
 
-    A bare token is charged as it is. What has more to it becomes a stored method first, with a key
-    at the gateways that the same request brings again. `mandate_data` is about the account that
-    comes along: one that is stored has its mandate.
+    A bare token is charged as it is. What has more to it becomes a stored method first, which the
+    same request finds when it comes again. `mandate_data` is about the account that comes along:
+    one that is stored has its mandate.
 
     :raises InvalidParameter: there is a payment method beside it
     :raises DomainError: as `store_method_data`
@@ -139,7 +152,6 @@ def take_method_inside(
         scope=scope,
         data=data,
         mandate=params.get("mandate_data"),
-        key=f"data:{scope.merchant_id}:{scope.livemode}:{origin.idempotency_key}",
         param=param,
         origin=origin,
         now=now,

@@ -38,6 +38,8 @@ class PaymentMethod(models.Model):
     billing_details = models.JSONField(default=dict)
     metadata = models.JSONField(default=dict)
     created_at = models.DateTimeField()
+    # Under which key the gateways exchanged what it was made of; "" when a payment brought it.
+    exchange_key = models.CharField(max_length=64, blank=True, db_default="")
     detached_at = models.DateTimeField(null=True)
     expiry_told_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=0)
@@ -66,6 +68,11 @@ class PaymentMethod(models.Model):
             models.CheckConstraint(
                 name="payment_method_expiry",
                 condition=Q(exp_month__range=(0, 12)),
+            ),
+            models.UniqueConstraint(
+                name="one_method_per_exchange",
+                fields=["exchange_key"],
+                condition=~Q(exchange_key="") & Q(detached_at__isnull=True),
             ),
         ]
 

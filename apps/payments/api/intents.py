@@ -24,7 +24,7 @@ from apps.api.idempotency import Claim
 from apps.api.lists import ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
-from apps.api.views import ApiView, ClaimMode, Json, Result
+from apps.api.views import ClaimMode, Json, Result
 from apps.common.errors import DomainError, InvalidParameter, ResourceMissing
 from apps.common.metadata import with_metadata
 from apps.outbox.models import Event
@@ -52,7 +52,7 @@ from apps.payments.services.intents import (
 )
 from apps.payments.states import ErrorClass, IntentStatus, ThreeDSecure
 from apps.payments.trace import trace_intent
-from apps.vault.method_data import MethodInside, take_method_inside
+from apps.vault.method_data import MethodInside, MethodInsideView
 
 # An intent keeps its history of at most this many events in one answer.
 MAX_HISTORY = 1000
@@ -218,7 +218,7 @@ def _failure(intent: PaymentIntent) -> DomainError:
     return GatewayFailed(payment_intent=shown)
 
 
-class IntentView(ApiView):
+class IntentView(MethodInsideView):
     """What all views of intents share."""
 
     resource = "payment_intents"
@@ -265,15 +265,6 @@ class IntentView(ApiView):
         for name in _MERCHANTS if self.caller.is_publishable else ():
             if params.get(name):
                 raise InvalidParameter(f"{name} takes a secret key.", param=name)
-
-    def claim_early(self, params: dict[str, Any]) -> None:
-        """Take the key before a method that comes along is stored: a repetition stores none."""
-        if "payment_method_data" in params and self.claim and not self.claim.is_held:
-            self.claim.take()
-
-    def with_method(self, params: dict[str, Any], now: datetime) -> dict[str, Any]:
-        """Return the parameters with a payment method that came along as `payment_method`."""
-        return take_method_inside(params, scope=self.scope, origin=self.origin, now=now)
 
     @property
     def wants_inline(self) -> bool:

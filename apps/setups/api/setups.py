@@ -16,7 +16,7 @@ from apps.api.fields import (
 )
 from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
-from apps.api.views import ApiView, Json
+from apps.api.views import Json
 from apps.common.errors import InvalidParameter, ResourceMissing
 from apps.common.metadata import merge_metadata
 from apps.common.origin import Scope
@@ -34,7 +34,7 @@ from apps.setups.services.setups import (
 )
 from apps.setups.states import Usage
 from apps.vault.errors import GatewaysAway
-from apps.vault.method_data import MethodInside, take_method_inside
+from apps.vault.method_data import MethodInside, MethodInsideView
 
 CANCELLATION_REASONS = ["abandoned", "requested_by_customer", "duplicate"]
 
@@ -80,7 +80,7 @@ class ListSetups(ListSchema):
     payment_method = IdField("pm", required=False)
 
 
-class SetupView(ApiView):
+class SetupView(MethodInsideView):
     resource = "setup_intents"
     expandable = frozenset({"customer", "payment_method"})
     # The gateway is asked with no transaction open.
@@ -91,10 +91,6 @@ class SetupView(ApiView):
         is_asked = self.caller.is_publishable or client_secret is not None
         if is_asked and client_secret != setup.client_secret:
             raise ResourceMissing(resource="setup_intent", id=setup.id, param="client_secret")
-
-    def with_method(self, params: dict[str, Any], now: datetime) -> dict[str, Any]:
-        """Return the parameters with a payment method that came along as `payment_method`."""
-        return take_method_inside(params, scope=self.scope, origin=self.origin, now=now)
 
     def confirmed(self, setup_id: str, params: dict[str, Any], now: datetime) -> Json:
         """Confirm, and answer as Stripe does: the object, or the bank's refusal."""

@@ -72,7 +72,6 @@ class MethodList(MethodView):
             scope=self.scope,
             data=params,
             mandate=params.get("mandate_data"),
-            key=new_id("pm"),
             origin=self.origin,
             now=timezone.now(),
         )

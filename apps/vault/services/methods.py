@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
+from apps.common.encryption import blind_index
 from apps.common.errors import ResourceMissing
 from apps.common.ids import new_id
+from apps.common.json_text import to_text
 from apps.common.metadata import with_metadata
 from apps.common.origin import Origin, Scope
 from apps.common.rows import get_row
@@ -92,17 +94,19 @@ def create_method(
     Exchange a one-time token for a payment method and keep it.
 
     Each gateway that takes the token keeps the method, so that any of them can charge it; one that
-    is away now is left out. `key` makes the exchange idempotent at the gateways.
+    is away now is left out. The same `key` and token are the same method, here and at the gateways.
 
     :raises TokenRefused: the gateway does not know the token
     :raises GatewaysAway: none could be reached; nothing was stored
     Source: ruling C12
     """
-    kept = _exchange(type=type, token=token, billing_details=billing_details, key=key)
+    wish = _Wish(scope, type, token, billing_details, metadata, key)
+    made = _find_made(wish)
+    if made is not None:
+        return made
+    kept = _exchange(wish)
     with transaction.atomic():
-        method = _insert(
-            scope, kept, type=type, billing_details=billing_details, metadata=metadata, now=now
-        )
+        method = _insert(wish, kept, now=now)
     if token.startswith(ONE_TIME_PREFIX):
         provision_network_token(method=method, token=token, now=now)
     return method
@@ -122,44 +126,73 @@ def create_debit_method(
     """
     Keep a bank account together with its payer's mandate; `acceptance` tells how that was given.
 
+    The same `key` and account are the same method, here and at the gateways.
+
     :raises TokenRefused: it is no IBAN that the gateway takes
     :raises GatewaysAway: none could be reached; nothing was stored
     """
-    kept = _exchange(type="sepa_debit", token=iban, billing_details=billing_details, key=key)
+    wish = _Wish(scope, "sepa_debit", iban, billing_details, metadata, key)
+    made = _find_made(wish)
+    if made is not None:
+        return made
+    kept = _exchange(wish)
     with transaction.atomic():
-        method = _insert(
-            scope, kept, type="sepa_debit", billing_details=billing_details, metadata=metadata,
-            now=now,
-        )  # fmt: skip
+        method = _insert(wish, kept, now=now)
         take_mandate(method=method, acceptance=acceptance, origin=origin, now=now)
     return method
 
 
-def _exchange(
-    *, type: str, token: str, billing_details: Mapping[str, Any], key: str
-) -> dict[str, StoredMethod]:
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be stored, and the caller's key for doing that once."""
+
+    scope: Scope
+    type: str
+    token: str = field(repr=False)
+    billing_details: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    key: str
+
+    @property
+    def exchange_key(self) -> str:
+        """
+        Return the key at the gateways, which is the row's as well.
+
+        Everything that is asked for is in it: who corrects a refused request and sends it again
+        under the same key asks for something else. A digest, since it has an account's number.
+        """
+        asked = [
+            *(self.scope.merchant_id, self.scope.livemode, self.key),
+            *(self.type, self.token, self.billing_details, self.metadata),
+        ]
+        return blind_index(to_text(asked), context="vault_paymentmethod.exchange_key")
+
+
+def _find_made(wish: _Wish) -> PaymentMethod | None:
+    """Return what an earlier run of the same request stored; what was detached is gone."""
+    stored = PaymentMethod.objects.filter(detached_at__isnull=True)
+    return stored.filter(exchange_key=wish.exchange_key).first()
+
+
+def _exchange(wish: _Wish) -> dict[str, StoredMethod]:
     takers = choose_takers(
-        token, type=type, takers=settings.TOKENISER_GATEWAYS, preferred=gateway_names()[0]
+        wish.token,
+        type=wish.type,
+        takers=settings.TOKENISER_GATEWAYS,
+        preferred=gateway_names()[0],
     )
     release_connection()
-    return _store_at(takers, type=type, token=token, billing_details=billing_details, key=key)
+    return _store_at(takers, wish)
 
 
-def _insert(
-    scope: Scope,
-    kept: Mapping[str, StoredMethod],
-    *,
-    type: str,
-    billing_details: Mapping[str, Any],
-    metadata: Mapping[str, str],
-    now: datetime,
-) -> PaymentMethod:
+def _insert(wish: _Wish, kept: Mapping[str, StoredMethod], *, now: datetime) -> PaymentMethod:
     method = PaymentMethod.objects.create(
-        merchant_id=scope.merchant_id,
-        livemode=scope.livemode,
-        type=type,
-        billing_details=dict(billing_details),
-        metadata=dict(metadata),
+        merchant_id=wish.scope.merchant_id,
+        livemode=wish.scope.livemode,
+        type=wish.type,
+        billing_details=dict(wish.billing_details),
+        metadata=dict(wish.metadata),
+        exchange_key=wish.exchange_key,
         created_at=now,
         **_merge_details([stored.details for stored in kept.values()]),
     )
@@ -175,20 +208,21 @@ def _insert(
     return method
 
 
-def _store_at(
-    takers: Sequence[str], *, type: str, token: str, billing_details: Mapping[str, Any], key: str
-) -> dict[str, StoredMethod]:
+def _store_at(takers: Sequence[str], wish: _Wish) -> dict[str, StoredMethod]:
     """Keep the method at each of these; what the first one that answers refuses is refused."""
     kept: dict[str, StoredMethod] = {}
     troubles: list[GatewayError] = []
     for name in takers:
         try:
             kept[name] = get_gateway(name).store_method(
-                type=type, token=token, billing_details=billing_details, key=key
+                type=wish.type,
+                token=wish.token,
+                billing_details=wish.billing_details,
+                key=wish.exchange_key,
             )
         except GatewayRejected as refusal:
             if not kept:
-                raise TokenRefused(reason=str(refusal), param=type) from refusal
+                raise TokenRefused(reason=str(refusal), param=wish.type) from refusal
             logger.warning("%s does not keep a method that another keeps: %s", name, refusal)
         except GatewayError as error:
             logger.warning("%s keeps no method now: %s", name, error)
@@ -267,7 +301,7 @@ def keep_token(*, scope: Scope, wanted: str, key: str, now: datetime) -> str:
     """
     Return the id of the method that `wanted` names; a gateway's token becomes a method first.
 
-    `key` makes the exchange idempotent at the gateways.
+    The same `key` and token are the same method.
 
     :raises ResourceMissing: the gateway does not know the token
     :raises GatewaysAway: none could be reached; nothing was stored
