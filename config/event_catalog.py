@@ -11,6 +11,7 @@ CATALOG: Mapping[str, Sequence[str]] = {
     "apps.checkout.api.shapes.CHECKOUT_SESSION": (
         "checkout.session.completed",
         "checkout.session.created",
+        "checkout.session.customer_created",
         "checkout.session.expired",
         "checkout.session.payment_replaced",
         "checkout.session.subscription_created",

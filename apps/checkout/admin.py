@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -30,6 +31,7 @@ from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.backoffice.kit.related import Related
 from apps.checkout.models import Session
 from apps.checkout.objects import page_url
+from apps.checkout.selectors import trial_end_of
 from apps.checkout.services.sessions import expire_session
 from apps.checkout.states import SessionStatus
 from apps.common.origin import Origin
@@ -198,6 +200,12 @@ def _link(session: Session) -> tuple[Facts, ...]:
     return (Facts("Link for the payer", [("Address", copyable(page_url(session.pk)))]),)
 
 
+def _trial(session: Session) -> Iterator[tuple[str, Text]]:
+    trial_end = trial_end_of(session, timezone.now())
+    if trial_end is not None:
+        yield "Trial until", moment(trial_end)
+
+
 def _details(session: Session, *, may_see_people: bool) -> Facts:
     email = session.customer_email if may_see_people else masked(session.customer_email)
     return Facts(
@@ -206,6 +214,7 @@ def _details(session: Session, *, may_see_people: bool) -> Facts:
             ("Payment", identifier(session.payment_intent_id)),
             ("Setup", identifier(session.setup_intent_id)),
             ("Subscription", identifier(session.subscription_id)),
+            *_trial(session),
             ("Customer", identifier(session.customer_id)),
             ("E-mail", email or NOTHING),
             ("Reference", session.client_reference_id or NOTHING),

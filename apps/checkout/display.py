@@ -1,7 +1,7 @@
 """How the page speaks to its payer: language, amounts, and why a card was refused."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency
@@ -50,9 +50,16 @@ def show_moment(moment: datetime, language: str) -> str:
     return f"{day}, {format_time(moment, 'short', locale=language)} UTC"
 
 
+def show_day(moment: datetime, language: str) -> str:
+    """Return the day, in UTC, as people of that language write it."""
+    return format_date(moment, "long", locale=language)
+
+
 def show_interval(unit: str, count: int, language: str) -> str:
     """Return the length of a billing period as people of that language write it."""
-    return format_unit(count, f"duration-{unit}", locale=language)
+    # Of the long forms of Arabic Babel has only some; its short ones are words written out.
+    length: Literal["short", "long"] = "short" if language == "ar" else "long"
+    return format_unit(count, f"duration-{unit}", length=length, locale=language)
 
 
 def explain_decline(error: dict[str, Any]) -> str:

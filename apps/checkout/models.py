@@ -16,6 +16,8 @@ from apps.outbox.history import EventSourced
 
 S = SessionStatus
 PAYING_MODES = (SessionMode.PAYMENT, SessionMode.SUBSCRIPTION)
+NO_TRIAL = Q(trial_days__isnull=True, trial_end__isnull=True)
+TIMES = frozenset({"expires_at", "trial_end"})
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -31,7 +33,8 @@ class Session(EventSourced):
     The payment itself is a payment intent, and at any time there is one that can still be paid:
     another takes its place only after the bank forbade a further try. In setup mode a setup intent
     stands in its place, and nothing is paid. In subscription mode there is neither before the payer
-    presses the button: the subscription begins then, and its first invoice brings the intent.
+    presses the button: the subscription begins then, and its first invoice brings the intent. In a
+    trial nothing is due: a setup intent saves the card, and the subscription begins once it has.
     `due_at` drives the sweep and is no part of the history.
     """
 
@@ -58,6 +61,9 @@ class Session(EventSourced):
     metadata = models.JSONField(default=dict)
     # What the subscription is made with: `description`, `metadata`.
     subscription_data = models.JSONField(default=dict)
+    # How long it is free: so many days from when it begins, or until this moment.
+    trial_days = models.PositiveSmallIntegerField(null=True)
+    trial_end = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
@@ -85,10 +91,15 @@ class Session(EventSourced):
                 )
                 & ~Q(setup_intent_id="")
                 | Q(mode=SessionMode.SUBSCRIPTION, amount_total__gt=0, setup_intent_id="")
+                & NO_TRIAL
                 & (
                     Q(subscription_id="", payment_intent_id="")
                     | ~Q(subscription_id="") & ~Q(payment_intent_id="") & ~Q(customer_id="")
-                ),
+                )
+                | Q(mode=SessionMode.SUBSCRIPTION, amount_total=0, payment_intent_id="")
+                & ~NO_TRIAL
+                & ~Q(setup_intent_id="")
+                & (Q(subscription_id="") | ~Q(customer_id="")),
             ),
             models.CheckConstraint(
                 name="session_complete_means_paid",
@@ -96,6 +107,12 @@ class Session(EventSourced):
                     status=S.COMPLETE, mode__in=PAYING_MODES, payment_status=PaymentStatus.PAID
                 )
                 | Q(mode=SessionMode.SETUP, payment_status=PaymentStatus.NOTHING_TO_PAY)
+                | Q(
+                    mode=SessionMode.SUBSCRIPTION,
+                    amount_total=0,
+                    payment_status=PaymentStatus.NOTHING_TO_PAY,
+                )
+                & (~Q(status=S.COMPLETE) | ~Q(subscription_id=""))
                 | ~Q(status=S.COMPLETE)
                 & Q(mode__in=PAYING_MODES, payment_status=PaymentStatus.UNPAID),
             ),
@@ -128,24 +145,36 @@ class Session(EventSourced):
     def scope(self) -> Scope:
         return Scope(self.merchant_id, self.livemode)
 
+    @property
+    def has_trial(self) -> bool:
+        """Whether the subscription begins free."""
+        return self.trial_days is not None or self.trial_end is not None
+
     def begin(self, **fields: Any) -> None:
         """Take over what the session is made of."""
         for name, value in fields.items():
             if name not in self.BORN:
                 raise ValueError(f"{name} is not set by an event")
-            is_time = name == "expires_at"
-            setattr(self, name, datetime.fromisoformat(value) if is_time else value)
-        if self.mode == SessionMode.SETUP:
+            setattr(self, name, datetime.fromisoformat(value) if name in TIMES else value)
+        if not self.amount_total:
             self.payment_status = PaymentStatus.NOTHING_TO_PAY
 
     def update(self, *, metadata: dict[str, str]) -> None:
         """Change what the merchant noted."""
         self.metadata = metadata
 
+    def name_customer(self, *, customer_id: str) -> None:
+        """The payer, who was nobody's customer, tries."""
+        self.customer_id = customer_id
+
     def begin_subscription(
         self, *, customer_id: str, subscription_id: str, payment_intent_id: str, amount_total: int
     ) -> None:
-        """The payer subscribed; the first invoice, whose sum this is, waits for their card."""
+        """
+        The payer subscribed; the first invoice, whose sum this is, waits for their card.
+
+        In a trial nothing waits: the card is saved, and there is no payment.
+        """
         self.customer_id = customer_id
         self.subscription_id = subscription_id
         self.payment_intent_id = payment_intent_id
@@ -158,7 +187,7 @@ class Session(EventSourced):
     @transition(status, source=[S.OPEN], target=S.COMPLETE)
     def complete(self, *, at: str, **_facts: Any) -> None:
         """The payment went through, or the card is saved."""
-        if self.mode in PAYING_MODES:
+        if self.payment_status == PaymentStatus.UNPAID:
             self.payment_status = PaymentStatus.PAID
         self.completed_at = datetime.fromisoformat(at)
 
@@ -172,7 +201,8 @@ class Session(EventSourced):
         {
             "mode", "amount_total", "currency", "line_items", "customer_id", "customer_email",
             "client_reference_id", "payment_intent_id", "setup_intent_id", "success_url",
-            "cancel_url", "locale", "metadata", "subscription_data", "expires_at",
+            "cancel_url", "locale", "metadata", "subscription_data", "trial_days", "trial_end",
+            "expires_at",
         }
     )  # fmt: skip
 
@@ -180,6 +210,7 @@ class Session(EventSourced):
         "checkout.session.created": begin,
         "checkout.session.updated": update,
         "checkout.session.payment_replaced": replace_payment,
+        "checkout.session.customer_created": name_customer,
         "checkout.session.subscription_created": begin_subscription,
         "checkout.session.completed": complete,
         "checkout.session.expired": expire,

@@ -17,6 +17,7 @@ def render_session(session: Session) -> dict[str, Any]:
     """Return the session as `checkout.session`."""
     email = session.customer_email or None
     is_payment = session.mode == SessionMode.PAYMENT
+    is_subscription = session.mode == SessionMode.SUBSCRIPTION
     return {
         "id": session.id,
         "object": "checkout.session",
@@ -54,7 +55,7 @@ def render_session(session: Session) -> dict[str, Any]:
         # In subscription mode it is the first invoice's, and told there.
         "payment_intent": session.payment_intent_id if is_payment else None,
         "payment_link": None,
-        "payment_method_collection": "if_required",
+        "payment_method_collection": "always" if is_subscription else "if_required",
         "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": ["card"],
@@ -64,7 +65,8 @@ def render_session(session: Session) -> dict[str, Any]:
         "presentment_details": None,
         "recovered_from": None,
         "saved_payment_method_options": None,
-        "setup_intent": session.setup_intent_id or None,
+        # That of a trial is the page's own, as the payment is.
+        "setup_intent": None if is_subscription else session.setup_intent_id or None,
         "shipping_address_collection": None,
         "shipping_cost": None,
         "shipping_options": [],
@@ -79,9 +81,9 @@ def render_session(session: Session) -> dict[str, Any]:
     }
 
 
-def render_line_item(item: dict[str, Any], *, currency: str) -> dict[str, Any]:
-    """Return one line of the basket as `item`."""
-    total = item["unit_amount"] * item["quantity"]
+def render_line_item(session: Session, item: dict[str, Any]) -> dict[str, Any]:
+    """Return one line of the session's basket as `item`; of a trial nothing is due."""
+    total = 0 if session.has_trial else item["unit_amount"] * item["quantity"]
     return {
         "id": item["id"],
         "object": "item",
@@ -89,7 +91,7 @@ def render_line_item(item: dict[str, Any], *, currency: str) -> dict[str, Any]:
         "amount_subtotal": total,
         "amount_tax": 0,
         "amount_total": total,
-        "currency": currency.lower(),
+        "currency": session.currency.lower(),
         "description": item["name"],
         "price": item["price"] or None,
         "quantity": item["quantity"],

@@ -18,6 +18,7 @@ from apps.checkout.display import (
     choose_language,
     explain_decline,
     show_amount,
+    show_day,
     show_interval,
     show_moment,
 )
@@ -25,7 +26,7 @@ from apps.checkout.errors import SessionNotOpen
 from apps.checkout.models import Session
 from apps.checkout.objects import page_url
 from apps.checkout.policies import PAID, Standing, page_state
-from apps.checkout.selectors import find_session
+from apps.checkout.selectors import find_session, trial_end_of
 from apps.checkout.services.payment import Submission, pay_session
 from apps.checkout.services.sessions import settle_session
 from apps.checkout.states import PageState, SessionMode, SessionStatus
@@ -145,6 +146,7 @@ def _context(
     session: Session, subject: Subject, state: PageState, *, language: str, nonce: str
 ) -> dict[str, Any]:
     currency = session.currency
+    trial_end = trial_end_of(session, timezone.now())
 
     def money(amount: int) -> str:
         return show_amount(amount, currency, language)
@@ -165,6 +167,7 @@ def _context(
         ],
         "is_setup": session.mode == SessionMode.SETUP,
         "period": _period(session, language),
+        "trial_end": show_day(trial_end, language) if trial_end else "",
         "price": money(sum(line["unit_amount"] * line["quantity"] for line in session.line_items))
         if session.currency
         else "",

@@ -1,10 +1,9 @@
 """What a session is about: a payment, a card to be saved, or a subscription to come."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.checkout.models import Session
-from apps.checkout.states import SessionMode
 from apps.payments.models import PaymentIntent
 from apps.payments.selectors import get_intent
 from apps.payments.states import IntentStatus
@@ -46,8 +45,9 @@ class Subject:
 
 def subject_of(session: Session) -> Subject:
     """Return what the session is about, as it stands now."""
-    if session.mode == SessionMode.SETUP:
-        return describe_setup(get_setup(session.scope, session.setup_intent_id))
+    if session.setup_intent_id:
+        setup = describe_setup(get_setup(session.scope, session.setup_intent_id))
+        return replace(setup, receipt_email=session.customer_email) if session.has_trial else setup
     if not session.payment_intent_id:
         return _describe_wish(session)
     return describe_payment(get_intent(session.scope, session.payment_intent_id))
@@ -80,7 +80,7 @@ def describe_payment(intent: PaymentIntent) -> Subject:
 
 
 def describe_setup(setup: SetupIntent) -> Subject:
-    """Return the subject of a session in setup mode."""
+    """Return the subject of a session that saves a card."""
     status = _SETUP_STATUSES[SetupStatus(setup.status)]
     if setup.last_setup_error and status == IntentStatus.CREATED:
         status = IntentStatus.FAILED

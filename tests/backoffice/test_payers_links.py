@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,12 +12,16 @@ from django.utils import timezone
 
 from apps.api.models import Merchant
 from apps.api.services import create_merchant
+from apps.backoffice.kit.display import moment
 from apps.checkout.models import Session
+from apps.checkout.services.sessions import Basket, LineItem, create_subscription_session
 from apps.checkout.states import SessionStatus
 from apps.setups.models import SetupIntent
 from apps.setups.states import SetupStatus
 from tests.backoffice.house import House, audited, furnish
-from tests.factories.checkout import open_session, pay
+from tests.factories.checkout import MERCHANT, open_session, pay
+from tests.factories.payments import SCOPE
+from tests.factories.subscriptions import price
 from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +65,24 @@ def test_a_session_is_found_by_its_payment_and_leads_to_it(
     assert reverse("admin:payments_paymentintent_change", args=[session.payment_intent_id]) in text
     basket = page.context["page"].main[0]
     assert basket.rows[0] == ("Tea", "2", "4.50\u00a0EUR", "9.00\u00a0EUR")
+
+
+def test_a_session_tells_until_when_its_subscription_is_free(
+    gateway: FakeGateway, enter_as: EnterAs
+) -> None:
+    end = datetime(2027, 1, 31, 12, tzinfo=UTC)
+    session = create_subscription_session(
+        scope=SCOPE,
+        basket=Basket(items=[LineItem(price_id=price().id)], trial_end=end),
+        origin=MERCHANT,
+        now=datetime(2027, 1, 4, tzinfo=UTC),
+    )
+
+    page = page_of(enter_as("support_agent"), "checkout_session", session.pk).context["page"]
+
+    details = dict(page.side[-1].rows)
+    assert page.heading == "0.00\u00a0EUR"
+    assert details["Trial until"] == moment(end)
 
 
 def test_the_link_is_offered_to_be_sent_while_it_works(shop: Merchant, enter_as: EnterAs) -> None:

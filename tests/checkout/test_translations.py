@@ -7,7 +7,7 @@ import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from apps.checkout.display import LANGUAGES
+from apps.checkout.display import LANGUAGES, show_interval
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = [*(ROOT / "templates" / "checkout").glob("*.html"), ROOT / "templates/returned.html"]
@@ -44,3 +44,19 @@ def test_the_compiled_catalogue_says_the_same(folder: Path) -> None:
         compiled = {str(each.id): str(each.string) for each in read_mo(file) if each.id}
 
     assert compiled == texts_of(folder)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_billing_period_has_words(language: str) -> None:
+    shown = {
+        (unit, count): show_interval(unit, count, language)
+        for unit in ("day", "week", "month", "year")
+        for count in range(1, 13)
+    }
+
+    assert [period for period, text in shown.items() if "duration" in text] == []
+
+
+def test_a_month_is_a_word_in_arabic() -> None:
+    assert show_interval("month", 1, "ar") == "شهر"
+    assert show_interval("month", 3, "ar") == "3 أشهر"

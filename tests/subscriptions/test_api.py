@@ -302,6 +302,17 @@ def test_coupons_tiers_and_products_through_the_sdk(sdk: stripe.StripeClient) ->
             "resource_missing",
             "customer",
         ),
+        (
+            "/v1/subscriptions",
+            {
+                "customer": "cus_1",
+                "items": [{"price": "price_1"}],
+                "trial_end": 4_000_000_000,
+                "trial_period_days": 14,
+            },
+            "parameter_invalid",
+            "trial_end",
+        ),
         ("/v1/invoices", {"customer": "cus_1"}, "resource_missing", "customer"),
         ("/v1/coupons", {"duration": "forever"}, "parameter_invalid", "percent_off"),
         ("/v1/dunning_policies", {"name": "A", "retry_days": [3, 1]}, "parameter_invalid",

@@ -41,6 +41,7 @@ from apps.common.errors import InvalidParameter
 from apps.common.metadata import merge_metadata, with_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
+from apps.subscriptions.services.subscriptions import MAX_TRIAL
 
 _MAX_QUANTITY = 1000
 _MAX_LINES = 100
@@ -95,6 +96,8 @@ class SubscriptionData(RequestSchema):
 
     description = TextField(required=False, max_length=500)
     metadata = MetadataField()
+    trial_end = TimestampField(required=False)
+    trial_period_days = IntegerField(required=False, min_value=1, max_value=MAX_TRIAL.days)
 
 
 class SwitchedOff(RequestSchema):
@@ -239,12 +242,18 @@ def _basket(params: dict[str, Any]) -> Basket:
         "locale": params.get("locale", "").replace("auto", ""),
         "metadata": merge_metadata({}, params.get("metadata")),
     }
+    subscription = params.get("subscription_data", {})
+    if {"trial_end", "trial_period_days"} <= subscription.keys():
+        param = "subscription_data[trial_end]"
+        raise InvalidParameter(f"{param} and trial_period_days exclude each other.", param=param)
     return Basket(
         items=[_line(each, place) for place, each in enumerate(params.get("line_items", []))],
         fields=fields,
         intent=_intent_columns(params.get("payment_intent_data", {})),
         setup=with_metadata(params.get("setup_intent_data", {}), {}),
-        subscription=with_metadata(params.get("subscription_data", {}), {}),
+        subscription=with_metadata(_subscription_columns(subscription), {}),
+        trial_days=subscription.get("trial_period_days"),
+        trial_end=subscription.get("trial_end"),
         expires_at=params.get("expires_at"),
     )
 
@@ -262,6 +271,10 @@ def _line(given: dict[str, Any], place: int) -> LineItem:
         unit_amount=data["unit_amount"],
         currency=data["currency"].upper(),
     )
+
+
+def _subscription_columns(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in ("description", "metadata") if name in data}
 
 
 def _intent_columns(data: dict[str, Any]) -> dict[str, Any]:
@@ -282,7 +295,7 @@ def _address(params: dict[str, Any], name: str) -> str:
 
 def _show_items(session: Session) -> Json:
     return list_envelope(
-        [render_line_item(item, currency=session.currency) for item in session.line_items],
+        [render_line_item(session, item) for item in session.line_items],
         url=f"/v1/checkout/sessions/{session.id}/line_items",
     )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from apps.checkout.errors import SessionNotOpen
 from apps.checkout.models import Session
 from apps.checkout.services.sessions import renew_payment, settle_session
-from apps.checkout.services.subscribing import begin_subscription, first_invoice
+from apps.checkout.services.subscribing import begin_subscription, first_invoice, name_payer
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.checkout.subjects import describe_payment, subject_of
 from apps.common.origin import Origin
@@ -48,7 +48,7 @@ def pay_session(*, session: Session, submission: Submission, origin: Origin, now
     :raises SessionNotOpen: paid or expired
     :raises GatewayFailed: no gateway could be reached; nothing was charged
     """
-    if session.mode == SessionMode.SETUP:
+    if session.setup_intent_id:
         return _save_card(session, submission, origin=origin, now=now)
     if session.mode == SessionMode.SUBSCRIPTION:
         return _subscribe(session, submission, origin=origin, now=now)
@@ -99,6 +99,8 @@ def _save_card(session: Session, submission: Submission, *, origin: Origin, now:
         raise SessionNotOpen(session=session.id, status=session.status, step="saving a card")
     if submission.try_number != subject_of(session).next_try:
         return False
+    if session.has_trial:
+        name_payer(session=session, email=submission.email, origin=origin, now=now)
     try:
         confirm_setup(
             scope=session.scope,

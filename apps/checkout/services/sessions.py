@@ -15,7 +15,13 @@ from apps.checkout.objects import page_url
 from apps.checkout.policies import LIFETIME, LOOK_AGAIN, PAID, SHORTEST_LIFETIME
 from apps.checkout.selectors import get_session
 from apps.checkout.services.events import Moment
-from apps.checkout.services.subscribing import check_plans, end_subscription, renew_intent
+from apps.checkout.services.subscribing import (
+    begin_trial,
+    check_plans,
+    check_trial,
+    end_subscription,
+    renew_intent,
+)
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.checkout.subjects import subject_of
 from apps.common.errors import DomainError, InvalidParameter
@@ -30,6 +36,7 @@ from apps.payments.selectors import get_intent
 from apps.payments.services.intents import cancel_intent, create_intent
 from apps.payments.states import IntentStatus
 from apps.setups.errors import SetupNotCancelable
+from apps.setups.models import SetupIntent
 from apps.setups.services.setups import cancel_setup, create_setup
 from apps.subscriptions.models import Price
 from apps.subscriptions.selectors import get_prices
@@ -64,7 +71,7 @@ class Basket:
     What a session is opened with.
 
     `intent`, `setup` and `subscription` are columns of what is to come of it; which one, its mode
-    tells.
+    tells. The subscription is free for `trial_days`, or until `trial_end`.
     """
 
     items: Sequence[LineItem]
@@ -72,7 +79,16 @@ class Basket:
     intent: Mapping[str, Any] = field(default_factory=dict)
     setup: Mapping[str, Any] = field(default_factory=dict)
     subscription: Mapping[str, Any] = field(default_factory=dict)
+    trial_days: int | None = None
+    trial_end: datetime | None = None
     expires_at: datetime | None = None
+
+    @property
+    def trial(self) -> dict[str, Any]:
+        """The session's columns that tell how long the subscription is free; empty when not."""
+        if self.trial_end is not None:
+            return {"trial_end": self.trial_end.isoformat()}
+        return {} if self.trial_days is None else {"trial_days": self.trial_days}
 
 
 def create_session(*, scope: Scope, basket: Basket, origin: Origin, now: datetime) -> Session:
@@ -129,16 +145,7 @@ def create_setup_session(*, scope: Scope, basket: Basket, origin: Origin, now: d
         raise LineItemsInvalid("Nothing is sold in setup mode.", param="line_items")
     session, expires_at = _new_session(scope, basket, now=now)
     with transaction.atomic():
-        setup = create_setup(
-            scope=scope,
-            fields={
-                **basket.setup,
-                "customer_id": basket.fields.get("customer_id", ""),
-                "return_url": page_url(session.id),
-            },
-            origin=origin,
-            now=now,
-        )
+        setup = _open_setup(session, basket, origin=origin, now=now)
         Moment(origin=origin, now=now).happen(
             session,
             "checkout.session.created",
@@ -158,10 +165,13 @@ def create_subscription_session(
     """
     Open a hosted page on which a payer subscribes; nothing begins before they press the button.
 
+    With a trial the page saves a card by a setup intent, and the subscription begins once it has.
+
     :raises LineItemsInvalid: a line has no price of the catalogue, or nothing is due today
     :raises AmountInvalid: the sum cannot be charged
     :raises ResourceMissing: no such customer or price
     :raises InvalidParameter: `expires_at` is too soon or too late; data for another mode
+    :raises TrialUsed, TrialInPast: there can be no such trial
     :raises DomainError: the prices cannot be billed together
     """
     _check_data(basket, SessionMode.SUBSCRIPTION)
@@ -177,17 +187,38 @@ def create_subscription_session(
     born = _born(SessionMode.SUBSCRIPTION, basket, prices, expires_at)
     born["subscription_data"] = dict(basket.subscription)
     check_charge_amount(born["amount_total"], born["currency"])
+    if basket.trial:
+        check_trial(
+            scope=scope,
+            customer_id=basket.fields.get("customer_id", ""),
+            prices=prices.values(),
+            trial_end=basket.trial_end,
+            link_lifetime=expires_at - now,
+            now=now,
+        )
     with transaction.atomic():
+        if basket.trial:
+            setup = _open_setup(session, basket, origin=origin, now=now)
+            born |= {**basket.trial, "amount_total": 0, "setup_intent_id": setup.id}
         Moment(origin=origin, now=now).happen(session, "checkout.session.created", **born)
         session.save(force_insert=True)
     return session
+
+
+def _open_setup(session: Session, basket: Basket, *, origin: Origin, now: datetime) -> SetupIntent:
+    fields = {
+        **basket.setup,
+        "customer_id": basket.fields.get("customer_id", ""),
+        "return_url": page_url(session.id),
+    }
+    return create_setup(scope=session.scope, fields=fields, origin=origin, now=now)
 
 
 def _check_data(basket: Basket, mode: SessionMode) -> None:
     given = {
         "payment_intent_data": (basket.intent, SessionMode.PAYMENT),
         "setup_intent_data": (basket.setup, SessionMode.SETUP),
-        "subscription_data": (basket.subscription, SessionMode.SUBSCRIPTION),
+        "subscription_data": (basket.subscription or basket.trial, SessionMode.SUBSCRIPTION),
     }
     for name, (data, needed) in given.items():
         if data and mode != needed:
@@ -304,7 +335,7 @@ def expire_session(*, scope: Scope, session_id: str, origin: Origin, now: dateti
 
 def _end_payment(session: Session, *, reason: str, origin: Origin, now: datetime) -> None:
     """Cancel the session's intent, unless it is over already."""
-    if session.mode == SessionMode.SETUP:
+    if session.setup_intent_id:
         _end_setup(session, origin=origin, now=now)
         return
     if session.mode == SessionMode.SUBSCRIPTION:
@@ -352,7 +383,7 @@ def settle_session(*, session_id: str, origin: Origin = CLOCK, now: datetime) ->
         moment = Moment(origin=origin, now=now)
         if subject.status in PAID:
             session.due_at = None
-            moment.happen(session, "checkout.session.completed", at=now.isoformat())
+            _finish(session, moment)
         elif subject.status in _OVER:
             session.due_at = None
             moment.happen(session, "checkout.session.expired")
@@ -360,6 +391,20 @@ def settle_session(*, session_id: str, origin: Origin = CLOCK, now: datetime) ->
             session.due_at = max(session.expires_at, now + LOOK_AGAIN)
         session.save()
     return session
+
+
+def _finish(session: Session, moment: Moment) -> None:
+    """Complete the session, or expire it when its trial can begin no more."""
+    if session.has_trial:
+        try:
+            with transaction.atomic():
+                begin_trial(session, moment)
+        except DomainError as refusal:
+            # Nothing is owed: the card is saved, and the shop may offer something else for it.
+            logger.warning("%s ends without its subscription: %s", session.id, refusal)
+            moment.happen(session, "checkout.session.expired")
+            return
+    moment.happen(session, "checkout.session.completed", at=moment.now.isoformat())
 
 
 def renew_payment(*, session: Session, origin: Origin, now: datetime) -> PaymentIntent:

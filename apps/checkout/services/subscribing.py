@@ -1,7 +1,7 @@
 """Sessions in subscription mode: the subscription begins when the payer presses the button."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -12,19 +12,29 @@ from apps.checkout.policies import PAID
 from apps.checkout.services.events import Moment
 from apps.checkout.states import SessionStatus
 from apps.checkout.subjects import subject_of
-from apps.common.origin import Origin
+from apps.common.errors import InvalidParameter
+from apps.common.origin import Origin, Scope
+from apps.customers.selectors import get_customer
 from apps.customers.services import create_customer
 from apps.payments.models import PaymentIntent
+from apps.setups.selectors import get_setup
+from apps.setups.services.setups import update_setup
 from apps.subscriptions.errors import InvoicePaymentInProgress
 from apps.subscriptions.models import Invoice, Price, Subscription
+from apps.subscriptions.selectors import get_prices, times_of
 from apps.subscriptions.services.changes import ItemChange, check_items
 from apps.subscriptions.services.collection import prepare_payment
 from apps.subscriptions.services.subscriptions import (
     NewSubscription,
     PaymentBehavior,
+    check_trial_end,
+    check_trials,
     create_subscription,
     expire_incomplete,
+    open_subscription,
 )
+
+_DATA = "subscription_data"
 
 
 def check_plans(prices: Sequence[Price]) -> None:
@@ -40,6 +50,101 @@ def check_plans(prices: Sequence[Price]) -> None:
             raise LineItemsInvalid(
                 f"{price.id} is billed by usage: nothing is due today.", param="line_items"
             )
+
+
+def check_trial(
+    *,
+    scope: Scope,
+    customer_id: str,
+    prices: Collection[Price],
+    trial_end: datetime | None,
+    link_lifetime: timedelta,
+    now: datetime,
+) -> None:
+    """
+    Refuse a trial that could not begin when the payer presses the button.
+
+    :raises ResourceMissing: no such customer
+    :raises TrialUsed: the customer has tried one of these products
+    :raises TrialInPast: it ends before it begins, or too late
+    :raises InvalidParameter: it may be over before anybody follows the link
+    """
+    clock_id = get_customer(scope, customer_id).test_clock_id if customer_id else ""
+    if customer_id:
+        _check_untried(customer_id, prices)
+    if trial_end is None:
+        return
+    times, param = times_of(clock_id, now), f"{_DATA}[trial_end]"
+    check_trial_end(trial_end, times, param=param)
+    if trial_end <= times.now + link_lifetime:
+        raise InvalidParameter(f"{param} must come after the end of the link.", param=param)
+
+
+def _check_untried(customer_id: str, prices: Collection[Price]) -> None:
+    products = {price.product_id for price in prices}
+    check_trials(customer_id=customer_id, product_ids=products, param=_DATA)
+
+
+def name_payer(*, session: Session, email: str, origin: Origin, now: datetime) -> None:
+    """
+    Make the customer who begins a trial, before their card is saved for them.
+
+    :raises SessionNotOpen: complete or expired
+    :raises TrialUsed: the customer, whom the merchant named, has tried it meanwhile
+    """
+    with transaction.atomic():
+        session = Session.objects.lock(session.id)
+        if session.status != SessionStatus.OPEN or now >= session.expires_at:
+            raise SessionNotOpen(session=session.id, status=session.status, step="subscribing")
+        if session.customer_id:
+            price_ids = [line["price"] for line in session.line_items]
+            _check_untried(session.customer_id, get_prices(session.scope, price_ids).values())
+            return
+        customer_id = _customer_of(session, email, origin=origin, now=now)
+        update_setup(
+            scope=session.scope,
+            setup_id=session.setup_intent_id,
+            changes={"customer_id": customer_id},
+            origin=origin,
+            now=now,
+        )
+        Moment(origin=origin, now=now).happen(
+            session, "checkout.session.customer_created", customer_id=customer_id
+        )
+        session.save()
+
+
+def begin_trial(session: Session, moment: Moment) -> None:
+    """
+    Subscribe the payer whose card is saved, in the caller's transaction, under its lock.
+
+    :raises DomainError: the trial was used meanwhile, or the customer or a price went away
+    """
+    setup = get_setup(session.scope, session.setup_intent_id)
+    customer_id = _customer_of(session, "", origin=moment.origin, now=moment.now)
+    subscription = open_subscription(
+        scope=session.scope,
+        new=NewSubscription(
+            customer_id=customer_id,
+            items=_items(session),
+            fields={
+                **session.subscription_data,
+                "default_payment_method_id": setup.payment_method_id,
+            },
+            trial_days=session.trial_days,
+            trial_end=session.trial_end,
+        ),
+        origin=moment.origin,
+        now=moment.now,
+    )
+    moment.happen(
+        session,
+        "checkout.session.subscription_created",
+        customer_id=customer_id,
+        subscription_id=subscription.id,
+        payment_intent_id="",
+        amount_total=0,
+    )
 
 
 def begin_subscription(
@@ -76,23 +181,30 @@ def begin_subscription(
 
 
 def _subscribe(session: Session, email: str, *, origin: Origin, now: datetime) -> Subscription:
-    customer_id = session.customer_id
-    if not customer_id:
-        fields = {"email": session.customer_email or email}
-        customer_id = create_customer(scope=session.scope, fields=fields, origin=origin, now=now).id
-    items = tuple(
-        ItemChange(price_id=line["price"], quantity=line["quantity"]) for line in session.line_items
-    )
     return create_subscription(
         scope=session.scope,
         new=NewSubscription(
-            customer_id=customer_id,
-            items=items,
+            customer_id=_customer_of(session, email, origin=origin, now=now),
+            items=_items(session),
             fields=session.subscription_data,
             payment=PaymentBehavior.DEFAULT_INCOMPLETE,
         ),
         origin=origin,
         now=now,
+    )
+
+
+def _customer_of(session: Session, email: str, *, origin: Origin, now: datetime) -> str:
+    """Return the session's customer, whom it makes when nobody was named."""
+    if session.customer_id:
+        return session.customer_id
+    fields = {"email": session.customer_email or email}
+    return create_customer(scope=session.scope, fields=fields, origin=origin, now=now).id
+
+
+def _items(session: Session) -> tuple[ItemChange, ...]:
+    return tuple(
+        ItemChange(price_id=line["price"], quantity=line["quantity"]) for line in session.line_items
     )
 
 

@@ -18,6 +18,7 @@ from apps.api.lists import DEFAULT_LIMIT, ListSchema, list_envelope, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import Json
+from apps.common.errors import InvalidParameter
 from apps.common.metadata import merge_metadata, with_metadata
 from apps.common.origin import Scope
 from apps.common.rows import get_rows
@@ -37,6 +38,7 @@ from apps.subscriptions.selectors import (
 from apps.subscriptions.services.changes import ContractChange, ItemChange, ProrationBehavior
 from apps.subscriptions.services.extras import Extra
 from apps.subscriptions.services.subscriptions import (
+    MAX_TRIAL,
     NewSubscription,
     PaymentBehavior,
     SubscriptionChange,
@@ -67,7 +69,6 @@ EXPANDABLE = frozenset(
         "pending_setup_intent",
     }
 )
-MAX_TRIAL_DAYS = 730
 MAX_DAYS_UNTIL_DUE = 365
 
 
@@ -144,7 +145,7 @@ class CreateSubscription(_Shared):
     customer = IdField("cus")
     items = ListField(NewItem(), max_length=20)
     billing_cycle_anchor = MomentField(required=False)
-    trial_period_days = IntegerField(required=False, max_value=MAX_TRIAL_DAYS)
+    trial_period_days = IntegerField(required=False, max_value=MAX_TRIAL.days)
     proration_unit = EnumField([unit.value for unit in ProrationUnit], required=False)
     payment_behavior = EnumField([behavior.value for behavior in PaymentBehavior], required=False)
     # Whether the payer is away while the first invoice is charged.
@@ -317,6 +318,10 @@ def _of_status(rows: Any, status: str) -> Any:
 
 def _new(params: dict[str, Any], payment: PaymentBehavior) -> NewSubscription:
     trial_end = params.get("trial_end")
+    if trial_end is not None and "trial_period_days" in params:
+        raise InvalidParameter(
+            "trial_end and trial_period_days exclude each other.", param="trial_end"
+        )
     return NewSubscription(
         customer_id=params["customer"],
         items=as_changes(params["items"]),

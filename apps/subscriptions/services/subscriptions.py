@@ -1,6 +1,6 @@
 """Create, change, pause, resume and cancel subscriptions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -157,21 +157,34 @@ def create_subscription(
     :raises CardDeclined: with `error_if_incomplete`, when the first payment fails
     Source: docs/subscriptions.md
     """
-    get_customer(scope, new.customer_id)
     with transaction.atomic():
-        customer = Customer.objects.get(pk=new.customer_id)
-        times = times_of(customer.test_clock_id, now)
-        unit = Unit(origin=origin, times=times)
-        contract = _open(unit, scope, customer, new, times)
+        opened = open_subscription(scope=scope, new=new, origin=origin, now=now)
         if remember is not None:
-            remember(contract.subscription.id)
+            remember(opened.id)
     return start_subscription(
-        subscription_id=contract.subscription.id,
+        subscription_id=opened.id,
         payment=new.payment,
         off_session=new.off_session,
         origin=origin,
         now=now,
     )
+
+
+def open_subscription(
+    *, scope: Scope, new: NewSubscription, origin: Origin, now: datetime
+) -> Subscription:
+    """
+    Subscribe a customer in the caller's transaction, without asking any bank.
+
+    What is due at once the caller charges after its commit, by `start_subscription`, or else a
+    worker does half a minute later.
+
+    :raises ResourceMissing, TrialUsed: as `create_subscription`
+    """
+    get_customer(scope, new.customer_id)
+    customer = Customer.objects.get(pk=new.customer_id)
+    times = times_of(customer.test_clock_id, now)
+    return _open(Unit(origin=origin, times=times), scope, customer, new, times).subscription
 
 
 def preview_subscription(*, scope: Scope, new: NewSubscription, now: datetime) -> Bill:
@@ -242,7 +255,7 @@ def _open(
     trial_end = _trial_end(new, subscription, times)
     if trial_end is not None:
         subscription.begin_trial(start=times.now, end=trial_end)
-        _use_trials(unit, contract)
+        _use_trials(unit, contract, param="trial_end" if new.trial_end else "trial_period_days")
     put_extras(unit, scope, contract, new.extras, times)
     bill = _first_bill(contract, new, times)
     subscription.latest_invoice_id = bill.invoice.id
@@ -305,24 +318,33 @@ def _trial_end(new: NewSubscription, subscription: Subscription, times: Times) -
     return check_trial_end(add_days(times.now, new.trial_days, subscription.time_zone), times)
 
 
-def check_trial_end(end: datetime, times: Times) -> datetime:
+def check_trial_end(end: datetime, times: Times, *, param: str = "trial_end") -> datetime:
     """
     Return the end of a trial.
 
     :raises TrialInPast: not in the future, or too far in it
     """
     if not times.now < end <= times.now + MAX_TRIAL:
-        raise TrialInPast(param="trial_end", years=MAX_TRIAL.days // 365)
+        raise TrialInPast(param=param, years=MAX_TRIAL.days // 365)
     return end
 
 
-def _use_trials(unit: Unit, contract: Contract) -> None:
+def check_trials(*, customer_id: str, product_ids: Collection[str], param: str) -> None:
+    """
+    Refuse a trial of what the customer has tried before; `param` asked for it.
+
+    :raises TrialUsed: one of the products was tried
+    """
+    used = Trial.objects.filter(customer_id=customer_id, product_id__in=product_ids).first()
+    if used is not None:
+        raise TrialUsed(customer=customer_id, product=used.product_id, param=param)
+
+
+def _use_trials(unit: Unit, contract: Contract, *, param: str) -> None:
     """Note that the customer tries these products; the unique row makes it once."""
     customer = contract.subscription.customer
     products = {item.price.product_id for item in contract.items}
-    used = Trial.objects.filter(customer=customer, product_id__in=products).first()
-    if used is not None:
-        raise TrialUsed(customer=customer.id, product=used.product_id, param="trial_end")
+    check_trials(customer_id=customer.id, product_ids=products, param=param)
     for product_id in sorted(products):
         unit.insert(
             Trial(customer=customer, product_id=product_id, subscription=contract.subscription)
