@@ -39,9 +39,8 @@ def _payment_intent(intent: JsonObject) -> JsonObject:
     if status == "created":
         has_method = intent.get("payment_method") is not None
         intent["status"] = "requires_confirmation" if has_method else "requires_payment_method"
-    elif status == "requires_action" and _awaits_review(intent):
-        # Stripe has no such wait: the payer has nothing to do but wait.
-        intent["status"] = "processing"
+    elif status == "processing" and _awaits_review(intent):
+        # Stripe has no such action: the payer has nothing to do but wait.
         intent["next_action"] = None
     elif status == "expired":
         intent["status"] = "canceled"
@@ -60,7 +59,7 @@ def _event(event: JsonObject) -> JsonObject:
     """Translate what the object was before, too; those attributes do not say whose they are."""
     data = event.get("data", {})
     shown, previous = data.get("object"), data.get("previous_attributes")
-    if previous and "status" in previous and shown.get("object") == "payment_intent":
+    if previous and shown.get("object") == "payment_intent":
         before = _payment_intent({**shown, **previous})
         data["previous_attributes"] = {name: before[name] for name in previous}
     return event

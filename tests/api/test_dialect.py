@@ -45,13 +45,15 @@ def test_an_expired_intent_says_why_it_was_canceled() -> None:
 
 def test_a_risk_review_is_processing_for_the_payer() -> None:
     action = {"type": "review"}
-    intent = {"object": "payment_intent", "status": "requires_action", "next_action": action}
-
-    assert to_stripe(intent) == {
-        "object": "payment_intent",
-        "status": "processing",
-        "next_action": None,
+    intent = {"object": "payment_intent", "status": "processing", "next_action": action}
+    approved = {**intent, "next_action": None}
+    event = {
+        "object": "event",
+        "data": {"object": approved, "previous_attributes": {"next_action": action}},
     }
+
+    assert to_stripe(intent) == approved
+    assert to_stripe(event)["data"]["previous_attributes"] == {"next_action": None}
 
 
 def test_objects_inside_of_objects_are_translated_too() -> None:

@@ -11,7 +11,12 @@ from pathlib import Path
 
 import django
 
-from tests.sdk.parameters import methods_not_offered, refusals_table
+from tests.sdk.parameters import (
+    explained_refusals,
+    inner_refusals_table,
+    methods_not_offered,
+    refusals_table,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "api" / "stripe-compatibility.md"
@@ -35,6 +40,7 @@ def compatibility_table() -> str:
                         methods[name.removeprefix("client.v1.")].add(f"`{where}::{test.name}`")
                 elif name.startswith("stripe.") and name.endswith(ERRORS_END):
                     errors[name.removeprefix("stripe.")].add(f"`{where}::{test.name}`")
+    refusals = explained_refusals(methods)
     return "\n".join(
         [
             "# What Stripe's SDK does here",
@@ -56,10 +62,13 @@ def compatibility_table() -> str:
             "## What is refused",
             "",
             "Parameters that the SDK types for these methods and that are answered with",
-            "`parameter_unknown`. What is inside of a map that is taken is not listed: the API's",
-            "document, `openapi.yaml`, has each of them.",
+            "`parameter_unknown`.",
             "",
-            *refusals_table(methods),
+            *refusals_table(refusals),
+            "",
+            "Of the maps that are taken, and of the maps in a list, these:",
+            "",
+            *inner_refusals_table(refusals),
             "",
         ]
     )

@@ -10,23 +10,21 @@ import ast
 import importlib
 import inspect
 import re
+import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import stripe
 from django.urls import Resolver404, resolve
 
 from tests.sdk.refusals import REASONS
 
-if TYPE_CHECKING:
-    # For the checker alone: the document is also made where no settings are loaded yet.
-    from apps.api.schemas import RequestSchema
-
 # About the transport, or taken by every address.
 _EVERYWHERE = {*stripe.RequestOptions.__annotations__, "expand"}
 _PARAMS = re.compile(r"\w+Params\b")
+_PARAMS_INSIDE = re.compile(r"\w+Params\w+")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -34,17 +32,22 @@ class UnexplainedRefusal(AssertionError):
     """A parameter is refused for no reason, or there is a reason for what is taken."""
 
 
-def refusals_table(methods: Iterable[str]) -> list[str]:
+# Reason -> name of a parameter -> the methods that refuse it. A name inside of a map has a dot.
+Refusals = dict[str, dict[str, set[str]]]
+
+
+def explained_refusals(methods: Iterable[str]) -> Refusals:
     """
-    Return a table of what is refused of these methods of `client.v1`, by reason.
+    Return what is refused of these methods of `client.v1`, by reason.
 
     :raises UnexplainedRefusal: a refusal has no reason, or a reason no refusal
     """
-    found: dict[str, dict[str, set[str]]] = {reason: defaultdict(set) for reason in REASONS}
+    found: Refusals = {reason: defaultdict(set) for reason in REASONS}
     unexplained, used = [], set()
     for method in methods:
         for name in sorted(refused_parameters(method)):
-            key = next((key for key in (f"{method}.{name}", name) if key in _REASON_OF), "")
+            names = (f"{method}.{name}", name, name.rpartition(".")[2])
+            key = next((key for key in names if key in _REASON_OF), "")
             if not key:
                 unexplained.append(f"{method}.{name}")
                 continue
@@ -53,8 +56,36 @@ def refusals_table(methods: Iterable[str]) -> list[str]:
     idle = sorted(set(_REASON_OF) - used)
     if unexplained or idle:
         raise UnexplainedRefusal(f"without a reason: {unexplained}; reasons for nothing: {idle}")
-    rows = [f"| {reason} | {_cell(found[reason])} |" for reason in REASONS]
-    return ["| why it is refused | parameters, and of which methods |", "|---|---|", *rows]
+    return found
+
+
+def refusals_table(refusals: Refusals) -> list[str]:
+    """Return the table of the parameters themselves."""
+    cells = {
+        reason: "<br>".join(
+            f"`{name}`: {_listed(methods)}"
+            for name, methods in sorted(by_name.items())
+            if "." not in name
+        )
+        for reason, by_name in refusals.items()
+    }
+    return _table("parameters, and of which methods", cells)
+
+
+def inner_refusals_table(refusals: Refusals) -> list[str]:
+    """Return the table of what is refused inside of maps that are taken."""
+    cells = {}
+    for reason, by_name in refusals.items():
+        inside: dict[tuple[str, tuple[str, ...]], set[str]] = defaultdict(set)
+        for name, methods in by_name.items():
+            path, dot, last = name.rpartition(".")
+            if dot:
+                inside[path, tuple(sorted(methods))].add(last)
+        cells[reason] = "<br>".join(
+            f"`{path}`: {_listed(names)} (of {_listed(methods)})"
+            for (path, methods), names in sorted(inside.items())
+        )
+    return _table("maps, their parameters, and of which methods", cells)
 
 
 def methods_not_offered(methods: Iterable[str]) -> list[str]:
@@ -69,12 +100,34 @@ def methods_not_offered(methods: Iterable[str]) -> list[str]:
 
 
 def refused_parameters(method: str) -> set[str]:
-    """Return the parameters which the SDK types for this method, and we answer as unknown."""
+    """
+    Return the parameters which the SDK types for this method, and we answer as unknown.
+
+    What is inside of a map, or of the maps of a list, stands behind the map's name and a dot.
+    """
     function = _function(method)
+    params = _params_of(function)
+    if params is None:
+        return set()
     verb, path = _address(function)
     view: Any = resolve(path.translate(_NO_BRACES)).func
     schema = view.view_class.schemas.get(verb)
-    return _typed(function) - _EVERYWHERE - _taken(schema)
+    return set(_refused(params, schema().fields if schema else {})) - _EVERYWHERE
+
+
+def _refused(params: type, fields: Mapping[str, Any]) -> Iterator[str]:
+    """Return the names of a type of the SDK which a schema with these fields does not know."""
+    types = vars(sys.modules[params.__module__])
+    for name, annotation in params.__annotations__.items():
+        if name not in fields:
+            yield name
+            continue
+        # A map has fields of its own; a list of maps has them at its entry.
+        taken = getattr(getattr(fields[name], "entry", fields[name]), "fields", None)
+        if taken is None:
+            continue
+        for inner in _PARAMS_INSIDE.findall(str(annotation)):
+            yield from (f"{name}.{each}" for each in _refused(types[inner], taken))
 
 
 def _requests(service: str) -> list[str]:
@@ -104,11 +157,13 @@ def _is_offered(method: str) -> bool:
 _REASON_OF = {name: reason for reason, names in REASONS.items() for name in names.split()}
 
 
-def _cell(parameters: Mapping[str, set[str]]) -> str:
-    return "<br>".join(
-        f"`{name}`: {', '.join(f'`{method}`' for method in sorted(methods))}"
-        for name, methods in sorted(parameters.items())
-    )
+def _table(title: str, cells: Mapping[str, str]) -> list[str]:
+    rows = [f"| {reason} | {cell} |" for reason, cell in cells.items() if cell]
+    return [f"| why it is refused | {title} |", "|---|---|", *rows]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 def _function(method: str) -> Callable[..., Any]:
@@ -133,21 +188,17 @@ def _address(function: Callable[..., Any]) -> tuple[str, str]:
 _NO_BRACES = str.maketrans("", "", "{}")
 
 
-def _typed(function: Callable[..., Any]) -> set[str]:
-    """Return the names in the type of the function's `params`."""
+def _params_of(function: Callable[..., Any]) -> type | None:
+    """Return the type of the function's `params`; None when it takes none."""
     annotation = str(inspect.get_annotations(function).get("params", ""))
     named = _PARAMS.search(annotation)
     if named is None:
-        return set()
+        return None
     module = inspect.getmodule(function)
     assert module is not None
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.ImportFrom) and named[0] in {each.name for each in node.names}:
             assert node.module is not None
-            params = getattr(importlib.import_module(node.module), named[0])
-            return set(params.__annotations__)
+            params: type = getattr(importlib.import_module(node.module), named[0])
+            return params
     raise LookupError(named[0])
-
-
-def _taken(schema: "type[RequestSchema] | None") -> set[str]:
-    return set(schema().fields) if schema is not None else set()

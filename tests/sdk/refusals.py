@@ -1,8 +1,9 @@
 """
 Why parameters that Stripe documents are refused: by reason, names of parameters.
 
-A name stands for the parameter of every method, `method.name` for that of one. A parameter that
-would be taken and not obeyed is worse than one that is refused: whoever sends it finds out.
+A name stands for the parameter of every method and inside of every map, `map.name` for that inside
+of one map, `method.name` for that of one method. A parameter that would be taken and not obeyed is
+worse than one that is refused: whoever sends it finds out.
 """
 
 from collections.abc import Mapping
@@ -15,16 +16,17 @@ REASONS: Final[Mapping[str, str]] = {
         grabpay ideal interac_present kakao_pay klarna konbini kr_card link mb_way mobilepay
         multibanco naver_pay nz_bank_account oxxo p24 pay_by_bank payco paynow paypal paypay payto
         pix promptpay revolut_pay samsung_pay satispay scalapay sequra sofort sunbit swish twint upi
-        us_bank_account wechat_pay zip allowed_payment_method_types excluded_payment_method_types
-        payment_method_configuration checkout.sessions.create.payment_method_data
+        us_bank_account wechat_pay zip card_present allowed_payment_method_types
+        excluded_payment_method_types payment_method_configuration
+        checkout.sessions.create.payment_method_data
         checkout.sessions.create.payment_method_options setup_intents.confirm.payment_method_options
         setup_intents.create.payment_method_options setup_intents.update.payment_method_options
-        wallet_options
+        wallet_options payment_method_options.sepa_debit payment_settings.payment_method_options
     """,
     "Taxes are percentages that the merchant names (`tax_percent`); nothing is computed from places"
     " or tax numbers.": """
         account_tax_ids automatic_tax default_tax_rates tax tax_behavior tax_code tax_details
-        tax_id_data tax_rates
+        tax_id_data tax_rates tax_id automatic_tax.liability
     """,
     "Sellers are paid by `transfer_data` of the payment, and bear refunds by one rule (ADR 0016);"
     " there are no accounts that act for others.": """
@@ -34,6 +36,7 @@ REASONS: Final[Mapping[str, str]] = {
         invoices.create.transfer_data invoices.update.transfer_data
         subscriptions.create.transfer_data subscriptions.update.transfer_data
         refund_application_fee reverse_transfer charges.list.transfer_group
+        payment_intent_data.transfer_data.amount subscription_data.transfer_data
     """,
     "A payer is a customer; accounts that are customers, cash balances and sources are other"
     " products.": """
@@ -49,6 +52,18 @@ REASONS: Final[Mapping[str, str]] = {
         payment_intents.increment_authorization.description
         payment_intents.increment_authorization.metadata
         final_capture
+    """,
+    "A card's number goes to the card fields alone; here comes their token.": """
+        card.cvc card.exp_month card.exp_year card.number
+    """,
+    "How a card is put to its bank the gateway knows; capture and later use are said of the payment"
+    " itself.": """
+        card.networks payment_method_options.card.capture_method
+        payment_method_options.card.setup_future_usage cvc_token installments mandate_options moto
+        network request_extended_authorization request_incremental_authorization
+        request_multicapture request_overcapture require_cvc_recollection setup_credential_usage
+        statement_descriptor_suffix_kana statement_descriptor_suffix_kanji stored_credential_usage
+        three_d_secure
     """,
     "What cards of businesses and other products want to know is passed to no gateway.": """
         amount_details amount_to_confirm hooks payment_details single_use
@@ -71,6 +86,19 @@ REASONS: Final[Mapping[str, str]] = {
         shipping_address_collection shipping_options submit_type
         checkout.sessions.update.line_items checkout.sessions.update.payment_intent_data
         checkout.sessions.list.payment_link checkout.sessions.list.customer_details
+        adjustable_quantity invoice_creation.invoice_data line_items.metadata
+        tax_id_collection.required
+    """,
+    "What is sold once may be described where it is sold; anything else is a price of the"
+    " catalogue.": """
+        add_invoice_items.price_data items.price_data line_items.price_data.product
+        line_items.price_data.product_data.images line_items.price_data.product_data.metadata
+        line_items.price_data.product_data.unit_label line_items.price_data.recurring
+        line_items.price_data.unit_amount_decimal subscription_details.items.price_data
+        subscription_items.create.price_data subscription_items.update.price_data
+    """,
+    "A trial belongs to a subscription, and begins with it.": """
+        recurring.trial_period_days subscription_data.trial_settings
     """,
     "A subscription begins when it is made; its invoices follow its one period.": """
         backdate_start_date billing_cycle_anchor_config billing_mode billing_schedules
@@ -79,22 +107,30 @@ REASONS: Final[Mapping[str, str]] = {
         subscriptions.create.invoice_settings subscriptions.update.invoice_settings
         subscriptions.update.off_session subscription_items.update.off_session
         subscription_items.create.payment_behavior subscription_items.delete.payment_behavior
-        subscription_items.update.payment_behavior subscription_items.create.price_data
-        subscription_items.update.price_data subscriptions.resume.payment_behavior
+        subscription_items.update.payment_behavior subscriptions.resume.payment_behavior
         subscriptions.resume.proration_behavior subscriptions.resume.proration_date
+        subscription_data.billing_cycle_anchor subscription_data.invoice_settings
+        subscription_data.proration_behavior trial_settings.end_behavior.billing_cycle_anchor
+    """,
+    "A preview shows the next invoice as other items, another cycle or a coupon would make it.": """
+        cancel_now pause resume_at start_date subscription_details.cancel_at
+        subscription_details.cancel_at_period_end subscription_details.metadata
+        subscription_details.trial_end
     """,
     "A coupon takes off a whole subscription, in its one currency.": """
         applies_to currency_options discountable invoice_items.create.discounts
         invoice_items.update.discounts invoices.create.discounts invoices.create_preview.discounts
         invoices.update.discounts subscription_items.create.discounts
-        subscription_items.update.discounts
+        subscription_items.update.discounts add_invoice_items.discounts items.discounts
+        subscription_details.items.discounts discounts.discount promotion_code
     """,
     "An invoice is made by one rule, numbered by the platform and shown in one form.": """
         automatically_finalizes_at invoices.create.custom_fields invoices.update.custom_fields
         invoices.update.collection_method days_until_due invoices.update.due_date effective_at
         footer forgive from_invoice invoice_prefix next_invoice_sequence number payment_settings
         rendering shipping_cost shipping_details invoices.create.statement_descriptor
-        invoices.update.statement_descriptor invoices.create_preview.currency
+        invoices.update.statement_descriptor invoice_settings.custom_fields rendering_options
+        invoices.create_preview.currency
         invoices.create_preview.customer_details invoices.create_preview.invoice_items
     """,
     "An item of an invoice is an amount, or a price and how many of it.": """
@@ -108,8 +144,22 @@ REASONS: Final[Mapping[str, str]] = {
         products.create.id images marketing_features package_dimensions shippable
         products.create.type products.create.url products.update.url custom_unit_amount
         transform_quantity
+        product_data.id product_data.statement_descriptor
         customer_mapping event_time_window
         value_settings
+    """,
+    "The price that comes with a product is a plain one; `prices.create` makes all kinds.": """
+        default_price_data.currency_options default_price_data.custom_unit_amount
+        default_price_data.metadata default_price_data.unit_amount_decimal
+    """,
+    "The fixed part of a tier is whole minor units.": """
+        flat_amount_decimal
+    """,
+    "A report has its columns, and its days are UTC's.": """
+        columns connected_account parameters.payout reporting_category timezone
+    """,
+    "What the schemes' compliance teams decide is answered at the gateway.": """
+        appeal mastercard_compliance visa_compliance
     """,
     "A list is filtered by what an index holds.": """
         balance_transactions.list.currency balance_transactions.list.payout
@@ -122,6 +172,7 @@ REASONS: Final[Mapping[str, str]] = {
     "It is said when the thing is made, or by another method.": """
         radar.value_lists.update.alias transfers.update.description file_link_data
         intended_submission_method payout_method
-        test_helpers.test_clocks.create.customer
+        test_helpers.test_clocks.create.customer transfer_data.description transfer_data.metadata
+        payment_data feedback_option
     """,
 }

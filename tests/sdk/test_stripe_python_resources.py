@@ -6,6 +6,9 @@ from typing import Literal
 import pytest
 import stripe
 
+from apps.api.models import Merchant
+from apps.common.origin import Scope
+from tests.factories.fraud import live_rule
 from tests.webhooks.receivers import receiver
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -186,7 +189,25 @@ def test_lists_of_values_decide_about_payments(client: stripe.StripeClient) -> N
     assert [each.id for each in entries] == [entry.id]
     assert client.v1.radar.value_list_items.delete(entry.id).deleted
     assert client.v1.radar.value_lists.delete(emails.id).deleted
+
+
+def test_a_review_is_read_and_approved(client: stripe.StripeClient, merchant: Merchant) -> None:
+    live_rule(Scope(merchant.id, livemode=False), "review", "amount >= 3000")
+    held = confirmed_intent(client)
+
+    (opened,) = client.v1.reviews.list().data
+    read = client.v1.reviews.retrieve(opened.id, {"expand": ["payment_intent"]})
+    closed = client.v1.reviews.approve(opened.id, {"expand": ["charge"]})
+
+    assert (held.status, held.next_action) == ("processing", None)
+    assert isinstance(read.payment_intent, stripe.PaymentIntent)
+    assert (read.payment_intent.id, read.open, read.reason) == (held.id, True, "rule")
+    assert isinstance(closed.charge, stripe.Charge)
+    assert (closed.open, closed.closed_reason, closed.reason) == (False, "approved", "approved")
     assert client.v1.reviews.list().data == []
+    with pytest.raises(stripe.APIError) as refusal:
+        client.v1.reviews.approve(opened.id)
+    assert refusal.value.http_status == 409
 
 
 def test_an_endpoint_is_registered_changed_and_taken_away(client: stripe.StripeClient) -> None:

@@ -26,8 +26,12 @@ class CloseReview(RequestSchema):
     note = TextField(required=False, max_length=500)
 
 
-class ReviewList(ApiView):
+class ReviewView(ApiView):
     resource = "reviews"
+    expandable = frozenset({"charge", "payment_intent"})
+
+
+class ReviewList(ReviewView):
     schemas = {"GET": ListReviews}
     answers = {"GET": ListOf(REVIEW)}
 
@@ -43,8 +47,7 @@ class ReviewList(ApiView):
         return list_page(rows, params, url="/v1/reviews", show=render_review)
 
 
-class ReviewDetail(ApiView):
-    resource = "reviews"
+class ReviewDetail(ReviewView):
     answers = {"GET": REVIEW}
 
     def get(self, _request: HttpRequest, review_id: str) -> Json:
@@ -52,8 +55,7 @@ class ReviewDetail(ApiView):
         return render_review(get_review(self.scope, review_id))
 
 
-class ReviewApprove(ApiView):
-    resource = "reviews"
+class ReviewApprove(ReviewView):
     schemas = {"POST": CloseReview}
     answers = {"POST": REVIEW}
 
@@ -68,8 +70,7 @@ class ReviewApprove(ApiView):
         return render_review(review)
 
 
-class ReviewDecline(ApiView):
-    resource = "reviews"
+class ReviewDecline(ReviewView):
     schemas = {"POST": CloseReview}
     answers = {"POST": REVIEW}
 
