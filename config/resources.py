@@ -9,6 +9,7 @@ LOADERS: dict[str, str] = {
     "sub": "apps.subscriptions.api.subscriptions.load_subscriptions",
     "att": "apps.payments.api.loaders.load_attempts",
     "ch": "apps.payments.api.loaders.load_charges",
+    "clock": "apps.subscriptions.api.clocks.load_clocks",
     "cus": "apps.customers.api.views.load_customers",
     "dp": "apps.disputes.api.disputes.load_disputes",
     "pi": "apps.payments.api.loaders.load_intents",

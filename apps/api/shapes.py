@@ -81,6 +81,12 @@ class Shape:
     # What only some objects of the kind have, such as the `card` of a payment method.
     optional: Mapping[str, Property] = field(default_factory=dict)
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """Return the names of its ids of other objects, each of which `expand[]` takes."""
+        properties = {**self.properties, **self.optional}
+        return frozenset(name for name, kind in properties.items() if kind is EXPANDABLE)
+
     def schema(self) -> Json:
         """Return the JSON schema. More properties may come in time, so they are allowed."""
         always: dict[str, Property] = {"object": {"type": "string", "const": self.kind}}

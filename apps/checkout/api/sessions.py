@@ -146,9 +146,7 @@ class ListSessions(ListSchema):
 
 class SessionView(ApiView):
     resource = "checkout_sessions"
-    expandable = frozenset(
-        {"customer", "line_items", "payment_intent", "setup_intent", "subscription"}
-    )
+    expandable = frozenset({"line_items"})
 
 
 class SessionList(SessionView):

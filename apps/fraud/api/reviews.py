@@ -26,12 +26,8 @@ class CloseReview(RequestSchema):
     note = TextField(required=False, max_length=500)
 
 
-class ReviewView(ApiView):
+class ReviewList(ApiView):
     resource = "reviews"
-    expandable = frozenset({"charge", "payment_intent"})
-
-
-class ReviewList(ReviewView):
     schemas = {"GET": ListReviews}
     answers = {"GET": ListOf(REVIEW)}
 
@@ -47,7 +43,8 @@ class ReviewList(ReviewView):
         return list_page(rows, params, url="/v1/reviews", show=render_review)
 
 
-class ReviewDetail(ReviewView):
+class ReviewDetail(ApiView):
+    resource = "reviews"
     answers = {"GET": REVIEW}
 
     def get(self, _request: HttpRequest, review_id: str) -> Json:
@@ -55,7 +52,8 @@ class ReviewDetail(ReviewView):
         return render_review(get_review(self.scope, review_id))
 
 
-class ReviewApprove(ReviewView):
+class ReviewApprove(ApiView):
+    resource = "reviews"
     schemas = {"POST": CloseReview}
     answers = {"POST": REVIEW}
 
@@ -70,7 +68,8 @@ class ReviewApprove(ReviewView):
         return render_review(review)
 
 
-class ReviewDecline(ReviewView):
+class ReviewDecline(ApiView):
+    resource = "reviews"
     schemas = {"POST": CloseReview}
     answers = {"POST": REVIEW}
 

@@ -224,7 +224,6 @@ class IntentView(MethodInsideView):
     resource = "payment_intents"
     transactional_answer = False
     claim_mode = ClaimMode.BY_SERVICE
-    expandable = frozenset({"customer", "payment_method", "latest_charge"})
 
     def reply(self, answer: Answer | None = None) -> IntentReply | None:
         """Return the request's key, for a service to claim and answer."""

@@ -48,7 +48,6 @@ class ListRefunds(ListSchema):
 
 class RefundList(ApiView):
     resource = "refunds"
-    expandable = frozenset({"charge", "payment_intent"})
     schemas = {"GET": ListRefunds, "POST": CreateRefund}
     answers = {"GET": REFUNDS, "POST": REFUND}
     transactional_answer = False
@@ -99,7 +98,6 @@ class RefundList(ApiView):
 
 class RefundDetail(ApiView):
     resource = "refunds"
-    expandable = frozenset({"charge", "payment_intent"})
     schemas = {"POST": UpdateRefund}
     answers = {"GET": REFUND, "POST": REFUND}
 
@@ -125,7 +123,6 @@ class RefundDetail(ApiView):
 class RefundCancel(ApiView):
     resource = "refunds"
     answers = {"POST": REFUND}
-    expandable = frozenset({"charge", "payment_intent"})
 
     def post(self, _request: HttpRequest, refund_id: str) -> Json:
         self.load()

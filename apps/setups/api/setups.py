@@ -82,7 +82,6 @@ class ListSetups(ListSchema):
 
 class SetupView(MethodInsideView):
     resource = "setup_intents"
-    expandable = frozenset({"customer", "payment_method"})
     # The gateway is asked with no transaction open.
     transactional_answer = False
 

@@ -8,6 +8,8 @@ from apps.api.lists import ListSchema, list_page
 from apps.api.schemas import RequestSchema
 from apps.api.shapes import ListOf
 from apps.api.views import Json
+from apps.common.origin import Scope
+from apps.common.rows import get_rows
 from apps.subscriptions.api.catalog import BillingView
 from apps.subscriptions.api.shapes import DELETED_TEST_CLOCK, TEST_CLOCK
 from apps.subscriptions.models import TestClock
@@ -79,3 +81,8 @@ class ClockAdvance(BillingView):
             now=timezone.now(),
         )
         return render_clock(clock)
+
+
+def load_clocks(ids: set[str], scope: Scope) -> dict[str, Json]:
+    """Return the test clocks with these ids, for `expand[]`."""
+    return {row.id: render_clock(row) for row in get_rows(TestClock.objects, scope, ids)}

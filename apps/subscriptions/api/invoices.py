@@ -92,8 +92,6 @@ MIN_SIGNED = -(10**11)
 EXPANDABLE = frozenset(
     {
         "confirmation_secret",
-        "customer",
-        "default_payment_method",
         "lines",
         "parent",
         "payments",
@@ -175,7 +173,7 @@ class InvoiceList(BillingView):
     resource = "invoices"
     schemas = {"GET": ListInvoices, "POST": CreateInvoice}
     answers = {"GET": ListOf(INVOICE), "POST": INVOICE}
-    expandable = EXPANDABLE | {"data"}
+    expandable = EXPANDABLE
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()

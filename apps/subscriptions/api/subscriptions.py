@@ -59,16 +59,7 @@ from apps.subscriptions.states import (
 
 MAX_QUANTITY = 999_999
 PRORATION_BEHAVIORS = [behavior.value for behavior in ProrationBehavior]
-EXPANDABLE = frozenset(
-    {
-        "customer",
-        "default_payment_method",
-        "discounts",
-        "items",
-        "latest_invoice",
-        "pending_setup_intent",
-    }
-)
+EXPANDABLE = frozenset({"discounts", "items", "pending_setup_intent"})
 MAX_DAYS_UNTIL_DUE = 365
 
 
@@ -260,7 +251,7 @@ class SubscriptionList(BillingView):
     resource = "subscriptions"
     schemas = {"GET": ListSubscriptions, "POST": CreateSubscription}
     answers = {"GET": ListOf(SUBSCRIPTION), "POST": SUBSCRIPTION}
-    expandable = EXPANDABLE | {"data"}
+    expandable = EXPANDABLE
     transactional_answer = False
 
     def get(self, _request: HttpRequest) -> Json:

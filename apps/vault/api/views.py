@@ -53,7 +53,6 @@ class ListMethods(ListSchema):
 
 class MethodView(ApiView):
     resource = "payment_methods"
-    expandable = frozenset({"customer"})
     # The gateway is asked before anything is written, with no transaction open meanwhile.
     transactional_answer = False
 
@@ -81,7 +80,6 @@ class MethodList(MethodView):
 class MandateDetail(ApiView):
     resource = "mandates"
     answers = {"GET": MANDATE}
-    expandable = frozenset({"payment_method"})
 
     def get(self, _request: HttpRequest, mandate_id: str) -> Json:
         self.load()
