@@ -1,13 +1,18 @@
 """How disputes ended, by whom and where, and what the card schemes count of a month."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
+from apps.backoffice.kit.dashboard import Chart, Rows, Stacks
+from apps.backoffice.kit.pages import Drawings, Page
 from apps.backoffice.models import User
+from apps.disputes.admin.figures import figures_page
 from apps.disputes.figures import measure_disputes
 from apps.disputes.models import Dispute, SchemeStanding
 from apps.disputes.services.details import assign_dispute
@@ -63,6 +68,34 @@ def test_ac_091_outcomes_are_told_apart_by_reason_network_gateway_and_person(
         ("", 0, 2, -3000),
         ("ana@example.com", 1, 0, -500),
     ]
+
+
+@time_machine.travel(datetime(2026, 11, 18, 12, tzinfo=UTC))
+def test_the_page_of_figures_draws_what_was_counted(gateway: FakeGateway) -> None:
+    now = timezone.now()
+    closed(gateway, DisputeState.WON)
+    closed(gateway, DisputeState.LOST)
+    closed(gateway, DisputeState.LOST, reason="duplicate")
+    closed(gateway, DisputeState.PREVENTED)
+    for days in (2, 2, 20, 30):
+        _, payment = paid(gateway)
+        tell(gateway.open_dispute(payment, now=now, due_at=now + timedelta(days=days)))
+
+    (deadlines,), (endings, rates), *_ = drawn(figures_page(now=timezone.now()))
+
+    assert isinstance(deadlines, Chart)
+    assert {place: bar.height for place, bar in enumerate(deadlines.bars) if bar.height} == {
+        2: 2, 20: 1,
+    }  # fmt: skip
+    assert isinstance(endings, Stacks)
+    assert endings.stacks[-1] == ("2026-11", (1, 2, 1))
+    assert not any(sum(counts) for _, counts in endings.stacks[:-1])
+    assert isinstance(rates, Rows)
+    assert [(bar.label, bar.height) for bar in rates.bars] == [("Fraudulent", 50), ("Duplicate", 0)]
+
+
+def drawn(page: Page) -> list[Sequence[object]]:
+    return [panel.charts for panel in page.main if isinstance(panel, Drawings)]
 
 
 def test_ac_090_a_month_counts_disputes_reports_and_payments(gateway: FakeGateway) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,9 +19,16 @@ import config.urls  # noqa: F401 - the API's counters begin when its views are l
 from apps.common.metrics import render_metrics, sources
 from apps.gateways.errors import GatewayNotSent, GatewayUnknown
 from apps.outbox.models import Message
+from apps.payments.services.refunds import request_refund, run_refund
 from deploy.observability.boards import BOARDS
 from tests.conftest import ApiClient
-from tests.factories.payments import confirmed_intent, created_intent, stored_method
+from tests.factories.payments import (
+    SCOPE,
+    TESTER,
+    confirmed_intent,
+    created_intent,
+    stored_method,
+)
 from tests.fake_gateway import FakeGateway
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,6 +170,21 @@ def test_a_payment_counts_its_outcome_once_and_its_call(gateway: FakeGateway) ->
 
     assert counted("pay_payment_attempts_total", **labels) == payments + 1
     assert counted("pay_processor_request_duration_seconds_count", **call) == calls + 1
+
+
+@pytest.mark.django_db
+def test_a_refund_counts_its_end_and_a_payment_how_long_it_took(gateway: FakeGateway) -> None:
+    took = {"processor": gateway.name}
+    refunds = counted("pay_refunds_total", result="succeeded")
+    payments = counted("pay_payment_duration_seconds_count", **took)
+
+    intent = confirmed_intent(amount=900)
+    now = timezone.now()
+    asked = request_refund(scope=SCOPE, intent_id=intent.id, amount=100, origin=TESTER, now=now)
+    run_refund(refund_id=asked.id, now=now)
+
+    assert counted("pay_refunds_total", result="succeeded") == refunds + 1
+    assert counted("pay_payment_duration_seconds_count", **took) == payments + 1
 
 
 @pytest.mark.django_db

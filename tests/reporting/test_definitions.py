@@ -5,18 +5,21 @@ The queries say what a figure means in the tables of those who made the facts, a
 the hours that reports read.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from apps.backoffice.kit.dashboard import View
+from apps.backoffice.kit.dashboard import Chart, View
 from apps.backoffice.kit.display import money
 from apps.reporting import figures
 from apps.reporting.models import COUNTED_EVENTS
+from apps.reporting.reports import payments
 from apps.reporting.selectors import (
     Interval,
     count_declines,
@@ -24,8 +27,12 @@ from apps.reporting.selectors import (
     summarise_money,
     summarise_tries,
 )
+from apps.reporting.spans import Span
 from tests.factories.payments import SCOPE
-from tests.reporting.history import GATEWAY, MIDNIGHT, NOW, SINCE, UNTIL
+from tests.reporting.history import DAYS, GATEWAY, MIDNIGHT, NOW, SINCE, UNTIL
+
+# Without it, this module run alone would look at the database of development.
+pytestmark = pytest.mark.django_db
 
 BOOKS = """
 SELECT date_trunc('{interval}', entry.booked_at, 'UTC'), posting.currency, {what}
@@ -181,6 +188,24 @@ def figure(label: str) -> Callable[[View], str]:
     return lambda view: next(row.value for row in figures.read_today(view) if row.label == label)
 
 
+def hint(label: str) -> Callable[[View], str]:
+    return lambda view: next(row.hint for row in figures.read_today(view) if row.label == label)
+
+
+def change_of(name: str) -> str:
+    """Return how much more today is than yesterday was by this hour."""
+    what, where = MONEY[name]
+    hours = by_period(BOOKS, "hour", what=what, where=where)
+    day = timedelta(days=1)
+    yesterday = sum(
+        value
+        for (hour, currency), value in hours.items()
+        if currency == "EUR" and MIDNIGHT - day <= hour < UNTIL - day
+    )
+    assert yesterday > 0
+    return f"{(today_of(name) - yesterday) * 100 / yesterday:+.0f} % against yesterday by this hour"
+
+
 def rate_of(since: datetime, where: str = "true") -> int:
     recent = f"created_at >= '{since.isoformat()}' AND {where}"
     approved = tries_of(f"{APPROVED} AND {recent}")
@@ -225,6 +250,8 @@ def gateway_rates() -> dict[str, int]:
     return {name: rate_of(week, f"gateway = '{name}'") for name in names}
 
 
+WEEK_AGO = MIDNIGHT - timedelta(days=figures.RATE_DAYS)
+BEFORE_TODAY = f"created_at < '{MIDNIGHT.isoformat()}'"
 FIRST_PAGE = {
     "captured today": Shown(
         figure("Captured today"), lambda: money(today_of("captured"), "EUR")
@@ -235,6 +262,13 @@ FIRST_PAGE = {
     "refunded today": Shown(figure("Refunded today"), lambda: money(today_of("refunded"), "EUR")),
     "approved attempts": Shown(
         figure("Approved attempts"), lambda: f"{rate_of(MIDNIGHT) / 100:.1f} %"
+    ),
+    "captured yesterday": Shown(hint("Captured today"), lambda: change_of("captured")),
+    "captures yesterday": Shown(hint("Payments captured"), lambda: change_of("captures")),
+    "refunds today": Shown(hint("Refunded today"), lambda: f"{today_of('refunds'):,} refunds"),
+    "approved before": Shown(
+        hint("Approved attempts"),
+        lambda: f"{rate_of(WEEK_AGO, BEFORE_TODAY) / 100:.1f} % in the 7 days before",
     ),
     "captured volume": Shown(
         lambda view: [bar.height for bar in figures.volume_chart(view).bars], volume
@@ -258,6 +292,92 @@ def test_each_number_of_the_first_page_equals_its_query(facts: None, name: str) 
     assert (view.scope, view.currency) == (SCOPE, "EUR")
 
     assert FIRST_PAGE[name].read(view) == FIRST_PAGE[name].defined()
+
+
+def drawn_money(name: str, span: Span, interval: str) -> list[int]:
+    what, where = MONEY[name]
+    rows = by_period(BOOKS, interval, what=what, where=where)
+    return [rows.get((start, "EUR"), 0) for start in starts(span, interval)]
+
+
+def starts(span: Span, interval: str) -> list[datetime]:
+    return [
+        start
+        for (start,) in ask(
+            "SELECT generate_series(date_trunc(%s, %s::timestamptz, 'UTC'), %s, %s::interval)",
+            interval, span.since, span.until - timedelta(seconds=1), f"1 {interval}",
+        )
+    ]  # fmt: skip
+
+
+def drawn_declines(span: Span, _interval: str) -> list[int]:
+    return [
+        number
+        for _, number in ask(
+            "SELECT error_class, count(*) FROM payments_paymentattempt"
+            " WHERE merchant_id = 'mer_test' AND status = 'failed' AND created_at >= %s"
+            " GROUP BY 1 ORDER BY 2 DESC, 1",
+            span.since,
+        )
+    ]
+
+
+def drawn_rates(span: Span, _interval: str) -> list[int]:
+    names = [name for (name,) in ask("SELECT DISTINCT gateway FROM payments_paymentattempt")]
+    return [rate_of(span.since, f"gateway = '{name}'") for name in sorted(names)]
+
+
+def drawn_ratios(span: Span, _interval: str) -> list[int]:
+    """Return the ratio of each month, of which a report may have some days only."""
+    months: dict[datetime, Counter[str]] = {at: Counter() for at in starts(span, "month")}
+    for name in ("disputes", "captures"):
+        for day, number in zip(starts(span, "day"), drawn_money(name, span, "day"), strict=True):
+            months[day.replace(day=1)][name] += number
+    return [
+        counts["disputes"] * 10_000 // counts["captures"] if counts["captures"] else 0
+        for counts in months.values()
+    ]
+
+
+def drawn_failures(span: Span, interval: str) -> list[int]:
+    counted = dict(
+        ask(
+            "SELECT date_trunc(%s, created_at, 'UTC'), count(*) FROM outbox_event"
+            " WHERE merchant_id = 'mer_test' AND type = 'invoice.payment_failed'"
+            " AND created_at >= %s GROUP BY 1",
+            interval, span.since,
+        )
+    )  # fmt: skip
+    return [counted.get(start, 0) for start in starts(span, interval)]
+
+
+REPORTS_DRAWN: dict[str, tuple[Callable[[Span], Chart], Callable[[Span, str], list[int]]]] = {
+    "volume": (payments.draw_volume, partial(drawn_money, "captured")),
+    "refunds": (payments.draw_refunds, partial(drawn_money, "refunded")),
+    "approval": (payments.draw_approval, drawn_rates),
+    "declines": (payments.draw_declines, drawn_declines),
+    "disputes": (payments.draw_disputes, drawn_ratios),
+    "dunning": (payments.draw_dunning, drawn_failures),
+}
+
+
+@pytest.mark.parametrize(("days", "interval"), [(14, "day"), (DAYS, "month")])
+@pytest.mark.parametrize("name", REPORTS_DRAWN)
+def test_each_bar_of_a_report_equals_its_query(
+    facts: None, name: str, days: int, interval: str
+) -> None:
+    # Whole months, since the bar of a month counts what lies within the report's days.
+    since = MIDNIGHT - timedelta(days=days)
+    span = Span(
+        SCOPE, since.replace(day=1) if interval == "month" else since, UNTIL,
+        made_at=NOW, currency="EUR",
+    )  # fmt: skip
+    draw, defined = REPORTS_DRAWN[name]
+
+    heights = [bar.height for bar in draw(span).bars]
+
+    assert heights == defined(span, interval)
+    assert any(heights)
 
 
 def test_the_payouts_of_the_first_page_begin_with_what_is_booked(facts: None) -> None:

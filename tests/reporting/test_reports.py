@@ -5,6 +5,7 @@ import hashlib
 import io
 import zipfile
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pypdf import PdfReader
 
+from apps.backoffice.kit.display import Tone, money
 from apps.backoffice.models import Export, User
 from apps.backoffice.services.exports import claim_exports, request_export
 from apps.backoffice.states import ExportStatus
@@ -28,11 +30,13 @@ from apps.ledger import recipes
 from apps.ledger.recipes import Fact
 from apps.ledger.selectors import list_trial_balance, list_trial_balance_through
 from apps.ledger.services import close_period, post_entry
-from apps.reconciliation.models import Settlement
+from apps.reconciliation.models import Discrepancy, Settlement
 from apps.reporting.errors import FormatNotOffered, NotAMonth
 from apps.reporting.exports import PERMISSION, read_report, read_span
 from apps.reporting.models import MONTH_CLOSE, Forecast, ReportRun
 from apps.reporting.reports import REPORTS
+from apps.reporting.reports.reconciliation import draw_ageing, draw_payouts
+from apps.reporting.reports.settlements import draw_accuracy
 from apps.reporting.services import make_month_packs
 from apps.reporting.services.report_runs import run_report
 from apps.reporting.spans import Span
@@ -43,6 +47,7 @@ from tests.reporting.history import GATEWAY, NOW, SINCE
 
 CLERK = Origin(actor="staff:ana@shop.example")
 SPAN = Span(SCOPE, SINCE, NOW, made_at=NOW)
+EUROS = replace(SPAN, currency="EUR")
 OCTOBER = Span(
     SCOPE, datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), made_at=NOW
 )
@@ -278,10 +283,7 @@ def test_what_was_forecast_stands_beside_what_arrived(db: None) -> None:
             made_on=date(2026, 11, made_on), arrives_on=arrives, known=0, expected=expected,
             low=expected - 50, high=expected + 50,
         )  # fmt: skip
-    Settlement.objects.create(
-        merchant_id=SCOPE.merchant_id, livemode=False, gateway=GATEWAY, reference="po_1",
-        currency="EUR", amount=800, paid_on=arrives, created_at=NOW,
-    )  # fmt: skip
+    payout("po_1", 800, arrives)
 
     (row,) = table("settlement.accuracy.1")
 
@@ -290,6 +292,65 @@ def test_what_was_forecast_stands_beside_what_arrived(db: None) -> None:
         "2026-11-15", Decimal("9.00"), Decimal("8.00"),
     )  # fmt: skip
     assert (row["error_percent"], row["in_band"]) == (Decimal("12.50"), "no")
+
+
+def test_arrived_payouts_are_drawn_with_the_band_and_the_mean_error(db: None) -> None:
+    arrives = date(2026, 11, 18)
+    for gateway, expected in ((GATEWAY, 900), ("adyen_main", 400)):
+        Forecast.objects.create(
+            merchant_id=SCOPE.merchant_id, livemode=False, gateway=gateway, currency="EUR",
+            made_on=date(2026, 11, 15), arrives_on=arrives, known=0, expected=expected,
+            low=expected - 50, high=expected + 50,
+        )  # fmt: skip
+    payout("po_1", 800, arrives)
+
+    chart = draw_accuracy(EUROS)
+
+    assert chart.hint.endswith("; 0 of 1 within it, mean error 12.50 %")
+    assert [(bar.label, bar.height, bar.low, bar.high, bar.is_open) for bar in chart.bars] == [
+        ("18 Nov adyen_main", 0, 350, 450, True),
+        (f"18 Nov {GATEWAY}", 800, 850, 950, False),
+    ]
+
+
+def payout(reference: str, amount: int, paid_on: date, **fields: Any) -> Settlement:
+    return Settlement.objects.create(
+        merchant_id=SCOPE.merchant_id, livemode=False, gateway=GATEWAY, reference=reference,
+        currency="EUR", amount=amount, paid_on=paid_on, created_at=NOW, **fields,
+    )  # fmt: skip
+
+
+def test_each_payout_is_drawn_green_when_it_stands_at_the_bank_to_the_cent(db: None) -> None:
+    day = date(2026, 11, 18)
+    booked = {"entry_id": "jrn_1", "received_entry_id": "jrn_2"}
+    payout("po_1", 800, day, status="received", bank_amount=800, **booked)
+    payout("po_2", 700, day, status="received", bank_amount=650, **booked)
+    payout("po_3", 600, day)
+    payout("po_4", 500, day, status="failed", bank_amount=500)
+
+    bars = draw_payouts(EUROS).bars
+
+    assert [(bar.height, bar.text, bar.tone, bar.is_open) for bar in bars] == [
+        (800, f"{money(800, 'EUR')}, received", Tone.GOOD, False),
+        (700, f"{money(700, 'EUR')}, received", Tone.WARNING, False),
+        (600, f"{money(600, 'EUR')}, announced", Tone.WARNING, True),
+        (500, f"{money(500, 'EUR')}, failed", Tone.WARNING, False),
+    ]
+
+
+def test_open_exceptions_are_drawn_by_their_age(db: None) -> None:
+    for number, age in enumerate((0, 1, 2, 7, 8, 30, 31, 61)):
+        Discrepancy.objects.create(
+            merchant_id=SCOPE.merchant_id, livemode=False, gateway=GATEWAY, kind="amount_over",
+            subject=f"line:{number}", day=NOW.date() - timedelta(days=age), currency="EUR",
+            version=1, created_at=NOW,
+        )  # fmt: skip
+
+    bars = draw_ageing(EUROS).bars
+
+    assert [(bar.label, bar.height) for bar in bars] == [
+        ("Up to a day", 2), ("Up to a week", 2), ("Up to 30 days", 2), ("Older", 2),
+    ]  # fmt: skip
 
 
 # --- the one job of files ---------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from prometheus_client import REGISTRY
 
 from apps.common.origin import CLOCK
 from apps.customers.models import Customer
@@ -181,6 +182,23 @@ def test_a_retry_that_succeeds_ends_the_schedule(gateway: FakeGateway) -> None:
     for hour in range(30, 200):
         tick(invoice, RENEWAL + timedelta(hours=hour))
     assert len(gateway.captures) == 2
+
+
+def test_what_came_of_each_step_is_counted_for_prometheus(
+    gateway: FakeGateway, django_capture_on_commit_callbacks: Any
+) -> None:
+    def counted() -> list[float]:
+        steps = [{"step": "0", "result": "failed"}, {"step": "1", "result": "recovered"}]
+        return [REGISTRY.get_sample_value("pay_dunning_total", step) or 0.0 for step in steps]
+
+    before = counted()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        invoice = unpaid_renewal(gateway, NO_FUNDS)
+        tick(invoice, RENEWAL + timedelta(days=1))
+
+    assert reload(invoice).status == "paid"
+    assert counted() == [before[0] + 1, before[1] + 1]
 
 
 def test_ac_031_a_hard_decline_is_not_retried_while_the_schedule_counts(

@@ -14,6 +14,7 @@ import stripe
 from django.core import mail
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from prometheus_client import REGISTRY
 
 from apps.api.models import Merchant
 from apps.common.errors import ResourceMissing
@@ -185,6 +186,7 @@ def test_ac_079_while_a_secret_rotates_both_sign() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_ac_077_any_2xx_is_success(status: int) -> None:
+    before = counted("succeeded")
     with receiver(reply=always(status)) as shop:
         endpoint(shop.url)
         happen()
@@ -196,6 +198,12 @@ def test_ac_077_any_2xx_is_success(status: int) -> None:
     assert (delivery.status, delivery.attempts) == ("succeeded", 1)
     assert (delivery.last_status_code, delivery.leased_until) == (status, None)
     assert delivery.finished_at is not None
+    assert counted("succeeded") == before + 1
+
+
+def counted(result: str) -> float:
+    labels = {"direction": "out", "result": result}
+    return REGISTRY.get_sample_value("pay_webhook_deliveries_total", labels) or 0.0
 
 
 @pytest.mark.django_db

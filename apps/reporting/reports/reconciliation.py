@@ -11,7 +11,7 @@ from apps.backoffice.kit.display import Tone, money, words
 from apps.backoffice.sheets import Cell, Sheet
 from apps.reconciliation.models import Discrepancy, Settlement
 from apps.reconciliation.selectors import sum_booked
-from apps.reconciliation.states import DiscrepancyStatus
+from apps.reconciliation.states import DiscrepancyStatus, SettlementStatus
 from apps.reporting.reports.cells import major
 from apps.reporting.spans import Span
 
@@ -98,12 +98,17 @@ def draw_payouts(span: Span) -> Chart:
                 label=f"{row.paid_on:%d %b} {row.gateway}",
                 height=row.amount,
                 text=f"{money(row.amount, row.currency)}, {words(row.status).lower()}",
-                tone=Tone.GOOD if row.bank_amount == row.amount else Tone.WARNING,
+                tone=Tone.GOOD if _stands_at_bank(row) else Tone.WARNING,
                 is_open=row.bank_amount is None,
             )
             for row in rows
         ],
     )
+
+
+def _stands_at_bank(row: Settlement) -> bool:
+    """Return whether a payout arrived to the cent, and did not leave the bank again."""
+    return row.status == SettlementStatus.RECEIVED and row.bank_amount == row.amount
 
 
 def draw_ageing(span: Span) -> Chart:
