@@ -11,6 +11,8 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 ID_LENGTH = 26
 _SHAPE = re.compile(rf"[a-z]+_[{_ALPHABET}]{{{ID_LENGTH}}}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COARSEST_TICK = 20_000_000  # nanoseconds
+_latest_tick = 0
 
 
 def new_id(prefix: str) -> str:
@@ -22,7 +24,7 @@ def new_id(prefix: str) -> str:
     in which they happened.
     Source: the layout of ULID, with the finer clock of RFC 9562, section 6.2, method 3.
     """
-    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    milliseconds, nanoseconds = divmod(_next_tick(), 1_000_000)
     return _encode(prefix, milliseconds, nanoseconds << 60 | secrets.randbits(60))
 
 
@@ -39,6 +41,18 @@ def first_id(prefix: str, moment: datetime) -> str:
 def is_id(text: str) -> bool:
     """Return whether a text has the form of our ids, whatever it points at."""
     return _SHAPE.fullmatch(text) is not None
+
+
+def _next_tick() -> int:
+    """
+    Return the clock's nanoseconds, each time later than before, also when the clock is coarse.
+
+    A clock that was set back by more than that is followed: ids stand for ranges of time.
+    """
+    global _latest_tick  # noqa: PLW0603 - one process has one clock
+    now = time.time_ns()
+    _latest_tick = _latest_tick + 1 if 0 <= _latest_tick - now < _COARSEST_TICK else now
+    return _latest_tick
 
 
 def _milliseconds(moment: datetime) -> int:

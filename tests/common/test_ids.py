@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from django.utils import timezone
 
 from apps.common.ids import first_id, id_at, is_id, new_id
@@ -15,6 +16,17 @@ def test_what_is_made_later_sorts_later_also_within_a_millisecond() -> None:
     assert made == sorted(made)
     assert len(set(made)) == 10_000
     assert all(is_id(each) for each in made)
+
+
+def test_ids_keep_their_order_on_a_coarse_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([*[1_000_000_000] * 100, 1_010_000_000, 5_000_000])
+    monkeypatch.setattr("apps.common.ids._latest_tick", 0)
+    monkeypatch.setattr("apps.common.ids.time.time_ns", lambda: next(ticks))
+
+    made = [new_id("evt") for _ in range(101)]
+
+    assert made == sorted(made)
+    assert new_id("evt") < made[0], "a clock set back is followed"
 
 
 def test_an_id_lies_between_the_bounds_of_its_millisecond() -> None:
