@@ -29,7 +29,7 @@ def new_id(prefix: str) -> str:
 
 
 def id_at(prefix: str, moment: datetime) -> str:
-    """Return a new id which sorts by `moment` instead of by the clock."""
+    """Return a new id which sorts by `moment`, not the clock; its last 80 bits are random."""
     return _encode(prefix, _milliseconds(moment), secrets.randbits(80))
 
 

@@ -25,7 +25,7 @@ from apps.checkout.services.subscribing import (
 from apps.checkout.states import SessionMode, SessionStatus
 from apps.checkout.subjects import subject_of
 from apps.common.errors import DomainError, InvalidParameter
-from apps.common.ids import new_id
+from apps.common.ids import id_at, new_id
 from apps.common.metadata import merge_metadata
 from apps.common.money import check_charge_amount
 from apps.common.origin import CLOCK, Origin, Scope
@@ -242,7 +242,8 @@ def _born(
 def _new_session(scope: Scope, basket: Basket, *, now: datetime) -> tuple[Session, datetime]:
     expires_at = _check_expiry(basket.expires_at, now)
     session = Session(
-        id=new_id("cs"),
+        # The page's link is the right to pay, so its id is as random as ids get.
+        id=id_at("cs", now),
         merchant_id=scope.merchant_id,
         livemode=scope.livemode,
         created_at=now,
