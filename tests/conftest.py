@@ -17,11 +17,11 @@ from apps.fraud.rulesets import forget_rules
 from apps.gateways.calls import reset_circuits
 from apps.gateways.rates import reset_rates
 from apps.gateways.rulebook import forget_rules as forget_routing_rules
-from tests.flush import flush_append_only_tables
+from tests.flush import flush_filled_tables
 from tests.simulator_fixture import running_simulator, simulator
 
 # Fixtures of other modules; the first is always on.
-__all__ = ["flush_append_only_tables", "running_simulator", "simulator"]
+__all__ = ["flush_filled_tables", "running_simulator", "simulator"]
 
 
 class ApiClient:

@@ -19,7 +19,13 @@ Enter = Callable[[str], Page]
 # For a machine with much else to do; a test that passes waits no longer for it.
 expect.set_options(timeout=20_000)
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 # No sandbox: it needs rights that containers and root do not have. The rest keeps it silent.
 ARGUMENTS = [
     "--no-sandbox",
