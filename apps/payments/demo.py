@@ -30,7 +30,6 @@ from apps.gateways.base import (
     RefundState,
 )
 from apps.gateways.registry import gateway_names
-from apps.ledger.partitions import add_partitions
 from apps.payments.models import PaymentAttempt, PaymentIntent, Refund
 from apps.payments.objects import render_refund
 from apps.payments.policies import INTENT_LIFETIME
@@ -48,7 +47,6 @@ BATCH: Final = 250
 # A month's partition begins empty, and PostgreSQL plans for that until it is told otherwise.
 ANALYZE_EVERY: Final = 8
 CUSTOMERS_PER_PAYMENT: Final = 0.08
-DAYS_PER_MONTH: Final = 28
 
 # What people pay with and in, and how often in a hundred.
 _CURRENCIES: Final = {"EUR": 58, "USD": 24, "GBP": 12, "JPY": 4, "KWD": 2}
@@ -85,8 +83,6 @@ class _Payer:
 def seed_payments(demo: Demo) -> None:
     """Make `demo.payments` payments with their customers, refunds and journal entries."""
     dice = demo.dice("payments")
-    months = demo.days // DAYS_PER_MONTH + 1
-    add_partitions(now=demo.begins_at, months_ahead=months)
     payers = _make_payers(demo, dice)
     steps = (
         _make_payment(demo, moment, dice.choice(payers), dice) for moment in _moments(demo, dice)

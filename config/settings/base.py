@@ -358,6 +358,7 @@ FRAUD_HASH_KEY_BEFORE = env.str("FRAUD_HASH_KEY_BEFORE", default="")
 # --- Demo -----------------------------------------------------------------------------------
 # Who makes the history that `seed_demo --payments` fills the database with, in this order.
 DEMO_PARTS = [
+    "apps.ledger.demo.make_room",
     "apps.payments.demo.seed_payments",
     "apps.disputes.demo.seed_disputes",
     "apps.payouts.demo.seed_sellers",

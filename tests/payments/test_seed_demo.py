@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db.models import Count, Sum
+from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.api.models import ApiKey, Merchant
@@ -18,6 +19,8 @@ from apps.common.demo import Demo
 from apps.common.origin import Scope
 from apps.customers.models import Customer
 from apps.fraud.models import Review, Rule
+from apps.ledger.models import BalanceSnapshot, SnapshotCut
+from apps.ledger.tasks import keep_ledger
 from apps.outbox.models import Message
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.reconciliation.models import Discrepancy, ReconciliationRun, Settlement
@@ -96,6 +99,18 @@ def test_the_demo_s_history_folds_to_its_rows_and_its_books_balance(tmp_path: Pa
     assert Customer.objects.count() == 9
     assert Approval.objects.filter(status="pending").count() >= 1
     assert Message.objects.filter(dead_at=None, object_id__startswith="pi_").count() <= 10
+
+
+def test_the_history_also_comes_into_books_that_were_kept_for_a_day(tmp_path: Path) -> None:
+    keep_ledger(now=timezone.now())
+
+    make_history(tmp_path / "credentials.json")
+
+    assert PaymentIntent.objects.count() == 120
+    assert not SnapshotCut.objects.exists()
+    keep_ledger(now=timezone.now())
+    assert BalanceSnapshot.objects.exists()
+    call_command("ledger_verify", stdout=StringIO())
 
 
 def test_every_screen_of_the_demo_has_something_to_look_at(tmp_path: Path) -> None:
