@@ -69,6 +69,10 @@ _LAST: Final = ("Ahrens", "Brown", "Costa", "Diallo", "Evans", "Fischer", "Garci
 _HOURS: Final = (2, 1, 1, 1, 1, 2, 3, 5, 7, 8, 9, 9, 10, 9, 8, 8, 9, 10, 12, 13, 12, 9, 6, 4)
 _FEE_PER_MILLE: Final = 14
 _REFUNDED_IN_A_THOUSAND: Final = 55
+_TOLD: Final = """
+DELETE FROM outbox_message USING outbox_event event
+ WHERE event.id = event_id AND outbox_message.id > %s AND event.created_at <= %s
+"""
 # Holds and open payments are of the last days: older ones would have run out.
 _FRESH: Final = timedelta(days=5)
 
@@ -91,7 +95,7 @@ def seed_payments(demo: Demo) -> None:
         batch = list(islice(steps, BATCH))
         if not batch:
             break
-        _write(batch)
+        _write(batch, demo)
         if number % ANALYZE_EVERY == 0:
             _analyze()
 
@@ -102,8 +106,12 @@ def _analyze() -> None:
         cursor.execute("ANALYZE")
 
 
-def _write(steps: list[Step]) -> None:
-    """Write steps of new intents in one statement; what they tell is taken as told already."""
+def _write(steps: list[Step], demo: Demo) -> None:
+    """
+    Write steps of new intents in one statement; what they tell is taken as told already.
+
+    What a platform that runs has to tell at the same time is younger than the demo.
+    """
     content = json.dumps([step.content() for step in steps])
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(id), 0) FROM outbox_message")
@@ -112,7 +120,7 @@ def _write(steps: list[Step]) -> None:
             "SELECT count(payments_write_step(step)) FROM jsonb_array_elements(%s::jsonb) step",
             [content],
         )
-        cursor.execute("DELETE FROM outbox_message WHERE id > %s", [newest])
+        cursor.execute(_TOLD, [newest, demo.now])
 
 
 def _moments(demo: Demo, dice: random.Random) -> Iterator[datetime]:

@@ -3,6 +3,8 @@
 import random
 from typing import Final
 
+from django.db.models import Exists, OuterRef
+
 from apps.common.demo import Demo
 from apps.common.ids import id_at
 from apps.common.origin import Origin
@@ -43,7 +45,10 @@ def seed_risk(demo: Demo) -> None:
     met = _write_rules(demo)
     _write_lists(demo)
     newest = PaymentAttempt.objects.filter(
-        merchant_id=demo.scope.merchant_id, livemode=demo.scope.livemode
+        # What the platform itself has taken meanwhile was assessed then.
+        ~Exists(Decision.objects.filter(attempt_id=OuterRef("pk"))),
+        merchant_id=demo.scope.merchant_id,
+        livemode=demo.scope.livemode,
     ).order_by("-id")
     held = list(newest.filter(status=AttemptStatus.AUTHORIZED)[:REVIEWED])
     others = newest.exclude(status=AttemptStatus.AUTHORIZED)[: ASSESSED - len(held)]

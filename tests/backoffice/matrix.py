@@ -17,7 +17,9 @@ from django.urls import URLPattern, URLResolver
 from apps.backoffice.kit.objects import ObjectAdmin
 
 TABLE: Final = Path(__file__).with_name("matrix.csv")
-# Methods that ought to be answered alike share a line; `GET*` stands for a HEAD as well.
+# Methods that ought to be answered alike share a line; `GET*` stands for a HEAD as well. Those whom
+# most is open to, and nothing, are asked with all of them, everybody else with the first: no view
+# looks at the method before it looks at the person.
 METHODS: Final = {"GET*": ("GET", "HEAD"), "POST": ("POST",), "PUT*": ("PUT", "PATCH", "DELETE")}
 
 # (address, methods) -> status.
@@ -72,14 +74,14 @@ def _routes(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterat
             yield route
 
 
-def ask_everything(client: Client, rows: Mapping[str, Any]) -> Answers:
+def ask_everything(client: Client, rows: Mapping[str, Any], *, with_all_methods: bool) -> Answers:
     """Return what this person is answered everywhere; nothing that happens on the way stays."""
     cookies = {name: cookie.value for name, cookie in client.cookies.items()}
     answers: Answers = {}
     for shown, url in addresses(rows):
         for name, methods in METHODS.items():
             statuses = []
-            for method in methods:
+            for method in methods if with_all_methods else methods[:1]:
                 client.cookies.clear()
                 client.cookies.load(cookies)
                 with transaction.atomic():

@@ -18,13 +18,14 @@ from apps.backoffice.services.people import roles
 from apps.common.demo import Demo
 from apps.common.origin import Scope
 from apps.customers.models import Customer
-from apps.fraud.models import Review, Rule
-from apps.ledger.models import BalanceSnapshot, SnapshotCut
+from apps.fraud.models import Decision, Review, Rule
 from apps.ledger.tasks import keep_ledger
 from apps.outbox.models import Message
 from apps.payments.models import PaymentAttempt, PaymentIntent
 from apps.reconciliation.models import Discrepancy, ReconciliationRun, Settlement
 from apps.subscriptions.models import Invoice, Subscription
+from tests.conftest import ApiClient
+from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db
 
@@ -101,16 +102,25 @@ def test_the_demo_s_history_folds_to_its_rows_and_its_books_balance(tmp_path: Pa
     assert Message.objects.filter(dead_at=None, object_id__startswith="pi_").count() <= 10
 
 
-def test_the_history_also_comes_into_books_that_were_kept_for_a_day(tmp_path: Path) -> None:
+def test_the_history_also_comes_to_a_platform_that_runs(
+    tmp_path: Path, gateway: FakeGateway
+) -> None:
+    shop = ApiClient(seed(tmp_path / "credentials.json")["secret_key"])
+    asked = {"amount": 1050, "currency": "eur", "payment_method": "tok_visa", "confirm": True}
+    paid = shop.post("/v1/payment_intents", asked).json()
     keep_ledger(now=timezone.now())
+    waiting = list(Message.objects.values_list("id", flat=True))
 
     make_history(tmp_path / "credentials.json")
 
-    assert PaymentIntent.objects.count() == 120
-    assert not SnapshotCut.objects.exists()
-    keep_ledger(now=timezone.now())
-    assert BalanceSnapshot.objects.exists()
+    call_command("rebuild", verify=True, stdout=StringIO())
     call_command("ledger_verify", stdout=StringIO())
+    assert paid["status"] == "succeeded"
+    assert PaymentIntent.objects.count() == 121
+    assert Message.objects.filter(id__in=waiting).count() == len(waiting) > 0
+    assert Decision.objects.filter(intent_id=paid["id"]).count() == 1
+    assert len(gateway.calls) == 1
+    assert keep_ledger(now=timezone.now()) > 0
 
 
 def test_every_screen_of_the_demo_has_something_to_look_at(tmp_path: Path) -> None:
