@@ -4,6 +4,7 @@
 PORT ?=
 SIM_PORT ?=
 ARGS ?=
+PAYMENTS ?=
 PYTHON ?= python3
 export PYTHON
 
@@ -15,6 +16,10 @@ help:  ## show this list
 
 run:  ## start everything and make one payment (PORT=8000 SIM_PORT=8100 ARGS=--once)
 	@exec bin/run $(if $(PORT),--port $(PORT)) $(if $(SIM_PORT),--sim-port $(SIM_PORT)) $(ARGS)
+
+demo:  ## fill what runs with two months of a shop, and payments to work with (PAYMENTS=5000)
+	@bin/manage seed_demo --days 60 --payments $(or $(PAYMENTS),5000) --seed 7
+	@.venv/bin/python -m demo.today
 
 code:  ## one-time codes for the demo's back-office log-ins
 	@exec .venv/bin/python -m demo.codes
@@ -53,4 +58,4 @@ lock:  ## pin requirements/*.in with hashes
 clean:  ## forget the demo's data and the virtual environment
 	rm -rf .venv .local
 
-.PHONY: help run code test check format docs pictures matrix lock clean
+.PHONY: help run demo code test check format docs pictures matrix lock clean

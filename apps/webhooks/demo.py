@@ -8,6 +8,7 @@ from django.db.models import Max
 from apps.common.demo import Demo
 from apps.outbox.models import Event, Message
 from apps.webhooks.models import Delivery, DeliveryAttempt, InboundEvent, WebhookEndpoint
+from apps.webhooks.signing import new_secret
 from apps.webhooks.states import DeliveryStatus, EndpointStatus, InboundStatus
 
 API_VERSION: Final = "2026-11-01"
@@ -40,12 +41,12 @@ def seed_webhooks(demo: Demo) -> None:
             dialect="own",
             api_version=API_VERSION,
             status=status,
-            secret=f"whsec_demo_{number}",
+            secret=new_secret(),
             disabled_reason="failing" if status == EndpointStatus.DISABLED else "",
             created_at=demo.begins_at,
             verified_at=demo.begins_at,
         )
-        for number, (url, events, status) in enumerate(_ENDPOINTS)
+        for url, events, status in _ENDPOINTS
     ]
     _deliver(demo, endpoints[0], told)
     _bury(demo, told[:DEAD_LETTERS])

@@ -385,6 +385,15 @@ def test_a_payment_is_found_by_our_reference_and_by_its_own(gateway: Gateway, ri
 def test_an_unknown_reference_is_rejected(gateway: Gateway) -> None:
     with pytest.raises(GatewayRejected):
         gateway.retrieve_payment("pi_doesnotexist")
+    unknown = RefundRequest(
+        refund_id=new_id("re"),
+        reference="pi_doesnotexist",
+        charge_reference="ch_doesnotexist",
+        amount=100,
+        currency="EUR",
+    )
+    with pytest.raises(GatewayRejected):
+        gateway.create_refund(unknown)
 
 
 # --- declines ---------------------------------------------------------------------------------

@@ -227,7 +227,7 @@ class AdyenGateway:
         known = self.find_refund(request.refund_id, payment_reference=request.reference)
         if known is not None:
             return known
-        left = amount_refundable(collect_facts(self._journal, request.reference))
+        left = amount_refundable(self._payment_facts(request.reference))
         if request.amount > left:
             raise GatewayRejected(f"refused here: {request.amount} is more than {left}")
         params = {
@@ -428,10 +428,13 @@ class AdyenGateway:
         return facts
 
     def _payment(self, reference: str) -> PaymentResult:
+        return fold_payment(self._payment_facts(reference))
+
+    def _payment_facts(self, reference: str) -> list[Fact]:
         facts = collect_facts(self._journal, reference)
         if not facts:
             raise GatewayRejected("nothing was told about such a payment")
-        return fold_payment(facts)
+        return facts
 
 
 _SETUP_STATES = {
