@@ -2,13 +2,16 @@
 
 import io
 import re
+import tracemalloc
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.payments.models import PaymentAttempt
 from apps.reconciliation.errors import StatementUnreadable
 from apps.reconciliation.models import Settlement
 from apps.reconciliation.statements import (
@@ -18,6 +21,7 @@ from apps.reconciliation.statements import (
     ParsedLine,
     RowRefused,
     StripeReport,
+    bank,
     blocks,
     parse_bank_csv,
     parse_camt053,
@@ -29,6 +33,7 @@ from apps.reconciliation.statements.line import MAX_ROW_CHARACTERS
 from apps.reconciliation.states import StatementFormat
 from tests.fake_gateway import FakeGateway
 from tests.reconciliation.statements import (
+    GATEWAY,
     STRIPE_COLUMNS,
     Row,
     csv_of,
@@ -448,6 +453,35 @@ def test_a_broken_bank_statement_is_refused_with_its_line(
 
 
 @pytest.mark.parametrize(
+    "filling", ["<Acct>" + "<a/>" * 20 + "</Acct>", "<a>" * 20, "<Ntry>" + "<a><b/></a>" * 10]
+)
+def test_a_bank_statement_of_endless_elements_is_refused(
+    monkeypatch: pytest.MonkeyPatch, filling: str
+) -> None:
+    monkeypatch.setattr(bank, "MAX_DEPTH", 15)
+    monkeypatch.setattr(bank, "MAX_ELEMENTS", 15)
+    text = CAMT.format(doctype="").replace("<Acct>", f"{filling}<Acct>")
+
+    assert unreadable(text.encode()) == "its elements are too many or too deep for a statement"
+
+
+def test_a_long_bank_statement_takes_as_much_memory_as_a_short_one() -> None:
+    entry = CAMT.format(doctype="").split("\n", 3)[3].rpartition("</Stmt>")[0]
+
+    def peak(entries: int) -> int:
+        text = CAMT.format(doctype="").replace(entry, entry * entries)
+        stream = io.BytesIO(text.encode())
+        tracemalloc.start()
+        rows = sum(1 for _ in parse_camt053(stream))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert rows == 2 * entries
+        return most
+
+    assert peak(2_000) < 1.1 * peak(400)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
         ('"EUR">96.80', '"EUX">96.80', "'EUX' is no currency"),
@@ -511,16 +545,7 @@ def test_ac_063_two_batches_in_one_report_of_adyens_are_two_payouts(gateway: Fak
         row
         for batch, attempt in (("7", paid()), ("8", paid()))
         for row in (
-            adyen_row(
-                "Settled",
-                credit="100.00",
-                **{
-                    "Psp Reference": f"PSP{batch}",
-                    "Merchant Reference": attempt.id,
-                    "Net Credit (NC)": "96.80",
-                    "Batch Number": batch,
-                },
-            ),
+            settled(attempt, **{"Psp Reference": f"PSP{batch}", "Batch Number": batch}),
             adyen_row("MerchantPayout", **payout_of(batch, "96.80")),
         )
     ]
@@ -531,6 +556,42 @@ def test_ac_063_two_batches_in_one_report_of_adyens_are_two_payouts(gateway: Fak
     assert exceptions() == []
     payouts = Settlement.objects.order_by("reference").values_list("reference", "status", "amount")
     assert list(payouts) == [("7", "in_transit", 9_680), ("8", "in_transit", 9_680)]
+
+
+@pytest.mark.django_db
+def test_ac_065_a_line_of_a_later_batch_of_adyens_closes_what_was_missing(
+    gateway: FakeGateway,
+) -> None:
+    attempt = paid()
+    assert run().exceptions_open == 1
+    assert exceptions() == [("missing_in_report", 9_680, None)]
+
+    upload(content=csv_of([settled(attempt)], ADYEN_COLUMNS), format=StatementFormat.ADYEN)
+    result = run()
+
+    assert (result.exceptions_closed, result.exceptions_open) == (1, 0)
+
+
+@pytest.mark.django_db
+def test_ac_066_a_day_of_adyens_is_that_of_the_accounts_own_clock(
+    gateway: FakeGateway, settings: Any
+) -> None:
+    settings.RECONCILIATION_TIME_ZONES = {GATEWAY: "Europe/Amsterdam"}
+    # Half past midnight of the 1st in Amsterdam, still November in UTC.
+    attempt = paid(now=datetime(2026, 11, 30, 23, 30, tzinfo=UTC))
+    row = settled(attempt, **{"Creation Date": "2026-12-01 00:30:05", "TimeZone": "CET"})
+
+    upload(content=csv_of([row], ADYEN_COLUMNS), format=StatementFormat.ADYEN)
+    before, after = run(date(2026, 11, 30)), run(date(2026, 12, 1))
+
+    assert (before.lines, after.lines, after.lines_matched) == (0, 1, 1)
+    assert exceptions() == []
+
+
+def settled(attempt: PaymentAttempt, **changes: str) -> Row:
+    """Return Adyen's row of a payment of 100.00, as it should be."""
+    names = {"Merchant Reference": attempt.id, "Net Credit (NC)": "96.80"}
+    return adyen_row("Settled", credit="100.00", **names, **changes)
 
 
 def payout_of(batch: str, amount: str) -> Row:

@@ -22,6 +22,11 @@ from apps.reconciliation.statements.line import (
 
 _CHUNK_BYTES: Final = 64 * 1024
 _MAX_DESCRIPTION_CHARACTERS: Final = 1000
+# Far more than a bank writes, also for one entry of many transfers: it bounds the memory.
+MAX_DEPTH: Final = 100
+MAX_ELEMENTS: Final = 1_000_000
+_WHOLE: Final = frozenset({"Acct", "Ntry"})
+_WANTED: Final = _WHOLE | {"Stmt"}
 _CSV_COLUMNS: Final = ("booking_date", "amount", "currency", "reference")
 
 
@@ -74,7 +79,6 @@ def parse_camt053(stream: BinaryIO) -> Iterator[ParsedBankLine | RowRefused]:
             status = element.findtext("Sts/Cd") or element.findtext("Sts") or "BOOK"
             if status.strip() == "BOOK":
                 yield _read_entry(number, account, element)
-            element.clear()
         elif element.tag == "Stmt":
             is_statement = True
     if not is_statement:
@@ -115,7 +119,7 @@ def _read_amount(entry: Element) -> tuple[str, int]:
 
 
 def _elements(stream: BinaryIO) -> Iterator[Element]:
-    """Hand out elements as they end."""
+    """Hand out the wanted elements as they end."""
     builder = _Builder()
     # The builder refuses document types, in which attacks on XML live.
     parser = XMLParser(target=builder)  # noqa: S314
@@ -145,18 +149,37 @@ def _unreadable(reason: str) -> StatementUnreadable:
 
 
 class _Builder(TreeBuilder):
-    """Builds elements whose names are free of the namespace's version, and collects them."""
+    """
+    Builds the wanted elements whole, and lets go of them and of all others when they end.
+
+    Their names are free of the namespace's version.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._open: list[Element] = []
         self._ended: list[Element] = []
+        self._kept = 0
 
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
-        return super().start(tag.rpartition("}")[2], attrs)
+        element = super().start(tag.rpartition("}")[2], attrs)
+        self._open.append(element)
+        if self._kept or element.tag in _WHOLE:
+            self._kept += 1
+        if len(self._open) > MAX_DEPTH or self._kept > MAX_ELEMENTS:
+            raise _unreadable("its elements are too many or too deep for a statement")
+        return element
 
     def end(self, tag: str, /) -> Element:
         element = super().end(tag.rpartition("}")[2])
-        self._ended.append(element)
+        self._open.pop()
+        if element.tag in _WANTED:
+            self._ended.append(element)
+        if not any(each.tag in _WHOLE for each in self._open):
+            self._kept = 0
+            if self._open:
+                # It is the last of its parent so far.
+                del self._open[-1][-1]
         return element
 
     def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
