@@ -153,6 +153,23 @@ def test_evidence_that_the_bank_has_is_not_sent_again_when_only_the_answer_got_l
     assert gateway.count("submit_evidence") == 1
 
 
+def test_evidence_of_a_dispute_that_was_won_meanwhile_is_not_sent_again(
+    gateway: FakeGateway,
+) -> None:
+    dispute = disputed(gateway)
+    save(dispute, customer_name="Ada")
+    gateway.after = [GatewayUnknown("no answer")]
+
+    submit(dispute)
+    tell(gateway.win_dispute(dispute.gateway_reference))
+    check_dispute(dispute_id=dispute.id, now=timezone.now())
+
+    won = Dispute.objects.get()
+    assert (won.status, won.submitted_by) == ("won", PERSON.actor)
+    assert Submission.objects.get().sent_at is not None
+    assert gateway.count("submit_evidence") == 1
+
+
 def test_ac_087_a_sweep_while_evidence_is_on_its_way_uses_the_same_key(
     gateway: FakeGateway,
 ) -> None:
@@ -278,6 +295,41 @@ def test_ac_087_reminders_come_seven_three_and_one_days_before(gateway: FakeGate
         sweep_disputes(now=now + timedelta(hours=hours))
 
     assert reminders(dispute) == [7, 3, 1]
+
+
+def test_ac_087_a_dispute_that_opens_two_days_before_its_end_is_reminded_of_at_once(
+    gateway: FakeGateway,
+) -> None:
+    _, payment = paid(gateway)
+    now = timezone.now()
+    due_at = now + timedelta(days=2)
+    dispute = tell(gateway.open_dispute(payment, now=now, due_at=due_at), now=now)
+
+    sweep_disputes(now=now)
+    at_once = reminders(dispute)
+    for hours in range(0, 49, 6):
+        sweep_disputes(now=now + timedelta(hours=hours, minutes=1))
+
+    assert (at_once, reminders(dispute)) == ([3], [3, 1])
+
+
+def test_ac_087_a_dispute_of_which_we_hear_after_its_end_expires_with_the_first_look(
+    gateway: FakeGateway,
+) -> None:
+    _, payment = paid(gateway)
+    now = timezone.now()
+    opened_at, due_at = now - timedelta(days=10), now - timedelta(days=2)
+
+    heard = tell(gateway.open_dispute(payment, now=opened_at, due_at=due_at), now=now)
+    with pytest.raises(DisputePastDue):
+        save(heard, customer_name="Ada")
+    sweep_disputes(now=now)
+
+    expired = Dispute.objects.get()
+    assert (heard.status, heard.amount_withdrawn) == ("needs_response", 1000)
+    assert (expired.status, expired.amount_lost) == ("expired", 1000)
+    assert balances()["dispute_losses"] == 1000
+    assert reminders(expired) == []
 
 
 def test_ac_087_an_answered_dispute_is_not_reminded_of(gateway: FakeGateway) -> None:

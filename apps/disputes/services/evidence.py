@@ -26,7 +26,7 @@ from apps.disputes.services.events import Moment
 from apps.disputes.services.files import store_file
 from apps.disputes.services.packet import freeze_packet
 from apps.disputes.services.record import record_dispute
-from apps.disputes.states import ANSWERABLE, REVIEWED
+from apps.disputes.states import ANSWERABLE
 from apps.gateways.base import DisputeEvidence
 from apps.gateways.base import DisputeStage as GatewayStage
 from apps.gateways.errors import GatewayError, GatewayRejected
@@ -150,10 +150,11 @@ def send_submission(*, submission_id: str, origin: Origin = CLOCK, now: datetime
     is_done = submission.sent_at is not None or submission.refused_at is not None
     if is_done or submission.round != dispute.round:
         return dispute
-    if dispute.status in REVIEWED:
-        # Only the answer got lost: the bank has it. Sent with a key that the gateway has forgotten
-        # by now it would look refused.
-        Submission.objects.filter(pk=submission.id).update(sent_at=now)
+    if dispute.status not in ANSWERABLE:
+        # Only the answer got lost, and the bank has it. Sent with a key that the gateway has
+        # forgotten by now it would look refused.
+        if dispute.submissions:
+            Submission.objects.filter(pk=submission.id).update(sent_at=now)
         return dispute
     release_connection()
     try:
