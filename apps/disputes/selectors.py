@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, QuerySet
@@ -105,6 +105,20 @@ class OpenCounts:
     second_round: int
 
 
+class OpenDispute(NamedTuple):
+    """Where an open dispute stands."""
+
+    status: str
+    stage: str
+    submitted_at: datetime | None
+    due_at: datetime | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether it waits for our answer."""
+        return self.status in ANSWERABLE and self.submitted_at is None
+
+
 def get_dispute(scope: Scope, dispute_id: str) -> Dispute:
     """
     Return the dispute.
@@ -129,6 +143,14 @@ def find_policy(scope: Scope) -> DisputePolicy | None:
 def buffer_of(scope: Scope) -> timedelta:
     """Return how long before the gateway's deadline the merchant's people answer."""
     return (find_policy(scope) or DisputePolicy()).buffer
+
+
+def read_buffers(scopes: Collection[Scope]) -> dict[Scope, timedelta]:
+    """Return the same for several accounts at once."""
+    owners = {scope.merchant_id for scope in scopes}
+    policies = DisputePolicy.objects.filter(merchant_id__in=owners)
+    usual = dict.fromkeys(scopes, DisputePolicy().buffer)
+    return usual | {policy.scope: policy.buffer for policy in policies}
 
 
 def now_for(dispute: Dispute, wall: datetime) -> datetime:
@@ -210,20 +232,21 @@ def is_disputed() -> Exists:
     return Exists(Dispute.objects.filter(attempt_id=OuterRef("pk")))
 
 
-def count_open() -> OpenCounts:
-    """Return how many disputes are open; the index holds only those."""
-    rows = Dispute.objects.filter(status__in=sorted(OPEN)).values_list(
-        "status", "stage", "submitted_at"
-    )
+def list_open() -> list[OpenDispute]:
+    """Return where all open disputes stand; the index holds only those."""
+    rows = Dispute.objects.filter(status__in=sorted(OPEN))
+    found = rows.values_list("status", "stage", "submitted_at", "due_at")
+    return [OpenDispute(*row) for row in found]
+
+
+def count_open(rows: Collection[OpenDispute]) -> OpenCounts:
+    """Return how many of the open disputes wait for what."""
     second = {DisputeStage.PRE_ARBITRATION, DisputeStage.ARBITRATION}
-    waiting = reviewed = inquiries = second_round = 0
-    for status, stage, submitted_at in rows:
-        waiting += status in ANSWERABLE and submitted_at is None
-        reviewed += status not in ANSWERABLE
-        inquiries += stage == DisputeStage.INQUIRY
-        second_round += stage in second
     return OpenCounts(
-        waiting=waiting, reviewed=reviewed, inquiries=inquiries, second_round=second_round
+        waiting=sum(row.is_waiting for row in rows),
+        reviewed=sum(row.status not in ANSWERABLE for row in rows),
+        inquiries=sum(row.stage == DisputeStage.INQUIRY for row in rows),
+        second_round=sum(row.stage in second for row in rows),
     )
 
 

@@ -5,15 +5,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.api.models import Merchant
+from apps.backoffice.kit.columns import plain
+from apps.common.origin import Scope
 from apps.disputes.compelling import read_draft
-from apps.disputes.models import DisputeCase, Submission
-from apps.disputes.selectors import find_compelling_payments
+from apps.disputes.models import Dispute, DisputeCase, DisputePolicy, Submission
+from apps.disputes.selectors import find_compelling_payments, read_buffers
 from apps.gateways.base import DisputeState
 from apps.webhooks.models import InboundEvent
 from tests.backoffice.house import House, furnish
@@ -27,6 +30,7 @@ from tests.races import race
 pytestmark = pytest.mark.django_db
 
 EnterAs = Callable[[str], Client]
+QUEUE = "/admin/disputes/dispute/"
 FIRST = "11111111-1111-4111-8111-111111111111"
 SECOND = "22222222-2222-4222-8222-222222222222"
 
@@ -113,7 +117,53 @@ def test_the_queue_stays_at_a_few_statements(house: House, enter_as: EnterAs) ->
 
     assert house.dispute.id in page.content.decode()
     assert "6 days left" in page.content.decode()
-    assert len(statements) <= 14
+    assert len(statements) <= 12
+
+
+def test_the_deadlines_of_several_merchants_take_one_statement(house: House) -> None:
+    scopes = [Scope("mer_test", livemode=False), Scope("mer_other", livemode=False)]
+    DisputePolicy.objects.filter(merchant_id="mer_test").delete()
+    DisputePolicy.objects.create(merchant_id="mer_other", livemode=False, buffer_hours=7)
+    DisputePolicy.objects.create(merchant_id="mer_other", livemode=True, buffer_hours=9)
+
+    with CaptureQueriesContext(connection) as statements:
+        buffers = read_buffers(scopes)
+
+    assert [buffers[scope] for scope in scopes] == [timedelta(hours=24), timedelta(hours=7)]
+    assert len(statements) == 1
+
+
+@pytest.mark.parametrize(
+    ("buffer", "found"),
+    # The gateway of the house waits for a week.
+    [(None, []), (47, []), (49, ["5d"]), (118, ["5d"]), (120, ["48h", "5d"])],
+)
+def test_what_is_due_soon_is_found_by_our_own_deadline(
+    house: House, enter_as: EnterAs, buffer: int | None, found: list[str]
+) -> None:
+    DisputePolicy.objects.all().delete()
+    if buffer is not None:
+        DisputePolicy.objects.create(merchant_id="mer_test", livemode=False, buffer_hours=buffer)
+    client = enter_as("finance_lead")
+
+    def shown(within: str) -> bool:
+        rows = client.get(QUEUE, {"due": within}).context["cl"].result_list
+        return house.dispute.pk in [row.pk for row in rows]
+
+    assert [within for within in ("48h", "5d") if shown(within)] == found
+    assert shown("nonsense")
+    client.post(do(house, "submit-evidence"), {"nonce": FIRST, "is_final": "on"})
+    assert not shown("5d")
+
+
+def test_the_queue_says_how_far_a_dispute_has_gone_and_whose_it_is(
+    house: House, enter_as: EnterAs
+) -> None:
+    screen: Any = admin.site.get_model_admin(Dispute)
+    house.dispute.stage, house.dispute.customer_id = "pre_arbitration", "cus_7"
+
+    assert plain(screen.amount_disputed(house.dispute)).endswith("EUR Pre arbitration")
+    assert plain(screen.what(house.dispute)).endswith(f"{house.dispute.intent_id} · cus_7")
 
 
 def test_the_timeline_tells_who_changed_the_draft_and_who_has_the_work(

@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
 
 from apps.backoffice.models import Approval, StaffAction
+from apps.fraud.admin import reviews
 from apps.fraud.models import Decision, Review, Rule, ValueList, ValueListItem
 from tests.backoffice.house import House, furnish
 from tests.fake_gateway import FakeGateway
@@ -115,6 +118,33 @@ def test_the_most_urgent_review_comes_first_in_the_queue(house: House, enter_as:
 
     assert listed(client, QUEUE, status__exact="open") == ["rv_0", house.review.pk]
     assert listed(client, QUEUE) == [house.review.pk, "rv_0"]
+
+
+def test_what_rules_met_is_read_once_for_the_drawing_and_the_rows(
+    house: House, enter_as: EnterAs
+) -> None:
+    client = enter_as("risk")
+
+    with CaptureQueriesContext(connection) as statements:
+        client.get(reverse("admin:fraud_rule_changelist"))
+
+    hits = [each for each in statements if "WITH hits AS MATERIALIZED" in each["sql"]]
+    assert len(hits) == 1
+
+
+def test_the_drawing_of_scores_names_the_thresholds_of_the_policy(
+    house: House, enter_as: EnterAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reviews, "ELEVATED_SCORE", 61)
+    client = enter_as("risk")
+
+    said = {
+        language: client.get(reverse(QUEUE), headers={"Accept-Language": language}).content.decode()
+        for language in ("en", "de")
+    }
+
+    assert "from 61 the payer is asked for 3DS, from 75 the payment is blocked" in said["en"]
+    assert "Ab 61 wird 3DS verlangt, ab 75 wird die Zahlung gesperrt" in said["de"]
 
 
 def test_a_value_is_found_on_every_list_that_holds_it(house: House, enter_as: EnterAs) -> None:

@@ -27,10 +27,12 @@ from apps.backoffice.kit.display import (
     stacked,
 )
 from apps.backoffice.kit.figures import FiguresAdmin
-from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.filters import created_filter, values_filter
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Raw, Text
 
 _STATUS_DIGITS: Final = 3
+# What the API answers; others are refused, and logged as well.
+_METHODS: Final = ("GET", "POST", "DELETE")
 
 
 @admin.register(LoggedRequest)
@@ -39,7 +41,11 @@ class LoggedRequestAdmin(FiguresAdmin):
 
     search_help_text = "Request, API key, Idempotency-Key, path or status"
     list_display = ("what", "answered", "why", "key", "took", "mode", "at")
-    list_filter = ("method", "livemode", created_filter("req"))
+    list_filter = (
+        values_filter("method", lambda: _METHODS, title="HTTP method"),
+        "livemode",
+        created_filter("req"),
+    )
     list_defers = ("request", "response")
     tabs = (
         ("All", ""),

@@ -5,7 +5,7 @@ Those of the second kind say `reads_rows`: a page of the list then reads a stret
 (`lists.ROWS_LOOKED_AT`), so that what is rare or not there at all never reads the whole table.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import ceil, floor
@@ -76,6 +76,26 @@ class RowChoices(ChoicesFieldListFilter):
     def is_used(self) -> bool:
         """Return whether something was chosen."""
         return bool(self.used_parameters)
+
+
+class ValuesFilter(RowFilter):
+    """
+    The values of a column of texts, which are known and not looked for in its rows.
+
+    Made by `values_filter`.
+    """
+
+    column: ClassVar[str]
+    values: ClassVar[Callable[[], Iterable[str]]]
+    in_words: ClassVar[Callable[[str], str]]
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Return the values."""
+        return [(value, type(self).in_words(value)) for value in type(self).values()]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows with the value that was chosen."""
+        return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
 
 
 class FormFilter(ListFilter):
@@ -226,6 +246,22 @@ class AmountFilter(FormFilter):
         return queryset.filter(within)
 
 
+class _CurrencyForm(forms.Form):
+    currency = forms.ChoiceField(label="Currency", required=False, choices=_currencies)
+
+
+class CurrencyFilter(FormFilter):
+    """Rows by `currency`."""
+
+    title = "currency"
+    form_class = _CurrencyForm
+    reads_rows = True
+
+    def narrow(self, queryset: QuerySet[Any], asked: Mapping[str, Any]) -> QuerySet[Any]:
+        """Return the rows of the currency."""
+        return queryset.filter(currency=asked["currency"]) if asked["currency"] else queryset
+
+
 class AssigneeFilter(SimpleListFilter):
     """Whose work a case is; for models whose `case` has an `assignee`."""
 
@@ -247,6 +283,24 @@ class AssigneeFilter(SimpleListFilter):
             case "others":
                 return queryset.exclude(case__assignee=None).exclude(mine)
         return queryset
+
+
+def values_filter(
+    column: str,
+    values: Callable[[], Iterable[str]],
+    *,
+    title: str = "",
+    in_words: Callable[[str], str] = str,
+) -> type[ValuesFilter]:
+    """Return the filter for a column with these values; `in_words` is how people say one."""
+    facts = {
+        "title": title or column.replace("_", " "),
+        "parameter_name": column,
+        "column": column,
+        "values": staticmethod(values),
+        "in_words": staticmethod(in_words),
+    }
+    return type(f"ValuesFilterOf{column.title()}", (ValuesFilter,), facts)
 
 
 def created_filter(prefix: str) -> type[CreatedFilter]:

@@ -2,14 +2,15 @@
 Who reads the page that is being made: what leads to a page they may not open is text to them.
 
 Like the language, the reader is known for the time of a request and need not be handed from panel
-to panel. Outside of a request, in exports and tests of parts, nobody reads and nothing is hidden.
+to panel; so is what several panels read. Outside of a request, in exports and tests of parts,
+nobody reads, nothing is hidden and nothing is kept.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from django.apps import apps
 from django.conf import settings
@@ -20,7 +21,13 @@ from django.utils.module_loading import import_string
 
 from apps.common.ids import is_id
 
+T = TypeVar("T")
+
 _request: ContextVar[HttpRequest | None] = ContextVar("backoffice_request", default=None)
+# What was read for this page, by what reads it.
+_known: ContextVar[dict[Callable[[], Any], Any] | None] = ContextVar(
+    "backoffice_known", default=None
+)
 # The names of a screen's list and pages: `payments_refund_change`.
 _SCREEN: Final = re.compile(r"(?P<app>[a-z]+)_(?P<model>[a-z]+)_(?:changelist|change)")
 
@@ -28,11 +35,23 @@ _SCREEN: Final = re.compile(r"(?P<app>[a-z]+)_(?P<model>[a-z]+)_(?:changelist|ch
 @contextmanager
 def reading(request: HttpRequest) -> Iterator[None]:
     """Let links ask this request's person, until the page is made."""
-    token = _request.set(request)
+    token, known = _request.set(request), _known.set({})
     try:
         yield
     finally:
+        _known.reset(known)
         _request.reset(token)
+
+
+def read_once(read: Callable[[], T]) -> T:
+    """Return what `read` returns, and the same to every part of the page that asks for it."""
+    known = _known.get()
+    if known is None:
+        return read()
+    if read not in known:
+        known[read] = read()
+    found: T = known[read]
+    return found
 
 
 def may_open(url: str) -> bool:

@@ -39,6 +39,7 @@ from apps.backoffice.kit.pages import (
     Text,
     Timeline,
 )
+from apps.backoffice.kit.reader import read_once
 from apps.disputes.admin.dialogs import (
     AcceptDialog,
     AssignDialog,
@@ -55,6 +56,7 @@ from apps.disputes.admin.display import (
     status_chip,
 )
 from apps.disputes.admin.figures import draw_deadlines, figures_page
+from apps.disputes.admin.filters import DueFilter, NetworkFilter
 from apps.disputes.compelling import ELEMENT_NAMES, is_eligible, read_draft
 from apps.disputes.matrix import CLAIMS, FIELDS, FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
@@ -68,8 +70,10 @@ from apps.disputes.selectors import (
     find_compelling_payments,
     find_submission,
     list_files,
+    list_open,
     list_similar,
     now_for,
+    read_buffers,
 )
 from apps.disputes.services.packet import build_packet
 from apps.gateways.base import EventKind
@@ -119,7 +123,8 @@ class DisputeAdmin(FiguresAdmin):
         "status",
         "stage",
         ReasonFilter,
-        "network",
+        NetworkFilter,
+        DueFilter,
         AssigneeFilter,
         "livemode",
         created_filter("dp"),
@@ -158,7 +163,8 @@ class DisputeAdmin(FiguresAdmin):
 
     def folded(self) -> Sequence[tuple[str, Sequence[Panel]]]:
         """Return what falls due on which day."""
-        return [("What falls due", [Drawings([draw_deadlines(timezone.now())])])]
+        drawn = draw_deadlines(read_once(list_open), now=timezone.now())
+        return [("What falls due", [Drawings([drawn])])]
 
     def warning(self, _request: HttpRequest) -> str:
         """Say that gateways told of disputes which are not in the list yet."""
@@ -173,7 +179,7 @@ class DisputeAdmin(FiguresAdmin):
 
     def count_tabs(self, _request: HttpRequest) -> Mapping[str, int]:
         """Return how many wait where somebody has to do something; only open ones are counted."""
-        counts = count_open()
+        counts = count_open(read_once(list_open))
         return {
             _WAITING: counts.waiting,
             _REVIEWED: counts.reviewed,
@@ -183,12 +189,12 @@ class DisputeAdmin(FiguresAdmin):
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the most urgent first where people answer, the newest first elsewhere."""
-        is_queue = "needs_response" in request.GET.get("status__in", "")
+        is_queue = "needs_response" in request.GET.get("status__in", "") or "due" in request.GET
         return ("due_at", "pk") if is_queue else ("-pk",)
 
     def prepare(self, rows: list[Any]) -> None:
         """Count what each draft has of what it needs, and say by when its owner answers."""
-        buffers = {scope: buffer_of(scope) for scope in {row.scope for row in rows}}
+        buffers = read_buffers({row.scope for row in rows})
         for row in rows:
             row.shown_deadline = answer_by(row.due_at, buffer=buffers[row.scope])
             case = _case_of(row)
@@ -198,13 +204,14 @@ class DisputeAdmin(FiguresAdmin):
 
     @admin.display(description="Dispute")
     def what(self, dispute: Dispute) -> SafeString:
-        """Return the dispute's id and its payment's."""
-        return stacked(format_html("<code>{}</code>", dispute.id), dispute.intent_id)
+        """Return the dispute's id, its payment's, and the customer's."""
+        about = " · ".join(filter(None, (dispute.intent_id, dispute.customer_id)))
+        return stacked(format_html("<code>{}</code>", dispute.id), about)
 
     @admin.display(description="Amount")
-    def amount_disputed(self, dispute: Dispute) -> str:
-        """Return what is disputed."""
-        return money(dispute.amount, dispute.currency)
+    def amount_disputed(self, dispute: Dispute) -> SafeString:
+        """Return what is disputed, and how far it has gone."""
+        return stacked(money(dispute.amount, dispute.currency), words(dispute.stage))
 
     @admin.display(description="Reason")
     def why(self, dispute: Dispute) -> SafeString:

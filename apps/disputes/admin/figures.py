@@ -1,6 +1,7 @@
 """The page of figures: how disputes ended, and how near the card schemes' limits are."""
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from apps.backoffice.kit.dashboard import Bar, Chart, Rows, Stacks
@@ -17,7 +18,7 @@ from apps.disputes.ratios import (
     VAMP_LIMIT,
     win_rate,
 )
-from apps.disputes.states import ANSWERABLE
+from apps.disputes.selectors import OpenDispute, list_open
 from apps.disputes.tallies import VISA, Grouping, Outcome, count_outcomes_by, first_of_month
 
 _SPAN = timedelta(days=365)
@@ -42,7 +43,7 @@ def figures_page(*, now: datetime) -> Page:
         heading="Dispute figures",
         subtitle="Disputes that were closed within a year. A rate below 30 decisions is chance.",
         main=(
-            Drawings([draw_deadlines(now)]),
+            Drawings([draw_deadlines(list_open(), now=now)]),
             Drawings([_endings(scopes, now=now), _win_rates(scopes, now=now)]),
             _standings(now),
             *outcomes,
@@ -58,16 +59,11 @@ def _scopes() -> list[Scope]:
     return [Scope(merchant_id, livemode=livemode) for merchant_id, livemode in sorted(live)]
 
 
-def draw_deadlines(now: datetime) -> Chart:
-    """Return how many unanswered disputes end on each of the next days."""
-    waiting = Dispute.objects.filter(
-        status__in=sorted(ANSWERABLE),
-        submitted_at__isnull=True,
-        due_at__gte=now,
-        due_at__lt=now + timedelta(days=_DAYS),
-    )
-    ends = waiting.values_list("due_at", flat=True)
-    due = Counter(at.astimezone(UTC).date() for at in ends if at is not None)
+def draw_deadlines(rows: Collection[OpenDispute], *, now: datetime) -> Chart:
+    """Return how many of the open disputes that wait for us end on each of the next days."""
+    ends = [row.due_at for row in rows if row.is_waiting and row.due_at is not None]
+    last = now + timedelta(days=_DAYS)
+    due = Counter(at.astimezone(UTC).date() for at in ends if now <= at < last)
     today = now.astimezone(UTC).date()
     days = [today + timedelta(days=place) for place in range(_DAYS + 1)]
     return Chart(

@@ -32,6 +32,7 @@ from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.backoffice.selectors import refund_limits
 from apps.common.origin import Origin
 from apps.disputes.admin.display import left_chip, rate_in_words
+from apps.disputes.admin.filters import NetworkFilter
 from apps.disputes.models import DisputePolicy, FraudReport
 from apps.disputes.prevention import REFUND_WITHIN, Prospect, weigh_refund, with_openness
 from apps.disputes.selectors import find_policy
@@ -124,7 +125,7 @@ class FraudReportAdmin(ObjectAdmin):
 
     search_help_text = "Warning, payment or gateway reference"
     list_display = ("what", "amount_paid", "why", "refund_by", "since", "at")
-    list_filter = (SinceFilter, "network", "livemode", created_filter("issfr"))
+    list_filter = (SinceFilter, NetworkFilter, "livemode", created_filter("issfr"))
     tabs = (("All", ""), ("To decide", _TO_DECIDE), ("Refunded or disputed", _SETTLED))
     dialogs = (PreventDialog,)
     export_columns = (

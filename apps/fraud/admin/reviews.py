@@ -34,7 +34,7 @@ from apps.common.origin import Origin
 from apps.fraud.admin.filters import RuleFilter, ScoreFilter
 from apps.fraud.display import LEVEL_TONES, score_chip
 from apps.fraud.models import Check, Decision, Review, ReviewCase
-from apps.fraud.policies import level_of
+from apps.fraud.policies import ELEVATED_SCORE, HIGHEST_SCORE, level_of
 from apps.fraud.selectors import SCORE_STEP, count_scores, linked_decisions
 from apps.fraud.services.reviews import approve_review, assign_reviews, block_card, decline_review
 from apps.fraud.states import ReviewStatus
@@ -315,8 +315,11 @@ def _draw_scores() -> Chart:
     counts = count_scores()
     return Chart(
         title="Scores",
-        hint="The newest payments by their score: from 65 the payer is asked for 3DS, from 75 the"
-        " payment is blocked.",
+        hint=gettext(
+            "The newest payments by their score: from %(elevated)s the payer is asked for 3DS, from"
+            " %(highest)s the payment is blocked."
+        )
+        % {"elevated": ELEVATED_SCORE, "highest": HIGHEST_SCORE},
         columns=("Score", "Payments"),
         bars=[
             Bar(

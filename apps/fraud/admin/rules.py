@@ -29,6 +29,7 @@ from apps.backoffice.kit.display import (
 )
 from apps.backoffice.kit.figures import FiguresAdmin
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
+from apps.backoffice.kit.reader import read_once
 from apps.common.origin import Origin, Scope, scope_of
 from apps.fraud.backtest import Backtest, backtest_expression
 from apps.fraud.errors import RuleInvalid
@@ -390,11 +391,11 @@ class RuleAdmin(FiguresAdmin):
 
     def figures(self) -> Sequence[Panel]:
         """Return what all rules and lists met."""
-        return (_draw_hits(list_rule_hits(now=timezone.now())),)
+        return (_draw_hits(read_once(_hits_until_now)),)
 
     def prepare(self, rows: list[Any]) -> None:
         """Load what the rules of the page met."""
-        found = list_rule_hits(now=timezone.now())
+        found = read_once(_hits_until_now)
         for row in rows:
             row.shown_hits = [each for each in found if each.label == label_of(row)]
 
@@ -445,8 +446,7 @@ class RuleAdmin(FiguresAdmin):
     def page(self, _request: HttpRequest, obj: Rule) -> Page:
         """Show the rule with its versions."""
         versions = Rule.objects.filter(family=obj.family).order_by("-version")[:50]
-        hits = list_rule_hits(now=timezone.now())
-        own = [each for each in hits if each.label == label_of(obj)]
+        own = [each for each in _hits_until_now() if each.label == label_of(obj)]
         return Page(
             heading=obj.name,
             chips=(_rule_chip(obj), chip(words(obj.action))),
@@ -491,6 +491,10 @@ class RuleAdmin(FiguresAdmin):
                 ),
             ),
         )
+
+
+def _hits_until_now() -> list[DayOfHits]:
+    return list_rule_hits(now=timezone.now())
 
 
 def _days_ago(days: int) -> date:

@@ -30,7 +30,7 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
-from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.filters import created_filter, values_filter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.backoffice.sheets import Cell, Sheet
@@ -60,7 +60,11 @@ class ReportRunAdmin(ObjectAdmin):
 
     search_help_text = "Id or SHA-256"
     list_display = ("what", "days", "state", "count", "by", "made")
-    list_filter = ("report_type", "livemode", created_filter("frr"))
+    list_filter = (
+        values_filter("report_type", lambda: REPORTS),
+        "livemode",
+        created_filter("frr"),
+    )
     list_defers = ("content",)
     list_dialogs = (ExportReportDialog, KeepReportDialog)
     dialogs = (DownloadReportDialog,)

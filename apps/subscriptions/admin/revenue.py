@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from apps.backoffice.kit.display import Tone, chip, identifier, moment
 from apps.backoffice.kit.figures import FiguresAdmin
+from apps.backoffice.kit.filters import CurrencyFilter
 from apps.backoffice.kit.pages import Facts, Page, Panel, Table, Text
 from apps.outbox.timeline import timeline_of
 from apps.subscriptions.admin.display import (
@@ -32,7 +33,7 @@ class RevenueChangeAdmin(FiguresAdmin):
 
     search_help_text = "Subscription"
     list_display = ("kind", "of", "before_shown", "after_shown", "at")
-    list_filter = ("livemode", "currency")
+    list_filter = ("livemode", CurrencyFilter)
 
     def figures(self) -> Sequence[Panel]:
         """Return the movements of a year, month by month."""
