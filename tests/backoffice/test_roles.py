@@ -104,13 +104,13 @@ MATRIX: dict[str, tuple[str, str]] = {
 RECONCILERS: dict[str, tuple[str, str]] = {
     "finance": (
         "discrepancy reconciliationrun settlement statementfile",
-        "assign assign-several correct correct-several download-statement ignore ignore-several"
-        " match reconcile upload-statement write-off",
+        "assign bulk-assign correct correct-several download-statement ignore ignore-several"
+        " match reconcile run-again upload-statement write-off",
     ),
     "finance_lead": (
         "discrepancy reconciliationrun settlement statementfile",
-        "assign assign-several close-month correct correct-several download-statement ignore"
-        " ignore-several match reconcile upload-statement write-off",
+        "assign bulk-assign close-month correct correct-several download-statement ignore"
+        " ignore-several match reconcile run-again upload-statement write-off",
     ),
     "auditor": (
         "discrepancy reconciliationrun settlement statementfile",

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +17,15 @@ from apps.backoffice.services import setup_roles
 from apps.ledger import chart
 from apps.ledger.models import PeriodClose
 from apps.ledger.selectors import balance_of, list_trial_balance
+from apps.reconciliation.admin import filters
 from apps.reconciliation.admin.drawings import draw_matched, draw_payout, list_ages
 from apps.reconciliation.errors import MonthNotReady
-from apps.reconciliation.models import Discrepancy, Settlement, StatementFile
+from apps.reconciliation.models import (
+    Discrepancy,
+    ReconciliationRun,
+    Settlement,
+    StatementFile,
+)
 from apps.reconciliation.selectors import list_payout_parts, sum_booked
 from apps.reconciliation.services import close_month, resolve_exception
 from tests.backoffice.conftest import Enter, enter  # noqa: F401 - the fixture
@@ -138,7 +145,7 @@ def test_an_exception_is_assigned_and_several_are_ignored_at_once(finance: Clien
     send(finance, "discrepancy", "assign", first)
     page = send(
         finance, "discrepancy", "ignore-several",
-        exceptions=f"{first.id}\n{second.id}", reason="Timing only.",
+        cases=f"{first.id}\n{second.id}", reason="Timing only.",
     )  # fmt: skip
 
     assert "2 exceptions are ignored." in page.content.decode()
@@ -258,22 +265,38 @@ def test_a_month_with_a_day_that_nobody_compared_stays_open(gateway: FakeGateway
     assert not PeriodClose.objects.exists()
 
 
-def test_several_are_taken_and_corrected_at_once(finance: Client) -> None:
+def test_several_are_handed_to_one_person_and_corrected_at_once(finance: Client) -> None:
     plant()
+    clerk = staff(email="kim@shop.example", role="finance")
     wanted = Discrepancy.objects.filter(kind__in=["amount_over", "fee_mismatch"])
     picks = "\n".join(wanted.values_list("pk", flat=True))
 
-    page = send(finance, "discrepancy", "assign-several", exceptions=picks)
-    assert "2 exceptions are yours" in page.content.decode()
-    assert {str(row.assignee) for row in wanted} == {"lee@shop.example"}
+    page = send(finance, "discrepancy", "bulk-assign", cases=picks, person=clerk.pk)
+    assert "Assigned to kim@shop.example: 2." in page.content.decode()
+    assert {str(row.assignee) for row in wanted} == {"kim@shop.example"}
     before = clearing()
     page = send(
-        finance, "discrepancy", "correct-several", exceptions=picks, reason="As the gateway has it."
+        finance, "discrepancy", "correct-several", cases=picks, reason="As the gateway has it."
     )
 
     assert "2 exceptions are corrected" in page.content.decode()
     assert set(wanted.values_list("status", flat=True)) == {"resolved"}
     assert clearing() == before + 100 - 1
+
+
+def test_what_has_ended_is_handed_to_nobody_and_neither_is_the_rest(finance: Client) -> None:
+    plant()
+    clerk = staff(email="kim@shop.example", role="finance")
+    first, second = Discrepancy.objects.order_by("pk")[:2]
+    send(finance, "discrepancy", "ignore", second, reason="Timing only.")
+
+    page = send(
+        finance, "discrepancy", "bulk-assign", cases=f"{first.id} {second.id}", person=clerk.pk
+    )
+
+    assert page.status_code == 422
+    assert f"{second.id} is ignored" in page.content.decode()
+    assert not Discrepancy.objects.filter(assignee=clerk).exists()
 
 
 def ages(days_later: int) -> list[str]:
@@ -294,6 +317,45 @@ def test_ages_of_what_is_open_stand_above_the_list(finance: Client) -> None:
     ]
     shown = finance.get(reverse("admin:reconciliation_discrepancy_changelist"))
     assert "Age of what is open" in shown.content.decode()
+
+
+def test_exceptions_are_found_by_age_and_by_how_much_the_sides_differ(
+    finance: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant()
+    url = reverse("admin:reconciliation_discrepancy_changelist")
+    over = Discrepancy.objects.get(kind="amount_over")
+
+    def ids(days_later: int = 0, **query: str) -> list[str]:
+        then = SimpleNamespace(now=lambda: NOON + timedelta(days=days_later))
+        monkeypatch.setattr(filters, "timezone", then)
+        return [row.pk for row in finance.get(url, query).context["cl"].result_list]
+
+    assert [len(ids(days, age="4")) for days in (3, 4, 7, 8)] == [0, 4, 4, 0]
+    assert [len(ids(days, age="0")) for days in (0, 1, 2)] == [4, 4, 0]
+    assert [len(ids(days, age="31")) for days in (30, 31, 400)] == [0, 4, 4]
+    assert len(ids(400, age="nonsense")) == 4
+    assert ids(amount_from="1.00", amount_to="1.00") == [over.pk]
+    assert ids(amount_from="1000") == []
+    (row,) = list_ages(DAY + timedelta(days=4)).rows
+    assert f'href="{url}?status__exact=open&amp;age=4"' in row[2]
+
+
+def test_a_day_whose_report_was_missing_is_found_and_compared_again(finance: Client) -> None:
+    upload(charge_row(paid()))
+    late = run()
+    ReconciliationRun.objects.filter(pk=late.pk).update(report="waiting")
+    run()
+    url = reverse("admin:reconciliation_reconciliationrun_changelist")
+
+    found = finance.get(url, {"report__exact": "waiting"})
+    page = send(finance, "reconciliationrun", "run-again", late)
+
+    assert [row.pk for row in found.context["cl"].result_list] == [late.pk]
+    assert "Not there yet" in found.content.decode()
+    assert "1 of 1 lines agree; 0 exceptions opened, 0 closed, 0 open." in page.content.decode()
+    again = ReconciliationRun.objects.latest("pk")
+    assert (again.day, again.gateway, again.actor) == (DAY, GATEWAY, "staff:lee@shop.example")
 
 
 def test_the_share_of_lines_that_agree_is_that_of_the_last_run(finance: Client) -> None:

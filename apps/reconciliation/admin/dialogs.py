@@ -1,25 +1,24 @@
 """What staff may do about an exception: assign, match, ignore, correct, write off."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from django import forms
 from django.conf import settings
 from django.utils import timezone
 
-from apps.backoffice.kit.assigning import AssignToMeDialog
-from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome, ReasonForm
+from apps.backoffice.kit.assigning import AssignToMeDialog, BulkAssignDialog, BulkAssignForm
+from apps.backoffice.kit.dialogs import Dialog, Outcome, ReasonForm
 from apps.backoffice.kit.display import money, words
+from apps.backoffice.kit.picks import PicksForm
+from apps.backoffice.models import User
 from apps.common.errors import DomainError
 from apps.common.origin import CLOCK, Origin
 from apps.reconciliation.models import Discrepancy
 from apps.reconciliation.policies import advise, needs_second_person
-from apps.reconciliation.services import assign_exception, resolve_exception
+from apps.reconciliation.services import assign_exceptions, resolve_exception
 from apps.reconciliation.services.corrections import draft_correction
 from apps.reconciliation.states import DiscrepancyStatus
-
-MAX_AT_ONCE: Final = 100
 
 
 class _ExceptionDialog(Dialog):
@@ -46,7 +45,7 @@ class AssignDialog(AssignToMeDialog, _ExceptionDialog):
 
     def take(self) -> None:
         """Note who works on it."""
-        assign_exception(scope=self.subject.scope, exception_id=self.subject.id, assignee=self.user)
+        assign_exceptions(exception_ids=[self.subject.id], assignee=self.user)
 
 
 class _ResolveDialog(_ExceptionDialog):
@@ -161,38 +160,18 @@ class WriteOffDialog(_BookingDialog):
     is_dangerous = True
 
 
-class PicksForm(DialogForm):
-    """Which exceptions."""
-
-    exceptions = forms.CharField(
-        max_length=6000,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text=f"Ids of at most {MAX_AT_ONCE} exceptions; tick them in the list.",
-    )
-
-    def clean_exceptions(self) -> list[Discrepancy]:
-        """Return the exceptions."""
-        wanted = list(dict.fromkeys(self.cleaned_data["exceptions"].replace(",", " ").split()))
-        if len(wanted) > MAX_AT_ONCE:
-            raise forms.ValidationError(f"At most {MAX_AT_ONCE} exceptions at once.")
-        found = Discrepancy.objects.in_bulk(wanted)
-        for name in wanted:
-            if name not in found:
-                raise forms.ValidationError(f"There is no exception {name[:60]}.")
-        return [found[name] for name in wanted]
-
-
 class SeveralForm(PicksForm, ReasonForm):
     """Which exceptions, and why."""
 
-    field_order = ("nonce", "exceptions", "reason")
+    model = Discrepancy
+    field_order = ("nonce", "cases", "reason")
 
 
 class _SeveralDialog(Dialog):
     """Do the same about ticked exceptions; one that has ended meanwhile says so."""
 
     permission = "reconciliation.change_discrepancy"
-    form_class: ClassVar[type[DialogForm]] = SeveralForm
+    form_class = SeveralForm
     takes_picks = True
     action: ClassVar[str]
     # What the person is told.
@@ -200,30 +179,27 @@ class _SeveralDialog(Dialog):
 
     def initial(self) -> Mapping[str, Any]:
         """Begin with what was ticked in the list."""
-        return {"exceptions": "\n".join(self.place.picks)}
+        return {"cases": "\n".join(self.place.picks)}
 
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
         """Go through them, each in a transaction of its own."""
+        rows = Discrepancy.objects.in_bulk(answers["cases"])
         refused: list[str] = []
-        for row in answers["exceptions"]:
+        for exception_id in answers["cases"]:
             try:
-                self.end(row, answers.get("reason", ""), origin=origin, now=now)
+                resolve_exception(
+                    scope=rows[exception_id].scope,
+                    exception_id=exception_id,
+                    action=self.action,
+                    reason=answers["reason"],
+                    origin=origin,
+                    now=now,
+                )
             except DomainError as refusal:
                 refused.append(refusal.message)
-        count = len(answers["exceptions"]) - len(refused)
+        count = len(rows) - len(refused)
         facts = {"count": count, "refused": "".join(f" {why}" for why in refused)}
         return Outcome(message=self.message, facts=facts)
-
-    def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
-        """Do it about one exception; here, resolve it by `action`."""
-        resolve_exception(
-            scope=row.scope,
-            exception_id=row.id,
-            action=self.action,
-            reason=reason,
-            origin=origin,
-            now=now,
-        )
 
 
 class IgnoreSeveralDialog(_SeveralDialog):
@@ -259,19 +235,20 @@ class CorrectSeveralDialog(_SeveralDialog):
         )
 
 
-class AssignSeveralDialog(_SeveralDialog):
-    """Take the work on ticked exceptions."""
+class _SeveralExceptions(BulkAssignForm):
+    model = Discrepancy
+    permission = "reconciliation.change_discrepancy"
 
-    name = "assign-several"
-    label = "Assign several to me…"
-    form_class = PicksForm
-    submit = "Assign them to me"
-    message = "{count} exceptions are yours.{refused}"
 
-    def end(self, row: Discrepancy, reason: str, *, origin: Origin, now: datetime) -> None:
-        """Note who works on it."""
-        del reason, origin, now
-        assign_exception(scope=row.scope, exception_id=row.id, assignee=self.user)
+class BulkAssignExceptions(BulkAssignDialog):
+    """Hand several exceptions to one person."""
+
+    permission = "reconciliation.change_discrepancy"
+    form_class = _SeveralExceptions
+
+    def assign(self, ids: Collection[str], person: User | None) -> None:
+        """Note who works on these exceptions."""
+        assign_exceptions(exception_ids=ids, assignee=person)
 
 
 def advice_of(row: Discrepancy) -> tuple[str, str]:

@@ -5,26 +5,22 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
+from django.urls import reverse
 
 from apps.backoffice.kit.dashboard import Bar, Chart
-from apps.backoffice.kit.display import Tone, chip, money
-from apps.backoffice.kit.pages import Table
+from apps.backoffice.kit.display import Tone, chip, link, money
+from apps.backoffice.kit.pages import Table, Text
 from apps.backoffice.kit.waterfall import Step, Waterfall
+from apps.reconciliation.ages import AGES, Age, is_of_age
 from apps.reconciliation.models import Discrepancy, ReconciliationRun, Settlement
 from apps.reconciliation.selectors import PayoutPart
 from apps.reconciliation.states import DiscrepancyStatus, LineKind
 
 _DAYS_DRAWN: Final = 21
 _PER_MILLE: Final = 1000
-# From how many days on an exception is of an age, youngest first.
-_AGES: Final = (
-    ("Up to a day", 0, Tone.NEUTRAL),
-    ("2 or 3 days", 2, Tone.NEUTRAL),
-    ("4 to 7 days", 4, Tone.WARNING),
-    ("8 to 30 days", 8, Tone.BAD),
-    ("Older", 31, Tone.BAD),
-)
+# Exceptions that are this many days old turn orange, then red.
+_LATE, _TOO_LATE = 4, 8
 # What a step of a payout is called, by the kinds of lines in it.
 _STEPS: Final = {
     LineKind.CHARGE: "Charges",
@@ -38,24 +34,21 @@ _OTHER: Final = "Other"
 
 
 def list_ages(today: date) -> Table:
-    """Return how old the open exceptions are, by the day on which the money moved."""
-    ends = [start for _, start, _ in _AGES[1:]] + [None]
+    """Return how many open exceptions are of which age; each number leads to them."""
     counts = Discrepancy.objects.filter(status=DiscrepancyStatus.OPEN).aggregate(
-        **{
-            f"age{place}": Count("pk", filter=_is_of_age(today, start, end))
-            for place, ((_, start, _), end) in enumerate(zip(_AGES, ends, strict=True))
-        }
+        **{f"age{age.days}": Count("pk", filter=is_of_age(age, today=today)) for age in AGES}
     )
-    row = [
-        chip(f"{counts[f'age{place}']:,}", tone) if counts[f"age{place}"] else "0"
-        for place, (_, _, tone) in enumerate(_AGES)
-    ]
-    return Table("Age of what is open", [label for label, _, _ in _AGES], [row], empty="")
+    row = [_count_of_age(age, counts[f"age{age.days}"]) for age in AGES]
+    return Table("Age of what is open", [age.label for age in AGES], [row], empty="")
 
 
-def _is_of_age(today: date, start: int, end: int | None) -> Q:
-    young = Q(day__lte=today - timedelta(days=start)) if start else Q()
-    return young if end is None else young & Q(day__gt=today - timedelta(days=end))
+def _count_of_age(age: Age, count: int) -> Text:
+    if not count:
+        return "0"
+    late = Tone.WARNING if age.days >= _LATE else Tone.NEUTRAL
+    tone = Tone.BAD if age.days >= _TOO_LATE else late
+    page = reverse("admin:reconciliation_discrepancy_changelist")
+    return link(f"{page}?status__exact=open&age={age.days}", chip(f"{count:,}", tone))
 
 
 def draw_matched() -> Chart:

@@ -22,12 +22,13 @@ from apps.backoffice.kit.display import (
     words,
 )
 from apps.backoffice.kit.figures import FiguresAdmin
-from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.filters import created_filter, values_filter
 from apps.backoffice.kit.pages import Facts, Happening, Page, Panel, Table, Text, Timeline
+from apps.gateways.registry import gateway_names
 from apps.outbox.models import Event
 from apps.reconciliation.admin.dialogs import (
     AssignDialog,
-    AssignSeveralDialog,
+    BulkAssignExceptions,
     CorrectDialog,
     CorrectSeveralDialog,
     IgnoreDialog,
@@ -38,6 +39,7 @@ from apps.reconciliation.admin.dialogs import (
 )
 from apps.reconciliation.admin.display import age_chip, kind_text, status_chip
 from apps.reconciliation.admin.drawings import list_ages
+from apps.reconciliation.admin.filters import AgeFilter, DifferenceFilter
 from apps.reconciliation.models import BankLine, Discrepancy, StatementLine
 from apps.reconciliation.policies import advise
 from apps.reconciliation.states import LineKind
@@ -54,7 +56,15 @@ class DiscrepancyAdmin(FiguresAdmin):
 
     search_help_text = "Exception, its payment, entry or gateway reference"
     list_display = ("what", "about", "ledger", "statement", "off", "age", "who", "state")
-    list_filter = ("kind", "status", "gateway", "livemode", created_filter("rx"))
+    list_filter = (
+        "kind",
+        "status",
+        AgeFilter,
+        DifferenceFilter,
+        values_filter("gateway", gateway_names),
+        "livemode",
+        created_filter("rx"),
+    )
     list_select_related = ("assignee",)
     export_columns = (
         Column("Id", lambda row: str(row.pk)),
@@ -77,7 +87,7 @@ class DiscrepancyAdmin(FiguresAdmin):
         ("All", ""),
     )
     dialogs = (CorrectDialog, MatchDialog, WriteOffDialog, IgnoreDialog, AssignDialog)
-    list_dialogs = (CorrectSeveralDialog, IgnoreSeveralDialog, AssignSeveralDialog)
+    list_dialogs = (CorrectSeveralDialog, IgnoreSeveralDialog, BulkAssignExceptions)
 
     def figures(self) -> Sequence[Panel]:
         """Return how long people have waited."""

@@ -18,7 +18,7 @@ from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.common.origin import Origin
 from apps.gateways.registry import gateway_names
-from apps.reconciliation.admin.forms import ScopeForm, scope_of
+from apps.reconciliation.admin.forms import ScopeForm, chosen_scope
 from apps.reconciliation.models import StatementFile
 from apps.reconciliation.services import import_statement, open_statement
 from apps.reconciliation.states import BANK_FORMATS, StatementFormat
@@ -76,7 +76,7 @@ class UploadStatementDialog(Dialog):
         """Take it in, and say what became of its rows."""
         upload = answers["file"]
         file = import_statement(
-            scope=scope_of(answers),
+            scope=chosen_scope(answers),
             source=answers["source"],
             format=StatementFormat(answers["format"]),
             stream=upload.file,

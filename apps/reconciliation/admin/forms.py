@@ -17,6 +17,6 @@ class ScopeForm(DialogForm):
     livemode = forms.BooleanField(required=False, label="Live mode: real money")
 
 
-def scope_of(answers: Mapping[str, Any]) -> Scope:
+def chosen_scope(answers: Mapping[str, Any]) -> Scope:
     """Return whose books were chosen."""
     return Scope(answers["merchant"], livemode=answers["livemode"])

@@ -8,8 +8,9 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
-from apps.backoffice.kit.dialogs import Dialog, Outcome
+from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome
 from apps.backoffice.kit.display import (
     NOTHING,
     Tone,
@@ -21,12 +22,12 @@ from apps.backoffice.kit.display import (
     stacked,
 )
 from apps.backoffice.kit.figures import FiguresAdmin
-from apps.backoffice.kit.filters import created_filter
+from apps.backoffice.kit.filters import RowChoices, created_filter, values_filter
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
-from apps.common.origin import Origin
+from apps.common.origin import Origin, scope_of
 from apps.gateways.registry import gateway_names
 from apps.reconciliation.admin.drawings import draw_matched
-from apps.reconciliation.admin.forms import ScopeForm, scope_of
+from apps.reconciliation.admin.forms import ScopeForm, chosen_scope
 from apps.reconciliation.models import ReconciliationRun
 from apps.reconciliation.services import close_month, compare_day
 from apps.reconciliation.states import ReportState
@@ -58,29 +59,72 @@ class RunDialog(Dialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
         """Compare."""
         run = compare_day(
-            scope=scope_of(answers),
+            scope=chosen_scope(answers),
             gateway=answers["gateway"],
             day=answers["day"],
             is_to_fetch=answers["fetch"],
             origin=origin,
             now=now,
         )
-        return Outcome(
-            message="The gateway has no report of that day yet, and is asked again every hour."
-            " {matched} of {lines} lines agree; {opened} exceptions opened, {closed} closed,"
-            " {open} open."
-            if run.report == ReportState.WAITING
-            else "{matched} of {lines} lines agree; {opened} exceptions opened, {closed} closed,"
-            " {open} open.",
-            facts={
-                "matched": run.lines_matched,
-                "lines": run.lines,
-                "opened": run.exceptions_opened,
-                "closed": run.exceptions_closed,
-                "open": run.exceptions_open,
-            },
-            object_id=run.id,
+        return _outcome_of(run)
+
+
+class RunAgainForm(DialogForm):
+    """Whether the gateway is asked first."""
+
+    fetch = forms.BooleanField(
+        required=False, label="Fetch the gateway's report of that day first, once it is there"
+    )
+
+
+class RunAgainDialog(Dialog):
+    """Compare the day of a run once more, such as after its report has come."""
+
+    subject: ReconciliationRun
+    name = "run-again"
+    label = "Compare again…"
+    permission = "reconciliation.add_reconciliationrun"
+    form_class = RunAgainForm
+    submit = "Compare"
+
+    def explanation(self) -> str:
+        """Say that it may be done as often as wanted."""
+        return "A second run over the same statements opens nothing new."
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return which day of which account."""
+        return [("Day", self.subject.day.isoformat()), ("Gateway", self.subject.gateway)]
+
+    def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
+        """Compare."""
+        run = compare_day(
+            scope=scope_of(self.subject),
+            gateway=self.subject.gateway,
+            day=self.subject.day,
+            is_to_fetch=answers["fetch"],
+            origin=origin,
+            now=now,
         )
+        return _outcome_of(run)
+
+
+def _outcome_of(run: ReconciliationRun) -> Outcome:
+    return Outcome(
+        message="The gateway has no report of that day yet, and is asked again every hour."
+        " {matched} of {lines} lines agree; {opened} exceptions opened, {closed} closed,"
+        " {open} open."
+        if run.report == ReportState.WAITING
+        else "{matched} of {lines} lines agree; {opened} exceptions opened, {closed} closed,"
+        " {open} open.",
+        facts={
+            "matched": run.lines_matched,
+            "lines": run.lines,
+            "opened": run.exceptions_opened,
+            "closed": run.exceptions_closed,
+            "open": run.exceptions_open,
+        },
+        object_id=run.id,
+    )
 
 
 class CloseMonthForm(ScopeForm):
@@ -120,7 +164,7 @@ class CloseMonthDialog(Dialog):
     def work(self, answers: Mapping[str, Any], *, origin: Origin, now: datetime) -> Outcome:
         """Close."""
         closed = close_month(
-            scope=scope_of(answers), month=answers["month"], origin=origin, now=now
+            scope=chosen_scope(answers), month=answers["month"], origin=origin, now=now
         )
         return Outcome(
             message="The books are closed up to {day}. Within a minute the month's pack stands on"
@@ -134,8 +178,15 @@ class ReconciliationRunAdmin(FiguresAdmin):
     """Every comparison."""
 
     search_help_text = "Id of the run"
-    list_display = ("what", "rows", "matched", "opened", "open_", "difference_", "ran")
-    list_filter = ("gateway", "livemode", created_filter("run"))
+    list_display = ("what", "report_", "rows", "matched", "opened", "open_", "difference_", "ran")
+    list_filter = (
+        ("report", RowChoices),
+        values_filter("gateway", gateway_names),
+        "livemode",
+        created_filter("run"),
+    )
+    tabs = (("All", ""), ("Report not there yet", f"report__exact={ReportState.WAITING}"))
+    dialogs = (RunAgainDialog,)
     list_dialogs = (RunDialog, CloseMonthDialog)
 
     def figures(self) -> Sequence[Panel]:
@@ -146,6 +197,11 @@ class ReconciliationRunAdmin(FiguresAdmin):
     def what(self, run: ReconciliationRun) -> SafeString:
         """Return the day and the gateway."""
         return stacked(f"{run.day} · {run.gateway}", run.id)
+
+    @admin.display(description="Report")
+    def report_(self, run: ReconciliationRun) -> Text:
+        """Return whether the gateway's report of the day was there."""
+        return _report(run) if run.report else NOTHING
 
     @admin.display(description="Lines")
     def rows(self, run: ReconciliationRun) -> str:
@@ -230,7 +286,7 @@ def _report(run: ReconciliationRun) -> Text:
     if not run.report:
         return "Uploaded, if at all"
     tone = Tone.GOOD if run.report == ReportState.FETCHED else Tone.WARNING
-    return chip(ReportState(run.report).label, tone)
+    return chip(gettext(ReportState(run.report).label), tone)
 
 
 def _share(run: ReconciliationRun) -> str:

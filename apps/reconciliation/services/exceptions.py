@@ -1,12 +1,13 @@
 """Open exceptions, close those that have settled themselves, and let people resolve the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
 
+from apps.backoffice.models import User
 from apps.backoffice.services import request_approval
 from apps.common.origin import CLOCK, Origin, Scope
 from apps.common.rows import get_row
@@ -126,18 +127,19 @@ def resolve_with_journal(
     return True
 
 
-def assign_exception(*, scope: Scope, exception_id: str, assignee: Any) -> Discrepancy:
+def assign_exceptions(*, exception_ids: Collection[str], assignee: User | None) -> None:
     """
-    Note who works on an exception.
+    Say who works on all of these exceptions, or that nobody does.
 
-    :raises ResourceMissing: no such exception in this account and mode
-    :raises AlreadyResolved: it is not open
+    :raises AlreadyResolved: one of them is not open; then all stay as they were
     """
     with transaction.atomic():
-        row = _lock(scope, exception_id)
-        row.assignee = assignee
-        row.save(update_fields=["assignee"])
-    return row
+        # In the order of their ids, as everybody who locks several does.
+        rows = Discrepancy.objects.select_for_update().filter(pk__in=exception_ids)
+        for row in rows.order_by("pk"):
+            _want_open(row)
+            row.assignee = assignee
+            row.save(update_fields=["assignee"])
 
 
 def resolve_as_approved(
@@ -159,9 +161,13 @@ def resolve_as_approved(
 def _lock(scope: Scope, exception_id: str) -> Discrepancy:
     rows = Discrepancy.objects.select_for_update()
     row = get_row(rows, scope, exception_id, resource="reconciliation exception", param="id")
+    _want_open(row)
+    return row
+
+
+def _want_open(row: Discrepancy) -> None:
     if row.status != DiscrepancyStatus.OPEN:
         raise AlreadyResolved(exception=row.id, status=str(row.status))
-    return row
 
 
 def _ask_second_person(
