@@ -27,7 +27,7 @@ from apps.gateways.routing import Conditions
 from apps.gateways.rulebook import forget_rules
 from apps.gateways.services import RoutingWish, create_routing_rule
 from apps.payments.models import PaymentIntent
-from apps.reporting.models import HourOfAttempts
+from apps.reporting.models import HourOfAttempts, HourOfEvents
 from tests.factories.backoffice import staff
 from tests.factories.payments import SCOPE, TESTER, confirmed_intent, stored_method
 from tests.fake_gateway import FakeGateway, use_gateways
@@ -196,4 +196,35 @@ def test_the_screen_draws_which_share_each_gateway_had_hour_by_hour() -> None:
     assert isinstance(shares, Stacks)
     assert [name for name, _ in shares.parts] == ["stripe_main", "stripe_spare"]
     assert shares.stacks[-1] == (f"{hour:%H}", [75, 25])
+    assert shares.arrows == []
     assert all(counts == [0, 0] for _, counts in shares.stacks[:-1])
+
+
+def test_hours_in_which_payments_moved_on_are_marked_above_the_shares() -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    HourOfAttempts.objects.create(
+        merchant_id=SCOPE.merchant_id, livemode=False, hour=hour, gateway="stripe_spare",
+        currency="EUR", status="captured", attempts=2, amount=100,
+    )  # fmt: skip
+    for merchant, kind, events in (
+        ("mer_a", "payment_intent.rerouted", 3),
+        ("mer_b", "payment_intent.rerouted", 1),
+        ("mer_a", "refund.failed", 9),
+    ):
+        HourOfEvents.objects.create(
+            merchant_id=merchant, livemode=False, hour=hour, type=kind, events=events
+        )
+
+    _, drawings = RoutingRuleAdmin(RoutingRule, admin.site).figures()
+
+    assert isinstance(drawings, Drawings)
+    (shares,) = drawings.charts
+    assert isinstance(shares, Stacks)
+    (arrow,) = shares.arrows
+    # The column of the last hour is 16 wide and begins at 23 * 24 + 4; the arrow stands above it.
+    assert arrow == {
+        "title": f"{hour:%H}, Failovers: 4", "points": "556,-14 572,-14 564,-3"
+    }  # fmt: skip
+    assert shares.view_box == "0 -14 576 134"
+    assert shares.columns == ["Hour", "stripe_main", "stripe_spare", "Failovers"]
+    assert shares.rows[-1] == (f"{hour:%H}", [0, 100, 4])

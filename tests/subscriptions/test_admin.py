@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.api.services import create_merchant
+from apps.backoffice.kit.columns import plain
 from apps.subscriptions.models import DunningPolicy, Invoice, Subscription, TestClock
 from apps.subscriptions.services.catalog import create_row
 from apps.subscriptions.services.changes import ProrationBehavior
@@ -203,6 +205,26 @@ def test_a_clock_is_made_advanced_and_deleted(
     assert (clock.status, clock.target_time) == ("advancing", datetime(2027, 2, 1, tzinfo=UTC))
     send(superuser_client, f"{url}/do/delete-clock/")
     assert "Year" not in superuser_client.get(f"{HOME}/testclock/").content.decode()
+
+
+def test_the_list_of_clocks_counts_what_hangs_on_each(
+    superuser_client: Client, gateway: FakeGateway, now: datetime
+) -> None:
+    busy, idle = (
+        create_clock(scope=SCOPE, name=name, frozen_time=now, origin=TESTER, now=now)
+        for name in ("Busy", "Idle")
+    )
+    customer = customer_with_card(now=now, test_clock_id=busy.id)
+    due = [subscribe(customer, price(100), now=now).due_at for _ in range(2)]
+
+    rows = superuser_client.get(f"{HOME}/testclock/").context["cl"].result_list
+    screen: Any = admin.site.get_model_admin(TestClock)
+
+    first = min(at for at in due if at is not None)
+    assert {row.pk: plain(screen.coming(row)) for row in rows} == {
+        busy.pk: f"2 next: {first:%d %b %Y %H:%M}",
+        idle.pk: "\u2013",
+    }
 
 
 def test_a_clock_shows_what_is_coming(

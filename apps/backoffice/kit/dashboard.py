@@ -79,6 +79,9 @@ BAR_STEP: Final = 24
 BARS_MIN: Final = 8
 BAR_WIDTH: Final = 16
 CHART_HEIGHT: Final = 120
+# An arrow above a column, and the air below its tip.
+MARK_HEIGHT: Final = 14
+MARK_GAP: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +144,8 @@ class Stacks:
     Columns of several parts each, from the bottom up, with their table.
 
     `parts` name the parts and their tones; each stack has its label and a number for every part.
+    What happened beside may be marked above the columns: `marks` says how often, for each of them,
+    and `mark` what it is called.
     """
 
     template: ClassVar[str] = "admin/backoffice/panels/stacks.html"
@@ -149,6 +154,22 @@ class Stacks:
     first_column: str
     parts: Sequence[tuple[str, Tone]]
     stacks: Sequence[tuple[str, Sequence[int]]]
+    mark: str = ""
+    marks: Sequence[int] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the titles of the table."""
+        parts = [part for part, _ in self.parts]
+        return [self.first_column, *parts, *([self.mark] if self.marks else [])]
+
+    @property
+    def rows(self) -> list[tuple[str, Sequence[int]]]:
+        """Return the numbers of the table, with what is marked in the last column."""
+        if not self.marks:
+            return list(self.stacks)
+        pairs = zip(self.stacks, self.marks, strict=True)
+        return [(label, [*counts, mark]) for (label, counts), mark in pairs]
 
     @property
     def width(self) -> int:
@@ -182,9 +203,22 @@ class Stacks:
         return shapes
 
     @property
+    def arrows(self) -> list[dict[str, str]]:
+        """Return an arrow down to each column that is marked."""
+        found = []
+        for place, ((label, _), count) in enumerate(zip(self.stacks, self.marks, strict=False)):
+            left = place * BAR_STEP + (BAR_STEP - BAR_WIDTH) // 2
+            tip = f"{left + BAR_WIDTH // 2},{-MARK_GAP}"
+            points = f"{left},{-MARK_HEIGHT} {left + BAR_WIDTH},{-MARK_HEIGHT} {tip}"
+            if count:
+                found.append({"title": f"{label}, {self.mark}: {count}", "points": points})
+        return found
+
+    @property
     def view_box(self) -> str:
         """Return the drawing's measures as SVG wants them."""
-        return f"0 0 {self.width} {CHART_HEIGHT}"
+        above = MARK_HEIGHT if self.marks else 0
+        return f"0 {-above} {self.width} {CHART_HEIGHT + above}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,13 +6,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Count, Min, Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from apps.api.selectors import list_merchant_choices
 from apps.backoffice.kit.dialogs import Dialog, DialogForm, Outcome
-from apps.backoffice.kit.display import Tone, chip, identifier, moment, stacked, words
+from apps.backoffice.kit.display import (
+    NOTHING,
+    Tone,
+    chip,
+    identifier,
+    moment,
+    stacked,
+    words,
+)
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Facts, Page, Table, Text
 from apps.common.origin import Origin, Scope, scope_of
@@ -158,11 +167,21 @@ class TestClockAdmin(ObjectAdmin):
     dialogs = (AdvanceDialog, DeleteDialog)
     list_dialogs = (CreateDialog,)
     search_help_text = "Clock"
-    list_display = ("what", "stands_at", "state", "at")
+    list_display = ("what", "stands_at", "coming", "state", "at")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the clocks that were not deleted."""
         return super().get_queryset(request).filter(deleted_at__isnull=True)
+
+    def prepare(self, rows: list[Any]) -> None:
+        """Count what hangs on the clocks of the page and is still billed."""
+        due = Subscription.objects.filter(
+            test_clock_id__in=[row.pk for row in rows], due_at__isnull=False
+        )
+        counted = due.values("test_clock_id").annotate(number=Count("pk"), first=Min("due_at"))
+        found = {each["test_clock_id"]: each for each in counted}
+        for row in rows:
+            row.shown_coming = found.get(row.pk)
 
     @admin.display(description="Clock")
     def what(self, row: TestClock) -> SafeString:
@@ -173,6 +192,14 @@ class TestClockAdmin(ObjectAdmin):
     def stands_at(self, row: TestClock) -> Text:
         """Return its time."""
         return f"{row.frozen_time:%d %b %Y %H:%M}"
+
+    @admin.display(description="Subscriptions")
+    def coming(self, row: Any) -> Text:
+        """Return how many subscriptions hang on it, and when the next one has something to do."""
+        if row.shown_coming is None:
+            return NOTHING
+        first = f"{row.shown_coming['first']:%d %b %Y %H:%M}"
+        return stacked(str(row.shown_coming["number"]), gettext("next: %(at)s") % {"at": first})
 
     @admin.display(description="Status")
     def state(self, row: TestClock) -> SafeString:
