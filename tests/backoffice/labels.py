@@ -15,6 +15,7 @@ _SHOWN: Final = {
     "search_help_text",
     "hint",
     "message",
+    "no_match",
 }
 # Panels: their titles, and the names in their rows or columns.
 _PANELS: Final = {"Facts", "Table", "Timeline"}

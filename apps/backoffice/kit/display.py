@@ -130,6 +130,13 @@ def link(url: str, text: str) -> SafeString:
     return format_html('<a class="bo-link" href="{}">{}</a>', url, text)
 
 
+def outside(url: str, text: str) -> SafeString:
+    """Return a link to somebody else's site, which opens beside ours and learns nothing of it."""
+    return format_html(
+        '<a class="bo-link" href="{}" target="_blank" rel="noopener noreferrer">{} ↗</a>', url, text
+    )
+
+
 def stacked(first: str, second: str) -> SafeString:
     """Return two lines of a cell, the second one smaller."""
     return format_html('<span class="bo-stack">{}<small>{}</small></span>', first, second)

@@ -85,6 +85,11 @@ class PreparedList(ChangeList):
         return gettext(texts.get(self.opts.label_lower, "Nothing here yet."))
 
     @property
+    def no_match(self) -> str:
+        """Return what the list says when its filters and search leave nothing."""
+        return gettext(self.model_admin.no_match)
+
+    @property
     def reads_rows(self) -> bool:
         """Return whether a filter is used that no index answers."""
         return any(

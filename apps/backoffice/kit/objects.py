@@ -21,6 +21,7 @@ from unfold.admin import ModelAdmin
 
 from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.counts import count_views
+from apps.backoffice.kit.days import draw_days
 from apps.backoffice.kit.dialog_views import DialogViews
 from apps.backoffice.kit.dialogs import Dialog
 from apps.backoffice.kit.exports import ExportDialog
@@ -49,11 +50,15 @@ class ObjectAdmin(ModelAdmin, DialogViews):
     # What makes the search box appear; `look_up` does the searching.
     search_fields = ("pk",)
     list_before_template = "admin/backoffice/tabs.html"
+    # What the list says when a filter or a search leaves nothing of it.
+    no_match = "Nothing matches. Ids, addresses and references are searched for exactly."
 
     # (label, query string) above the list.
     tabs: ClassVar[Sequence[tuple[str, str]]] = ()
     # What a file of the list shows; without any, what the list shows.
     export_columns: ClassVar[Sequence[Column]] = ()
+    # The prefix of the ids of a list that draws how many rows each day brought.
+    days_of: ClassVar[str] = ""
     # Large columns that the list does not show.
     list_defers: ClassVar[Sequence[str]] = ()
 
@@ -170,18 +175,21 @@ class ObjectAdmin(ModelAdmin, DialogViews):
             ],
             "dialogs": self.offers(request, None),
             "warning": self.warning(request),
+            "draws_days": bool(self.days_of),
             **(extra_context or {}),
         }
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
     def counts_view(self, request: HttpRequest) -> HttpResponse:
-        """Return the numbers beside the saved views, which the page fetches once it is there."""
+        """Return what is counted of the list, which the page fetches once it is there."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         user: Any = request.user
         views = views_of(user, str(self.opts.label_lower))
-        return JsonResponse(dict(count_views(self, request, views)))
+        query = request.META.get("QUERY_STRING", "")
+        days = draw_days(self, request, query) if self.days_of else ""
+        return JsonResponse({"views": dict(count_views(self, request, views)), "days": days})
 
     def list_dialog_kinds(self) -> Sequence[type[Dialog]]:
         """Return what this screen does to its list, and what every screen does."""

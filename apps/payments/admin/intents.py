@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.columns import Column
 from apps.backoffice.kit.display import (
@@ -21,6 +22,7 @@ from apps.backoffice.kit.display import (
     mode_chip,
     moment,
     money,
+    outside,
     stacked,
     words,
 )
@@ -33,6 +35,7 @@ from apps.common.postal import address_in_words
 from apps.customers.models import Customer
 from apps.fraud.display import score_chip
 from apps.fraud.selectors import risk_of_attempts
+from apps.gateways.dashboards import find_payment_page
 from apps.outbox.selectors import show_event
 from apps.outbox.timeline import actor_in_words
 from apps.payments.admin.block import BlockCustomerDialog
@@ -58,6 +61,11 @@ from apps.vault.display import funding_in_words
 class PaymentIntentAdmin(ObjectAdmin):
     """Payments: found by any id that belongs to them, shown with all that happened."""
 
+    days_of = "pi"
+    no_match = (
+        "Nothing matches. Every payment is looked through, however old it is: none is moved to an"
+        " archive. Ids, addresses and references are searched for exactly."
+    )
     search_help_text = "Id, e-mail, order, gateway reference, or last four digits and amount"
     list_filter = (
         "status",
@@ -324,7 +332,7 @@ def _attempts(records: PaymentRecords) -> Table:
     rows = [
         (
             str(attempt.number),
-            stacked(attempt.gateway, attempt.gateway_reference or "no reference yet"),
+            stacked(attempt.gateway, _reference(attempt)),
             attempt_chip(attempt.status),
             _why(attempt),
             _took(attempt),
@@ -338,6 +346,18 @@ def _attempts(records: PaymentRecords) -> Table:
         rows,
         empty="Nobody has tried to charge this payment.",
     )
+
+
+def _reference(attempt: PaymentAttempt) -> Text:
+    """Return the gateway's name of the attempt, with the way to its page over there."""
+    name = attempt.gateway_reference
+    if not name:
+        return words("no_reference_yet")
+    page = find_payment_page(attempt.gateway, reference=name)
+    if not page:
+        return name
+    there = gettext("Open at %(gateway)s") % {"gateway": attempt.gateway}
+    return format_html("{}<br>{}", name, outside(page, there))
 
 
 def _why(attempt: PaymentAttempt) -> Text:

@@ -74,17 +74,27 @@ function offerPicks() {
   });
 }
 
-// How many rows the saved views have is counted when the list is there already.
-async function countViews() {
+// How many rows the saved views have, and how many each day brought, is counted when the list is
+// there already. Without an answer, such as when the person has gone on, there are none.
+async function countRows() {
   const badges = [...document.querySelectorAll("[data-view]")];
-  if (!badges.length) {
+  const days = document.querySelector("[data-days]");
+  if (!badges.length && !days) {
     return;
   }
-  const response = await fetch("counts/");
-  const counts = response.ok ? await response.json() : {};
+  let counts;
+  try {
+    const response = await fetch(`counts/${window.location.search}`);
+    counts = await response.json();
+  } catch {
+    return;
+  }
   for (const badge of badges) {
-    badge.textContent = counts[badge.dataset.view] ?? "";
+    badge.textContent = counts.views[badge.dataset.view] ?? "";
     badge.hidden = !badge.textContent;
+  }
+  if (days) {
+    days.innerHTML = counts.days;
   }
 }
 
@@ -138,5 +148,5 @@ document.addEventListener("DOMContentLoaded", () => {
   showLocalTimes(document);
   keepNonce();
   offerPicks();
-  countViews();
+  countRows();
 });
