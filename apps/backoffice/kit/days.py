@@ -18,7 +18,7 @@ from apps.common.ids import first_id
 from apps.common.sql import planned_for_values
 
 DAYS: Final = 30
-# The newest so many rows are counted, whatever the filter finds: 0.05 seconds of PostgreSQL.
+# The newest so many rows are counted, whatever the filter finds: fewer than a page may look at.
 ROWS_COUNTED: Final = 20_000
 # Fewer whole days than this are no course of anything.
 DAYS_LEAST: Final = 3

@@ -56,7 +56,7 @@ from apps.disputes.admin.display import (
     status_chip,
 )
 from apps.disputes.admin.figures import draw_deadlines, figures_page
-from apps.disputes.admin.filters import DueFilter, NetworkFilter
+from apps.disputes.admin.filters import WITHIN, DueFilter, NetworkFilter
 from apps.disputes.compelling import ELEMENT_NAMES, is_eligible, read_draft
 from apps.disputes.matrix import CLAIMS, FIELDS, FILE_FIELDS, checklist, claim_of
 from apps.disputes.models import Dispute, DisputeCase
@@ -189,7 +189,8 @@ class DisputeAdmin(FiguresAdmin):
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the most urgent first where people answer, the newest first elsewhere."""
-        is_queue = "needs_response" in request.GET.get("status__in", "") or "due" in request.GET
+        is_waiting = "needs_response" in request.GET.get("status__in", "")
+        is_queue = is_waiting or request.GET.get("due") in WITHIN
         return ("due_at", "pk") if is_queue else ("-pk",)
 
     def prepare(self, rows: list[Any]) -> None:

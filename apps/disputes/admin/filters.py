@@ -28,7 +28,7 @@ from apps.disputes.states import ANSWERABLE, OPEN
 
 # The schemes as gateways call them.
 _SCHEMES: Final = ("visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay")
-_WITHIN: Final = {"48h": ("48 hours", URGENT), "5d": ("5 days", SOON)}
+WITHIN: Final = {"48h": ("48 hours", URGENT), "5d": ("5 days", SOON)}
 
 
 class DisputedFilter(SimpleListFilter):
@@ -65,13 +65,13 @@ class DueFilter(SimpleListFilter):
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
         """Return how much may be left."""
-        return [(value, label) for value, (label, _) in _WITHIN.items()]
+        return [(value, label) for value, (label, _) in WITHIN.items()]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the disputes with no more left than was chosen; something else chooses nothing."""
-        if self.value() not in _WITHIN:
+        if self.value() not in WITHIN:
             return queryset
-        _, left = _WITHIN[str(self.value())]
+        _, left = WITHIN[str(self.value())]
         waiting = queryset.filter(status__in=sorted(ANSWERABLE), submitted_at__isnull=True)
         ours: QuerySet[Any] = waiting.alias(answer_by=_answer_by())
         return ours.filter(answer_by__lt=timezone.now() + left)
