@@ -14,9 +14,11 @@ from django.utils import timezone
 from apps.api.models import Merchant
 from apps.backoffice.kit.columns import plain
 from apps.common.origin import Scope
+from apps.disputes.admin.display import answering_in_words
 from apps.disputes.compelling import read_draft
 from apps.disputes.models import Dispute, DisputeCase, DisputePolicy, Submission
 from apps.disputes.selectors import find_compelling_payments, read_buffers
+from apps.disputes.states import ANSWERABLE, DisputeStatus
 from apps.gateways.base import DisputeState
 from apps.webhooks.models import InboundEvent
 from tests.backoffice.house import House, furnish
@@ -154,6 +156,36 @@ def test_what_is_due_soon_is_found_by_our_own_deadline(
     assert shown("nonsense")
     client.post(do(house, "submit-evidence"), {"nonce": FIRST, "is_final": "on"})
     assert not shown("5d")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "Yes"),
+        ({"due_at": timezone.now()}, "No: the gateway's deadline has passed."),
+        ({"submitted_at": timezone.now()}, "No: the evidence was sent, and banks read it once."),
+        ({"status": "under_review"}, "No: the bank looks at what was sent."),
+        ({"status": "lost"}, "No: the bank has decided."),
+        ({"status": "accepted"}, "No: we have given it up."),
+        ({"status": "expired"}, "No: nobody answered in time."),
+        ({"status": "prevented"}, "No: it ended without a decision of the bank."),
+    ],
+)
+def test_a_dispute_says_why_nothing_can_be_sent(changes: dict[str, Any], said: str) -> None:
+    dispute = Dispute(**{"status": "needs_response", **changes})
+
+    assert answering_in_words(dispute, now=timezone.now()) == said
+
+
+def test_every_status_says_whether_it_can_be_answered(house: House, enter_as: EnterAs) -> None:
+    statuses = [each for each in DisputeStatus if each != DisputeStatus.OPENED]
+
+    said = {each: answering_in_words(Dispute(status=each), now=timezone.now()) for each in statuses}
+    page = enter_as("finance").get(f"/admin/disputes/dispute/{house.dispute.id}/change/")
+
+    assert [each for each in statuses if said[each] == "Yes"] == sorted(ANSWERABLE, reverse=True)
+    (deadline,) = [panel for panel in page.context["page"].side if panel.title == "Deadline"]
+    assert dict(deadline.rows)["Can be answered"] == "Yes"
 
 
 def test_the_queue_says_how_far_a_dispute_has_gone_and_whose_it_is(

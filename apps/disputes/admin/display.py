@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from apps.backoffice.kit.display import NOTHING, Tone, chip, words
 from apps.disputes.models import Dispute
@@ -22,6 +23,21 @@ _STATUSES = {
     S.ACCEPTED: (Tone.NEUTRAL, "Accepted"),
     S.EXPIRED: (Tone.BAD, "Expired"),
     S.PREVENTED: (Tone.NEUTRAL, "Prevented"),
+}
+
+# Why a dispute in this status takes no evidence.
+_REVIEWED = "No: the bank looks at what was sent."
+_DECIDED = "No: the bank has decided."
+_SETTLED = "No: it ended without a decision of the bank."
+_NO_ANSWER = {
+    S.WARNING_UNDER_REVIEW: _REVIEWED,
+    S.UNDER_REVIEW: _REVIEWED,
+    S.WON: _DECIDED,
+    S.LOST: _DECIDED,
+    S.ACCEPTED: "No: we have given it up.",
+    S.EXPIRED: "No: nobody answered in time.",
+    S.WARNING_CLOSED: _SETTLED,
+    S.PREVENTED: _SETTLED,
 }
 
 COMPELLING_LABEL = "Compelling evidence 3.0"
@@ -48,6 +64,17 @@ def due_chip(dispute: Dispute, due_at: datetime | None, *, now: datetime) -> Saf
     if due_at is None or dispute.status not in ANSWERABLE or dispute.submitted_at is not None:
         return NOTHING
     return left_chip(due_at, now=now)
+
+
+def answering_in_words(dispute: Dispute, *, now: datetime) -> str:
+    """Return whether evidence is still taken, and if not why: that explains missing buttons."""
+    if dispute.status not in ANSWERABLE:
+        return gettext(_NO_ANSWER[DisputeStatus(dispute.status)])
+    if dispute.submitted_at is not None:
+        return gettext("No: the evidence was sent, and banks read it once.")
+    if dispute.due_at is not None and dispute.due_at <= now:
+        return gettext("No: the gateway's deadline has passed.")
+    return gettext("Yes")
 
 
 def left_chip(due_at: datetime, *, now: datetime) -> SafeString:

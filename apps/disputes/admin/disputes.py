@@ -50,6 +50,7 @@ from apps.disputes.admin.dialogs import (
 )
 from apps.disputes.admin.display import (
     COMPELLING_LABEL,
+    answering_in_words,
     due_chip,
     rate_in_words,
     stage_chip,
@@ -463,10 +464,12 @@ def _changes(now: Any, before: Any) -> str:
 
 def _deadline(dispute: Dispute, case: DisputeCase | None) -> Facts:
     ours = answer_by(dispute.due_at, buffer=buffer_of(dispute.scope))
+    now = now_for(dispute, timezone.now())
     return Facts(
         "Deadline",
         [
-            ("Left", due_chip(dispute, ours, now=now_for(dispute, timezone.now()))),
+            ("Left", due_chip(dispute, ours, now=now)),
+            ("Can be answered", answering_in_words(dispute, now=now)),
             ("Answer by", moment(ours)),
             ("The gateway's deadline", moment(dispute.due_at)),
             ("Submitted", moment(dispute.submitted_at)),
