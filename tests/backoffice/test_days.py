@@ -43,7 +43,8 @@ def test_the_list_of_payments_draws_its_last_thirty_days(enter_as: EnterAs) -> N
         shown = drawn(client)
 
     assert shown.endswith(f"</svg> 4 in 30 days, most on {noon():%Y-%m-%d}: 2")
-    assert shown.count("<rect") == 3
+    # Three days with payments, and the ground on which they stand.
+    assert shown.count("<rect") == 3 + 1
     # The tallest is as high as the drawing, a half is half as high.
     assert 'x="174" y="0" width="4" height="24"' in shown
     assert 'x="162" y="12" width="4" height="12"' in shown

@@ -72,8 +72,8 @@ DASHBOARDS: Final = ("support_lead", "finance_lead", "risk_lead", "ops")
 @pytest.fixture
 def demo(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two months of a shop that ended at `NOW`, with the same ids each time."""
-    ids = SimpleNamespace(urandom=random.Random(7).randbytes)  # noqa: S311 - no secrets
-    monkeypatch.setattr("apps.common.ids.os", ids)
+    ids = SimpleNamespace(randbits=random.Random(7).getrandbits)  # noqa: S311 - no secrets
+    monkeypatch.setattr("apps.common.ids.secrets", ids)
     first, second = FakeGateway("stripe_main"), FakeGateway("adyen_main")
     with time_machine.travel(NOW, tick=False), use_gateways(settings, first, second):
         setup_roles()

@@ -94,9 +94,10 @@ def _draw(counts: Mapping[date, int]) -> SafeString:
     }
     return format_html(
         '<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true" focusable="false">'
-        "{2}</svg> {3}",
+        '{2}<rect class="bo-track" y="{3}" width="{0}" height="1"/></svg> {4}',
         len(counts) * _STEP,
-        _HEIGHT,
+        _HEIGHT + 1,
         bars,
+        _HEIGHT,
         said,
     )
