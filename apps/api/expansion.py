@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from apps.api.shapes import Answer, Shape
 from apps.common.errors import InvalidParameter
 from apps.common.origin import Scope
 
@@ -43,17 +44,23 @@ def _levels(path: str) -> int:
     return 1 + path.replace(".data.", ".").removeprefix("data.").count(".")
 
 
-def check_expand(paths: Iterable[str], expandable: frozenset[str]) -> None:
+def check_expand(paths: Iterable[str], answer: Answer | None) -> None:
     """
-    Refuse, before a request is executed, paths that its answer does not have.
+    Refuse paths that the answer does not have before a POST is executed: afterwards it is too late.
 
     :raises InvalidParameter: a path whose first name cannot be expanded
     """
     for place, path in enumerate(paths):
-        if path.partition(".")[0] not in expandable:
+        if not _can_begin(path.partition(".")[0], answer):
             raise InvalidParameter(
                 f"This property cannot be expanded: {path[:100]}.", param=f"expand[{place}]"
             )
+
+
+def _can_begin(name: str, answer: Answer | None) -> bool:
+    if not isinstance(answer, Shape):
+        return False
+    return name in answer.expandable or f"{answer.kind}.{name}" in _inclusion_paths()
 
 
 def expand(

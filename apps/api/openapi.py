@@ -21,6 +21,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.types import OpenApiTypes
 
+from apps.api.errors import RateLimited, error_response
 from apps.api.fields import (
     MAX_INTEGER,
     MAX_UNIX_SECONDS,
@@ -38,7 +39,10 @@ from apps.api.shapes import (
     Shape,
     list_schema,
 )
+from apps.api.throttling import take_address_token
+from apps.common.addresses import client_address
 from apps.common.errors import DomainError
+from apps.common.ids import new_id
 from apps.common.metadata import METADATA_MAX_KEYS
 from apps.common.money import CURRENCIES
 
@@ -72,10 +76,18 @@ _EXPAND: Final = {
 
 
 @require_safe
-def openapi(_request: HttpRequest) -> HttpResponse:
-    """Answer the OpenAPI 3.1 document."""
-    response = HttpResponse(_document(), content_type="application/json")
-    response["X-Content-Type-Options"] = "nosniff"
+def openapi(request: HttpRequest) -> HttpResponse:
+    """Answer the OpenAPI 3.1 document; who asks shows no key, so it counts for their address."""
+    try:
+        allowance = take_address_token(client_address(request))
+    except RateLimited as refusal:
+        response, allowance = error_response(refusal, request), refusal.context["allowance"]
+    else:
+        response = HttpResponse(_document(), content_type="application/json")
+        response["Request-Id"] = new_id("req")
+    headers = {"Api-Version": settings.API_VERSION, "X-Content-Type-Options": "nosniff"}
+    for name, value in {**headers, **allowance.headers()}.items():
+        response[name] = value
     return response
 
 

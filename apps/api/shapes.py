@@ -71,6 +71,12 @@ def one_of(words: Sequence[str]) -> Property:
     return _one("string", enum=[str(word) for word in words])
 
 
+def _leads_on(kind: Property) -> bool:
+    """Return whether ids may stand there; what is always null may hold one at Stripe."""
+    kinds = kind["type"] if isinstance(kind["type"], list) else [kind["type"]]
+    return bool({"array", "object"} & set(kinds)) or kinds == ["null"]
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """An object of the API: its name in the document, its kind, and what it always has."""
@@ -83,9 +89,17 @@ class Shape:
 
     @property
     def ids(self) -> frozenset[str]:
-        """Return the names of its ids of other objects, each of which `expand[]` takes."""
-        properties = {**self.properties, **self.optional}
-        return frozenset(name for name, kind in properties.items() if kind is EXPANDABLE)
+        """Return the names of its ids of other objects."""
+        return frozenset(name for name, kind in self._all.items() if kind is EXPANDABLE)
+
+    @property
+    def expandable(self) -> frozenset[str]:
+        """Return the names a path of `expand[]` may begin with: ids, and what can hold some."""
+        return frozenset(name for name, kind in self._all.items() if _leads_on(kind))
+
+    @property
+    def _all(self) -> Mapping[str, Property]:
+        return {**self.properties, **self.optional}
 
     def schema(self) -> Json:
         """Return the JSON schema. More properties may come in time, so they are allowed."""

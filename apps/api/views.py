@@ -41,7 +41,7 @@ from apps.api.metrics import count_request
 from apps.api.parsers import Params, parse_body, parse_form, read_body
 from apps.api.request_log import MAX_HELD_BYTES, TOO_LONG, Note, log_request
 from apps.api.schemas import EmptySchema, RequestSchema
-from apps.api.shapes import Answer, Shape
+from apps.api.shapes import Answer
 from apps.api.throttling import (
     Allowance,
     take_address_token,
@@ -98,9 +98,6 @@ class ApiView(APIView):
     # What each method answers, for the document.
     answers: ClassVar[dict[str, Answer]] = {}
     publishable_methods: ClassVar[frozenset[str]] = frozenset()
-    # What an answer to a POST can expand beside the ids that its shape shows. It is checked before
-    # anything happens, for afterwards there is no refusing any more.
-    expandable: ClassVar[frozenset[str]] = frozenset()
     # True: the handler and its stored answer commit in one transaction. False: the handler talks
     # to a gateway, so it runs outside of any, and its services store the answer with the result.
     transactional_answer: ClassVar[bool] = True
@@ -204,8 +201,7 @@ class ApiView(APIView):
         self._choose_dialect(request)
         self._expand = read_expand(self.params.pop("expand", None))
         if method == "POST":
-            if self._expand:
-                check_expand(self._expand, self._expandable())
+            check_expand(self._expand, self.answers.get("POST"))
             self.claim = self._new_claim(request)
         return handler
 
@@ -226,10 +222,6 @@ class ApiView(APIView):
                 raise DuplicateKey(param=name[:100], param_name=name[:100])
             params |= body
         return params
-
-    def _expandable(self) -> frozenset[str]:
-        shown = self.answers.get("POST")
-        return self.expandable | shown.ids if isinstance(shown, Shape) else self.expandable
 
     def _limit_customer(self) -> None:
         customer = self.kwargs.get("customer_id") or self.params.get("customer")

@@ -63,3 +63,35 @@ def test_the_answer_to_a_post_expands_what_a_get_expands(
 
     assert shown.status_code == 200, shown.content
     assert [name for name in names if not isinstance(shown.json()[name], dict)] == []
+
+
+def test_a_post_expands_what_is_deeper_and_what_is_shown_only_when_asked_for(
+    api: ApiClient, settings: Any
+) -> None:
+    with use_gateways(settings, FakeGateway()):
+        ids = objects_of_everything(api)
+        default = {"default_payment_method": ids["method_id"]}
+
+        shown = api.post(
+            f"/v1/customers/{ids['customer_id']}",
+            {
+                "invoice_settings": default,
+                "expand": ["invoice_settings.default_payment_method", "subscriptions"],
+            },
+        ).json()
+
+    assert shown["invoice_settings"]["default_payment_method"]["id"] == ids["method_id"]
+    assert [each["id"] for each in shown["subscriptions"]["data"]] == [ids["subscription_id"]]
+
+
+@pytest.mark.parametrize("path", ["email", "nothing", "nothing.id"])
+def test_a_post_with_a_path_that_leads_nowhere_changes_nothing(api: ApiClient, path: str) -> None:
+    refused = api.post("/v1/customers", {"email": "ada@payer.example", "expand": [path]})
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["param"]) == (
+        400,
+        "parameter_invalid",
+        "expand[0]",
+    )
+    assert api.get("/v1/customers").json()["data"] == []

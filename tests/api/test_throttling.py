@@ -149,10 +149,11 @@ def test_every_answer_tells_the_limit_even_without_a_key(client: Client, setting
 
     answers = [
         client.get(path, REMOTE_ADDR=address)
-        for path in ("/v1/customers", "/v1/nowhere", "/v1/nowhere", "/v1/nowhere")
+        for path in ("/v1/customers", "/v1/openapi.json", "/v1/nowhere", "/v1/openapi.json")
     ]
 
-    assert [answer.status_code for answer in answers] == [401, 404, 404, 429]
+    assert [answer.status_code for answer in answers] == [401, 200, 404, 429]
+    assert all(answer["Request-Id"].startswith("req_") for answer in answers)
     assert [answer["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
     assert {answer["RateLimit-Limit"] for answer in answers} == {"3"}
     assert {answer["Api-Version"] for answer in answers} == {"2026-11-01"}

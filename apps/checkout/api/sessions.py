@@ -146,7 +146,6 @@ class ListSessions(ListSchema):
 
 class SessionView(ApiView):
     resource = "checkout_sessions"
-    expandable = frozenset({"line_items"})
 
 
 class SessionList(SessionView):

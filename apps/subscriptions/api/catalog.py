@@ -137,7 +137,6 @@ class ListProducts(ListSchema):
 
 class ProductList(BillingView):
     resource = "products"
-    expandable = frozenset({"default_price"})
     schemas = {"GET": ListProducts, "POST": CreateProduct}
     answers = {"GET": ListOf(PRODUCT), "POST": PRODUCT}
 
@@ -172,7 +171,6 @@ def _texts(params: dict[str, Any]) -> dict[str, Any]:
 
 class ProductDetail(BillingView):
     resource = "products"
-    expandable = frozenset({"default_price"})
     schemas = {"POST": UpdateProduct}
     answers = {"GET": PRODUCT, "POST": PRODUCT, "DELETE": DELETED_PRODUCT}
 
@@ -285,7 +283,6 @@ def _tier(tier: dict[str, Any]) -> dict[str, Any]:
 
 class PriceList(BillingView):
     resource = "prices"
-    expandable = frozenset({"product", "tiers"})
     schemas = {"GET": ListPrices, "POST": CreatePrice}
     answers = {"GET": ListOf(PRICE), "POST": PRICE}
     filters: ClassVar[dict[str, str]] = {"active": "active", "product": "product_id"}
@@ -339,7 +336,6 @@ class PriceList(BillingView):
 
 class PriceDetail(BillingView):
     resource = "prices"
-    expandable = frozenset({"product", "tiers"})
     schemas = {"POST": UpdatePrice}
     answers = {"GET": PRICE, "POST": PRICE}
 

@@ -89,15 +89,6 @@ from apps.subscriptions.services.subscriptions import (
 from apps.subscriptions.states import CollectionMethod, InvoiceStatus
 
 MIN_SIGNED = -(10**11)
-EXPANDABLE = frozenset(
-    {
-        "confirmation_secret",
-        "lines",
-        "parent",
-        "payments",
-        "subscription",
-    }
-)
 
 
 def show(invoice: Invoice) -> Json:
@@ -173,7 +164,6 @@ class InvoiceList(BillingView):
     resource = "invoices"
     schemas = {"GET": ListInvoices, "POST": CreateInvoice}
     answers = {"GET": ListOf(INVOICE), "POST": INVOICE}
-    expandable = EXPANDABLE
 
     def get(self, _request: HttpRequest) -> Json:
         params = self.load()
@@ -215,7 +205,6 @@ class InvoiceDetail(BillingView):
     resource = "invoices"
     schemas = {"POST": UpdateInvoice}
     answers = {"GET": INVOICE, "POST": INVOICE, "DELETE": DELETED_INVOICE}
-    expandable = EXPANDABLE
 
     def get(self, _request: HttpRequest, invoice_id: str) -> Json:
         self.load()
@@ -267,7 +256,6 @@ class InvoiceFinalize(BillingView):
     resource = "invoices"
     schemas = {"POST": FinalizeInvoice}
     answers = {"POST": INVOICE}
-    expandable = EXPANDABLE
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
         params = self.load()
@@ -285,7 +273,6 @@ class InvoicePay(BillingView):
     resource = "invoices"
     schemas = {"POST": PayInvoice}
     answers = {"POST": INVOICE}
-    expandable = EXPANDABLE
     transactional_answer = False
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
@@ -305,7 +292,6 @@ class InvoicePay(BillingView):
 class InvoiceVoid(BillingView):
     resource = "invoices"
     answers = {"POST": INVOICE}
-    expandable = EXPANDABLE
     transactional_answer = False
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:
@@ -319,7 +305,6 @@ class InvoiceVoid(BillingView):
 class InvoiceUncollectible(BillingView):
     resource = "invoices"
     answers = {"POST": INVOICE}
-    expandable = EXPANDABLE
     transactional_answer = False
 
     def post(self, _request: HttpRequest, invoice_id: str) -> Json:

@@ -59,7 +59,6 @@ from apps.subscriptions.states import (
 
 MAX_QUANTITY = 999_999
 PRORATION_BEHAVIORS = [behavior.value for behavior in ProrationBehavior]
-EXPANDABLE = frozenset({"discounts", "items", "pending_setup_intent"})
 MAX_DAYS_UNTIL_DUE = 365
 
 
@@ -251,7 +250,6 @@ class SubscriptionList(BillingView):
     resource = "subscriptions"
     schemas = {"GET": ListSubscriptions, "POST": CreateSubscription}
     answers = {"GET": ListOf(SUBSCRIPTION), "POST": SUBSCRIPTION}
-    expandable = EXPANDABLE
     transactional_answer = False
 
     def get(self, _request: HttpRequest) -> Json:
@@ -346,7 +344,6 @@ class SubscriptionDetail(SubscriptionView):
     resource = "subscriptions"
     schemas = {"POST": UpdateSubscription, "DELETE": CancelSubscription}
     answers = {"GET": SUBSCRIPTION, "POST": SUBSCRIPTION, "DELETE": SUBSCRIPTION}
-    expandable = EXPANDABLE
     transactional_answer = False
 
     def get(self, _request: HttpRequest, subscription_id: str) -> Json:
@@ -407,7 +404,6 @@ class SubscriptionResume(SubscriptionView):
     resource = "subscriptions"
     schemas = {"POST": ResumeSubscription}
     answers = {"POST": SUBSCRIPTION}
-    expandable = EXPANDABLE
     transactional_answer = False
 
     def post(self, _request: HttpRequest, subscription_id: str) -> Json:
