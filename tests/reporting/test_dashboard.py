@@ -158,6 +158,19 @@ def test_bars_stand_to_scale_below_their_limit() -> None:
     assert (chart.limit_y, chart.view_box) == (2, "0 0 192 120")
 
 
+def test_few_bars_stand_evenly_each_above_its_label() -> None:
+    def chart_of(count: int) -> Chart:
+        bars = [Bar(label=f"day {number}", height=1, text="1") for number in range(count)]
+        return Chart(title="", hint="", columns=("", ""), bars=bars)
+
+    two, ten = chart_of(2), chart_of(10)
+
+    assert [shape["x"] for shape in two.shapes] == [40, 136]
+    assert (two.labels, two.is_each_labelled) == (["day 0", "day 1"], True)
+    assert [shape["x"] for shape in ten.shapes][:2] == [4, 28]
+    assert (ten.labels, ten.is_each_labelled) == (("day 0", "day 9"), False)
+
+
 def test_volume_and_approvals_are_shown_for_other_periods_and_one_gateway(view: View) -> None:
     month = open_view({"days": "30", "gateway": "stripe_main"}, now=view.now)
     nowhere = open_view({"days": "31", "gateway": "nowhere"}, now=view.now)

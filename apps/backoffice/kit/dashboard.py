@@ -82,6 +82,22 @@ CHART_HEIGHT: Final = 120
 # An arrow above a column, and the air below its tip.
 MARK_HEIGHT: Final = 14
 MARK_GAP: Final = 3
+# So few bars have their labels below each of them; more only below the first and the last.
+LABELLED_MAX: Final = 4
+
+
+def _width_of(bars: int) -> int:
+    return max(bars, BARS_MIN) * BAR_STEP
+
+
+def _places_of(bars: int) -> list[int]:
+    """Return where each bar begins: evenly over the drawing, also when they are few."""
+    step = _width_of(bars) // max(bars, 1)
+    return [place * step + (step - BAR_WIDTH) // 2 for place in range(bars)]
+
+
+def _labels_of(labels: Sequence[str]) -> Sequence[str]:
+    return labels if len(labels) <= LABELLED_MAX else (labels[0], labels[-1])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +120,16 @@ class Chart:
     @property
     def width(self) -> int:
         """Return how wide the drawing is."""
-        return max(len(self.bars), BARS_MIN) * BAR_STEP
+        return _width_of(len(self.bars))
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Return what stands below the drawing, from one end to the other."""
+        return _labels_of([bar.label for bar in self.bars])
+
+    @property
+    def is_each_labelled(self) -> bool:
+        return len(self.bars) == len(self.labels)
 
     @property
     def shapes(self) -> list[dict[str, object]]:
@@ -112,15 +137,15 @@ class Chart:
         return [
             {
                 "bar": bar,
-                "x": place * BAR_STEP + (BAR_STEP - BAR_WIDTH) // 2,
-                "middle": place * BAR_STEP + BAR_STEP // 2,
+                "x": x,
+                "middle": x + BAR_WIDTH // 2,
                 "width": BAR_WIDTH,
                 "y": CHART_HEIGHT - self._scaled(bar.height),
                 "height": self._scaled(bar.height),
                 "high_y": CHART_HEIGHT - self._scaled(bar.high),
                 "low_y": CHART_HEIGHT - self._scaled(bar.low),
             }
-            for place, bar in enumerate(self.bars)
+            for x, bar in zip(_places_of(len(self.bars)), self.bars, strict=True)
         ]
 
     @property
@@ -174,7 +199,16 @@ class Stacks:
     @property
     def width(self) -> int:
         """Return how wide the drawing is."""
-        return max(len(self.stacks), BARS_MIN) * BAR_STEP
+        return _width_of(len(self.stacks))
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Return what stands below the drawing, from one end to the other."""
+        return _labels_of([label for label, _ in self.stacks])
+
+    @property
+    def is_each_labelled(self) -> bool:
+        return len(self.stacks) == len(self.labels)
 
     @property
     def is_empty(self) -> bool:
@@ -185,7 +219,8 @@ class Stacks:
         """Return each part of each stack with its place in the drawing."""
         most = max((sum(counts) for _, counts in self.stacks), default=0) or 1
         shapes: list[dict[str, object]] = []
-        for place, (label, counts) in enumerate(self.stacks):
+        places = _places_of(len(self.stacks))
+        for x, (label, counts) in zip(places, self.stacks, strict=True):
             top = CHART_HEIGHT
             for (part, tone), count in zip(self.parts, counts, strict=True):
                 height = count * (CHART_HEIGHT - 2) // most
@@ -194,7 +229,7 @@ class Stacks:
                     {
                         "title": f"{label}, {part}: {count}",
                         "tone": tone,
-                        "x": place * BAR_STEP + (BAR_STEP - BAR_WIDTH) // 2,
+                        "x": x,
                         "y": top,
                         "width": BAR_WIDTH,
                         "height": height,
@@ -206,8 +241,8 @@ class Stacks:
     def arrows(self) -> list[dict[str, str]]:
         """Return an arrow down to each column that is marked."""
         found = []
-        for place, ((label, _), count) in enumerate(zip(self.stacks, self.marks, strict=False)):
-            left = place * BAR_STEP + (BAR_STEP - BAR_WIDTH) // 2
+        places = _places_of(len(self.stacks))
+        for left, (label, _), count in zip(places, self.stacks, self.marks, strict=False):
             tip = f"{left + BAR_WIDTH // 2},{-MARK_GAP}"
             points = f"{left},{-MARK_HEIGHT} {left + BAR_WIDTH},{-MARK_HEIGHT} {tip}"
             if count:
