@@ -106,7 +106,7 @@ def show_addresses(world: World, screen: Screen) -> None:
     )
     people = [(s["role"], s["email"], s["password"]) for s in description["staff"]]
     screen.block("Log-ins of the back-office (`make code` prints one-time codes)", columns(people))
-    screen.block("Ready. Ctrl-C stops everything.", [])
+    screen.block("Ready. `make demo` brings two months of a shop; Ctrl-C stops everything.", [])
 
 
 if __name__ == "__main__":
