@@ -195,7 +195,7 @@ def test_the_queue_says_how_far_a_dispute_has_gone_and_whose_it_is(
     house.dispute.stage, house.dispute.customer_id = "pre_arbitration", "cus_7"
 
     assert plain(screen.amount_disputed(house.dispute)).endswith("EUR Pre arbitration")
-    assert plain(screen.what(house.dispute)).endswith(f"{house.dispute.intent_id} · cus_7")
+    assert plain(screen.what(house.dispute)).endswith(f"{house.dispute.intent_id} cus_7")
 
 
 def test_the_timeline_tells_who_changed_the_draft_and_who_has_the_work(
