@@ -27,7 +27,14 @@ _SHOWN_FACTS = (
     "charge",
 )
 # What is worth sending again unchanged; the caller's own key makes that safe.
-_RETRYABLE_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_RETRYABLE_STATUSES = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+)
 RETRY_AFTER_SECONDS = "1"
 
 

@@ -59,7 +59,9 @@ def test_a_fault_of_ours_tells_nothing_of_the_inside(api: ApiClient) -> None:
     answer = api.post("/v1/notes", {"amount": 1})
 
     assert code_of(answer) == (500, "internal_error")
-    assert answer.json()["error"]["type"] == "api_error"
+    error = answer.json()["error"]
+    assert (error["type"], error["retryable"]) == ("api_error", True)
+    assert answer.headers["Stripe-Should-Retry"] == "true"
     for inside in (b"SELECT", b"safe", b"RuntimeError", b"Traceback", b".py"):
         assert inside not in answer.content
 

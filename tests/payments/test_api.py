@@ -162,6 +162,19 @@ def test_unreachable_gateway_is_502_and_the_same_key_tries_again(
     assert len(gateway.captures) == 1
 
 
+def test_a_payment_that_reached_no_gateway_may_be_asked_for_again_as_it_was(
+    api: Any, gateway: FakeGateway
+) -> None:
+    gateway.before = [GatewayNotSent("connection refused")]
+
+    first, again = (api.post("/v1/payment_intents", PAY, key="order-7") for _ in range(2))
+
+    assert (first.status_code, first.json()["error"]["retryable"]) == (502, True)
+    assert (first["Stripe-Should-Retry"], first["Retry-After"]) == ("true", "1")
+    assert (again.status_code, again.json()["status"]) == (200, "succeeded")
+    assert len(gateway.captures) == 1
+
+
 def test_ac_013_unknown_outcome_is_answered_processing(api: Any, gateway: FakeGateway) -> None:
     gateway.after = [GatewayUnknown("read timeout"), GatewayUnknown("read timeout")]
 
