@@ -361,7 +361,17 @@ def settle(outcomes: list[Outcome]) -> None:
 
 
 async def _send(transport: Transport, job: Job) -> Outcome:
+    """Try once; whatever hinders this delivery counts as its failure, and hinders no other."""
     now = timezone.now()
+    try:
+        answer = await _post(transport, job, now=now)
+    except Exception as error:
+        logger.exception("delivery %s could not be sent", job.delivery.id)
+        answer = Answer(status_code=None, error=repr(error), body=b"", duration_ms=0)
+    return Outcome(job, answer, now, _outcome_row(job.delivery, answer, attempted_at=now))
+
+
+async def _post(transport: Transport, job: Job, *, now: datetime) -> Answer:
     endpoint = job.endpoint
     headers = sign(
         job.body,
@@ -375,13 +385,12 @@ async def _send(transport: Transport, job: Job) -> Outcome:
         event=job.delivery.event_id,
         endpoint=endpoint.id,
     ):
-        answer = await transport.post(
+        return await transport.post(
             endpoint.url,
             body=job.body,
             headers=headers,
             allow_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK and not endpoint.livemode,
         )
-    return Outcome(job, answer, now, _outcome_row(job.delivery, answer, attempted_at=now))
 
 
 def _outcome_row(delivery: Delivery, answer: Answer, *, attempted_at: datetime) -> dict[str, Any]:

@@ -237,6 +237,22 @@ def test_a_refused_connection_is_tried_again() -> None:
 
 
 @pytest.mark.django_db
+def test_what_cannot_be_signed_fails_alone() -> None:
+    with receiver() as shop:
+        broken = endpoint("http://127.0.0.1:9/")
+        WebhookEndpoint.objects.filter(pk=broken.pk).update(secret="whsec_x")
+        endpoint(shop.url)
+        happen()
+
+        assert send_due(now=NOW) == 2
+
+    failed = Delivery.objects.get(endpoint=broken)
+    assert (failed.status, failed.attempts) == ("pending", 1)
+    assert failed.last_error.startswith("Error('Invalid base64")
+    assert Delivery.objects.exclude(pk=failed.pk).get().status == "succeeded"
+
+
+@pytest.mark.django_db
 def test_a_success_ends_the_failing() -> None:
     with receiver(reply=always(500)) as shop:
         hook = endpoint(shop.url)
