@@ -122,6 +122,22 @@ def test_default_incomplete_is_paid_by_the_payer(
     assert invoice.confirmation_secret.client_secret.startswith("pi_")
 
 
+def test_a_session_offers_a_trial_through_the_sdk(sdk: stripe.StripeClient) -> None:
+    session = sdk.v1.checkout.sessions.create(
+        {
+            "mode": "subscription",
+            "line_items": [{"price": monthly(sdk), "quantity": 2}],
+            "subscription_data": {"trial_period_days": 14, "metadata": {"plan": "gold"}},
+            "expand": ["line_items"],
+        }
+    )
+
+    assert (session.amount_total, session.payment_status) == (0, "no_payment_required")
+    assert session.line_items is not None
+    assert [item.amount_total for item in session.line_items.data] == [0]
+    assert (session.setup_intent, session.subscription) == (None, None)
+
+
 def test_the_event_of_an_update_tells_what_was_before(sdk: stripe.StripeClient) -> None:
     made = sdk.v1.subscriptions.create(
         {"customer": customer_with_card(sdk), "items": [{"price": monthly(sdk)}]}
