@@ -43,7 +43,7 @@ docs:  ## write the documents that are drawn from code anew
 	.venv/bin/python -m tests.sdk.compatibility
 
 pictures:  ## take the pictures of docs/screens.md and docs/checkout.md anew
-	@SCREENSHOTS=docs/screenshots exec bin/test tests/browser/test_pictures.py tests/browser/test_checkout.py
+	@CHROMIUM=$$(command -v chromium) SCREENSHOTS=docs/screenshots exec bin/test tests/browser/test_pictures.py tests/browser/test_checkout.py
 
 matrix:  ## write the table of who is answered what in the back-office anew
 	@WRITE_MATRIX=1 exec bin/test tests/backoffice/test_matrix.py
