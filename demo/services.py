@@ -30,6 +30,7 @@ class Services:
         return self._process(
             "simulator",
             *("-m", "simulator", "--port", str(port), "--psp-port", str(psp_port)),
+            *("--memory", str(self._place.data / "simulator.memory")),
             # Two days, as at a real one, and nobody would see a payout arrive.
             *("--available-after", "5"),
             *("--stripe-webhook", f"{webhooks_url}/stripe/stripe_main"),

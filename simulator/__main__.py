@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from pathlib import Path
 
 from simulator.adyen.psp import DEFAULT_KEY as ADYEN_KEY
 from simulator.app import run
@@ -30,6 +31,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8100, help="control, pages and PSPs")
     parser.add_argument("--psp-port", type=int, help="PSPs only; closed while one refuses")
     parser.add_argument("--seed", type=int, help="makes ids and fault rates repeatable")
+    parser.add_argument("--memory", type=Path, help="a file that keeps the books between starts")
     parser.add_argument("--stripe-key", action="append", help="an API key that Stripe accepts")
     parser.add_argument("--stripe-webhook", help="where Stripe's events go")
     parser.add_argument("--stripe-secret", help="what Stripe signs them with")
@@ -60,6 +62,7 @@ def _read_options(arguments: argparse.Namespace) -> Options:
         port=arguments.port,
         psp_port=arguments.psp_port,
         seed=arguments.seed,
+        memory=arguments.memory,
         stripe_keys=arguments.stripe_key or (STRIPE_KEY,),
         adyen_keys=arguments.adyen_key or (ADYEN_KEY,),
         endpoints=endpoints,

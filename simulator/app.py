@@ -106,6 +106,7 @@ async def serving(options: Options) -> AsyncIterator[State]:
         if listener is not None:
             await listener.close()
         await runner.cleanup()
+        state.keep()
 
 
 async def _listen(app: web.Application, port: int) -> web.AppRunner:

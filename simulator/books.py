@@ -347,13 +347,22 @@ class Books:
         """Return the charge's refunds, oldest first."""
         return self._refunds_by_charge.get(charge.id, [])
 
+    def stores(self) -> tuple[dict[str, Any], ...]:
+        """Return what these books consist of."""
+        return (
+            self.charges,
+            self.refunds,
+            self.disputes,
+            self.movements,
+            self._by_reference,
+            self._refunds_by_charge,
+        )
+
     def clear(self) -> None:
         """Begin with empty books."""
-        for book in (self.charges, self.refunds, self.disputes, self.movements):
-            book.clear()
+        for store in self.stores():
+            store.clear()
         self.exchange = Exchange()
-        self._by_reference.clear()
-        self._refunds_by_charge.clear()
 
     def _move_back(self, refund: Refund, kind: str, amount: int) -> Movement:
         charge = refund.charge

@@ -18,6 +18,7 @@ from simulator.calls import Subject
 from simulator.clock import Clock
 from simulator.ids import Ids
 from simulator.instruments import Card, renewed
+from simulator.memory import Stores
 from simulator.psp import Answer, Message, Sabotage
 from simulator.tokens import CARDS_BY_TOKEN
 from simulator.webhooks import Notice, Signed, Webhooks
@@ -107,6 +108,10 @@ class NetworkTokens:
                 return token.card
         return None
 
+    def stores(self) -> Stores:
+        """Return the tokens, and by which keys they were asked for."""
+        return [self._tokens, self._by_key]
+
     def clear(self) -> None:
         """Forget all tokens."""
         self._tokens.clear()
@@ -166,6 +171,10 @@ class TokenService:
                 token.status = _STATUSES[action]
             self._tell(token, _EVENTS[action])
         return bool(tokens)
+
+    def stores(self) -> Stores:
+        """Return all tokens."""
+        return self._tokens.stores()
 
     def clear(self) -> None:
         """Forget all tokens."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from simulator.calls import Subject
+from simulator.memory import Stores
 from simulator.webhooks import Notice, Signed
 
 
@@ -67,6 +68,9 @@ class Psp(Protocol):
 
     def advance(self, reference: str, action: str, options: Mapping[str, str]) -> bool:
         """Move payments on as `/_sim/payments/{reference}/advance` asks; False: none known."""
+
+    def stores(self) -> Stores:
+        """Return all objects, kind by kind."""
 
     def clear(self) -> None:
         """Forget all objects."""

@@ -14,6 +14,7 @@ from simulator.adyen.reports import write_settlement_report
 from simulator.books import Books, Charge, Movement
 from simulator.clock import Clock
 from simulator.ids import Ids
+from simulator.memory import Stores
 from simulator.plants import (
     BANK_SHORTFALL,
     BANK_STRANGER,
@@ -189,6 +190,10 @@ class Settlements:
             for number, (currency, amount, reference) in enumerate(credits, start=1)
         ]
         return _STATEMENT.format(day=day, entries="".join(entries))
+
+    def stores(self) -> Stores:
+        """Return payouts and plants."""
+        return [self.payouts, self.plants, self.strangers, self.bank_strangers]
 
     def clear(self) -> None:
         """Forget payouts and plants."""

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 from simulator.adyen.psp import DEFAULT_KEY as ADYEN_KEY
 from simulator.adyen.psp import Adyen
@@ -13,6 +14,7 @@ from simulator.clock import Clock
 from simulator.faults import Faults
 from simulator.front import Front
 from simulator.ids import Ids
+from simulator.memory import Stores, keep, recall
 from simulator.network_tokens import NetworkTokens, TokenService
 from simulator.psp import Psp
 from simulator.settings import Settings
@@ -26,7 +28,11 @@ from simulator.world import World
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """How the simulator is started. `seed` makes ids and rates repeatable."""
+    """
+    How the simulator is started.
+
+    `seed` makes ids and rates repeatable; the file `memory` keeps the books until the next start.
+    """
 
     port: int
     psp_port: int | None = None
@@ -34,6 +40,7 @@ class Options:
     stripe_keys: Sequence[str] = (STRIPE_KEY,)
     adyen_keys: Sequence[str] = (ADYEN_KEY,)
     endpoints: Sequence[Endpoint] = ()
+    memory: Path | None = None
     settings: Settings
 
     @property
@@ -75,6 +82,17 @@ class State:
         signers.update({psp.name: psp.sign for psp in self.psps.values()})
         self.front = Front(clock=clock, faults=self.faults, calls=self.calls, webhooks=webhooks)
         webhooks.endpoints = list(options.endpoints)
+        if options.memory:
+            recall(self._stores(), options.memory)
+
+    def keep(self) -> None:
+        """Write down what is remembered at the next start, when that is wanted."""
+        if self._options.memory:
+            keep(self._stores(), self._options.memory)
+
+    def _stores(self) -> Stores:
+        of_psps = [store for psp in self.psps.values() for store in psp.stores()]
+        return [*self.world.books.stores(), *self.settlements.stores(), *of_psps]
 
     def add_endpoint(self, endpoint: Endpoint) -> None:
         """Add a receiver of webhooks, in the place of one with the same address."""

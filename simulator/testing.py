@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.error import HTTPError, URLError
@@ -50,8 +51,11 @@ class RunningSimulator:
         debit_delay: float | None = None,
         webhook_delay: float | None = None,
         seed: int | None = None,
+        memory: Path | None = None,
     ) -> None:
         self._flags = [] if seed is None else ["--seed", str(seed)]
+        if memory is not None:
+            self._flags += ["--memory", str(memory)]
         if stripe_webhook:
             self._flags += ["--stripe-webhook", stripe_webhook, "--stripe-secret", stripe_secret]
         if adyen_webhook:

@@ -118,15 +118,12 @@ class Account:
 
     def clear(self) -> None:
         """Forget everything."""
-        self.keys.clear()
-        stores: tuple[dict[str, Any], ...] = (
-            self.payments,
-            self.refunds,
-            self.stored,
-            self.disputes,
-        )
-        for store in stores:
+        for store in self.stores():
             store.clear()
+
+    def stores(self) -> tuple[dict[str, Any], ...]:
+        """Return all objects, kind by kind."""
+        return (self.payments, self.refunds, self.stored, self.disputes, self.keys.store())
 
 
 def brand_of(payment: Payment) -> str:

@@ -58,7 +58,7 @@ class Disputes:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._lines: list[tuple[str, Mapping[str, str]]] = []
+        self.lines: list[tuple[str, Mapping[str, str]]] = []
 
     def watch(self, payment: Payment) -> None:
         """Let the bank of a test card complain some time after the payment."""
@@ -266,11 +266,11 @@ class Disputes:
 
     def report(self, day: str) -> bytes:
         """Return the dispute report of a day in UTC: each event and warning of that day, once."""
-        return write_dispute_report(line for on, line in self._lines if on == day)
+        return write_dispute_report(line for on, line in self.lines if on == day)
 
     def clear(self) -> None:
         """Forget the report."""
-        self._lines.clear()
+        self.lines.clear()
 
     def of(self, payment: Payment) -> list[AdyenDispute]:
         """Return the payment's disputes, oldest first."""
@@ -339,7 +339,7 @@ class Disputes:
         """Tell it in a notification now, and once more in the report of the day."""
         self._account.notify(cause, item)
         at = datetime.fromtimestamp(self._account.world.clock.now(), tz=UTC)
-        self._lines.append((f"{at:%Y_%m_%d}", report_line(item, at)))
+        self.lines.append((f"{at:%Y_%m_%d}", report_line(item, at)))
 
 
 def _details(dispute: AdyenDispute) -> Mapping[str, str]:

@@ -32,6 +32,7 @@ class IdempotencyKeys:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._kept: dict[str, Kept] = {}
+        self._began = clock.now()
 
     def claim(self, key: str, *, path: str, body: bytes) -> Kept | None:
         """
@@ -43,7 +44,7 @@ class IdempotencyKeys:
             raise AdyenError("Idempotency keys have 64 characters at most.", code="703")
         self._forget_old()
         fingerprint = hashlib.sha256(path.encode() + b"\0" + body).digest()
-        kept = self._kept.get(key)
+        kept = self._known(key)
         if kept is None:
             self._kept[key] = Kept(fingerprint, self._clock.now())
             return None
@@ -62,9 +63,15 @@ class IdempotencyKeys:
         """Let go of a key whose request was refused before any work."""
         self._kept.pop(key, None)
 
-    def clear(self) -> None:
-        """Forget all keys."""
-        self._kept.clear()
+    def store(self) -> dict[str, Kept]:
+        """Return all keys with their answers."""
+        return self._kept
+
+    def _known(self, key: str) -> Kept | None:
+        """Return what is known of a key; one whose work ended with the process is free again."""
+        kept = self._kept.get(key)
+        is_lost = kept is not None and not kept.status and kept.created < self._began
+        return None if is_lost else kept
 
     def _forget_old(self) -> None:
         horizon = self._clock.now() - _LIFETIME_SECONDS

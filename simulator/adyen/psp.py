@@ -29,6 +29,7 @@ from simulator.adyen.objects import show_payment
 from simulator.adyen.payments import Payments
 from simulator.adyen.records import AdyenDispute, Payment
 from simulator.calls import Subject
+from simulator.memory import Stores
 from simulator.psp import Answer, Message, Sabotage
 from simulator.settlements import ClosedPayout
 from simulator.three_ds import ChallengeOutcome
@@ -155,6 +156,10 @@ class Adyen:
         for payment in payments:
             self._moves[action](payment, options)
         return bool(payments)
+
+    def stores(self) -> Stores:
+        """Return all objects, and the lines of the reports on disputes."""
+        return [*self._account.stores(), self._disputes.lines]
 
     def clear(self) -> None:
         """Forget all objects."""

@@ -124,13 +124,12 @@ class Account:
 
     def clear(self) -> None:
         """Forget everything."""
-        self.keys.clear()
-        for store in self._stores():
+        for store in self.stores():
             store.clear()
         self.events.clear()
-        self._by_metadata.clear()
 
-    def _stores(self) -> tuple[dict[str, Any], ...]:
+    def stores(self) -> tuple[dict[Any, Any], ...]:
+        """Return all objects, kind by kind."""
         return (
             self.customers,
             self.methods,
@@ -141,7 +140,10 @@ class Account:
             self.movements,
             self.payouts,
             self.disputes,
+            self.files,
             self.fraud_warnings,
+            self.keys.store(),
+            self._by_metadata,
         )
 
 

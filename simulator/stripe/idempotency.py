@@ -38,6 +38,7 @@ class IdempotencyKeys:
         self._clock = clock
         self._settings = settings
         self._kept: dict[str, Kept] = {}
+        self._began = clock.now()
 
     def claim(self, key: str, *, endpoint: str, params: list[tuple[str, str]]) -> Kept | None:
         """
@@ -51,7 +52,7 @@ class IdempotencyKeys:
             raise InvalidParameter("Idempotency keys have 255 characters at most.")
         self._forget_old()
         fingerprint = _fingerprint(params)
-        kept = self._kept.get(key)
+        kept = self._known(key)
         if kept is None:
             self._kept[key] = Kept(endpoint, fingerprint, self._clock.now())
             return None
@@ -70,9 +71,15 @@ class IdempotencyKeys:
         """Let go of a key whose request was refused before any work."""
         self._kept.pop(key, None)
 
-    def clear(self) -> None:
-        """Forget all keys."""
-        self._kept.clear()
+    def store(self) -> dict[str, Kept]:
+        """Return all keys with their answers."""
+        return self._kept
+
+    def _known(self, key: str) -> Kept | None:
+        """Return what is known of a key; one whose work ended with the process is free again."""
+        kept = self._kept.get(key)
+        is_lost = kept is not None and not kept.status and kept.created < self._began
+        return None if is_lost else kept
 
     def _forget_old(self) -> None:
         horizon = self._clock.now() - self._settings.idempotency_lifetime

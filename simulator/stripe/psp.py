@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from simulator.books import Charge
 from simulator.calls import Subject
+from simulator.memory import Stores
 from simulator.psp import Answer, Message, Sabotage
 from simulator.stripe import API_VERSION
 from simulator.stripe.account import PSP, Cause
@@ -136,6 +137,10 @@ class Stripe:
                 move(desk, intent, options)
                 found = True
         return found
+
+    def stores(self) -> Stores:
+        """Return all objects, account by account."""
+        return [store for desk in self._desks.values() for store in desk.account.stores()]
 
     def clear(self) -> None:
         """Forget all objects."""
