@@ -6,6 +6,7 @@ from typing import Final
 from django.db.models import Max
 
 from apps.common.demo import Demo
+from apps.gateways.base import EventKind
 from apps.outbox.models import Event, Message
 from apps.webhooks.models import Delivery, DeliveryAttempt, InboundEvent, WebhookEndpoint
 from apps.webhooks.signing import new_secret
@@ -107,8 +108,9 @@ def _receive(demo: Demo) -> None:
         InboundEvent(
             gateway="stripe_main",
             event_id=f"evt_demo_{newest + number}",
-            type="payment_intent.succeeded" if number else "charge.dispute.created",
-            kind="payment",
+            type="payment_intent.succeeded" if number < DEAD_LETTERS else "balance.available",
+            # What was worked off may be heard again, so it is of a kind that nobody waits for.
+            kind=EventKind.PAYMENT if number < DEAD_LETTERS else EventKind.OTHER,
             reference=f"demo_inbound_{number}",
             occurred_at=demo.now - timedelta(minutes=number),
             body=b"{}",

@@ -119,6 +119,7 @@ def test_the_history_also_comes_to_a_platform_that_runs(
     assert PaymentIntent.objects.count() == 121
     assert Message.objects.filter(id__in=waiting).count() == len(waiting) > 0
     assert Decision.objects.filter(intent_id=paid["id"]).count() == 1
+    call_command("repeat_webhooks", "--since=2020-01-01T00:00+00:00", stdout=StringIO())
     assert len(gateway.calls) == 1
     assert keep_ledger(now=timezone.now()) > 0
 
