@@ -18,10 +18,10 @@ from apps.common.origin import Scope
 from apps.fraud.default_model import read_default_artifact
 from apps.fraud.errors import RuleInvalid
 from apps.fraud.models import RiskModel, Rule, ValueList, ValueListItem
-from apps.fraud.policies import PRESETS
+from apps.fraud.policies import PRESETS, as_listed
 from apps.fraud.rules import ORDER, CompiledRule, compile_expression
 from apps.fraud.scoring.trees import TreeModel
-from apps.fraud.states import Action, ItemType, RuleStatus
+from apps.fraud.states import Action, RuleStatus
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class LoadedList:
 
     def holds(self, value: str, *, now: datetime) -> bool:
         """Return whether the value is on the list and has not expired."""
-        key = value if self.item_type == ItemType.CASE_SENSITIVE_STRING else value.lower()
+        key = as_listed(value, self.item_type)
         if not key or key not in self.values:
             return False
         expires_at = self.values[key]
@@ -191,7 +191,7 @@ def _load_lists(scope: Scope) -> dict[str, LoadedList]:
         value_list__livemode=scope.livemode,
         waits=False,
     ).values_list("value_list_id", "value", "expires_at")
-    exact = {head.id for head in heads if head.item_type == ItemType.CASE_SENSITIVE_STRING}
+    types = {head.id: head.item_type for head in heads}
     for list_id, value, expires_at in items[:MAX_ITEMS].iterator(chunk_size=5_000):
-        values[list_id][value if list_id in exact else value.lower()] = expires_at
+        values[list_id][as_listed(value, types[list_id])] = expires_at
     return {head.alias: LoadedList(head.item_type, values[head.id]) for head in heads}

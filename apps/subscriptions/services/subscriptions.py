@@ -181,8 +181,7 @@ def open_subscription(
 
     :raises ResourceMissing, TrialUsed: as `create_subscription`
     """
-    get_customer(scope, new.customer_id)
-    customer = Customer.objects.get(pk=new.customer_id)
+    customer = get_customer(scope, new.customer_id)
     times = times_of(customer.test_clock_id, now)
     return _open(Unit(origin=origin, times=times), scope, customer, new, times).subscription
 
