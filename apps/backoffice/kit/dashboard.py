@@ -1,5 +1,6 @@
 """What the first page shows; config/backoffice.py lists it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,12 +97,34 @@ def _places_of(bars: int) -> list[int]:
     return [place * step + (step - BAR_WIDTH) // 2 for place in range(bars)]
 
 
-def _labels_of(labels: Sequence[str]) -> Sequence[str]:
-    return labels if len(labels) <= LABELLED_MAX else (labels[0], labels[-1])
+class _Columned(ABC):
+    """A drawing of columns side by side."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def names(self) -> Sequence[str]:
+        """Return what each column is called."""
+
+    @property
+    def width(self) -> int:
+        """Return how wide the drawing is."""
+        return _width_of(len(self.names))
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Return what stands below the drawing, from one end to the other."""
+        names = self.names
+        return names if len(names) <= LABELLED_MAX else (names[0], names[-1])
+
+    @property
+    def is_each_labelled(self) -> bool:
+        return len(self.names) == len(self.labels)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chart:
+class Chart(_Columned):
     """
     Bars with their table; `limit` is a line not to be crossed, in the bars' own unit.
 
@@ -118,18 +141,9 @@ class Chart:
     most: int = 0
 
     @property
-    def width(self) -> int:
-        """Return how wide the drawing is."""
-        return _width_of(len(self.bars))
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """Return what stands below the drawing, from one end to the other."""
-        return _labels_of([bar.label for bar in self.bars])
-
-    @property
-    def is_each_labelled(self) -> bool:
-        return len(self.bars) == len(self.labels)
+    def names(self) -> Sequence[str]:
+        """Return what each bar is called."""
+        return [bar.label for bar in self.bars]
 
     @property
     def shapes(self) -> list[dict[str, object]]:
@@ -164,7 +178,7 @@ class Chart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stacks:
+class Stacks(_Columned):
     """
     Columns of several parts each, from the bottom up, with their table.
 
@@ -197,18 +211,9 @@ class Stacks:
         return [(label, [*counts, mark]) for (label, counts), mark in pairs]
 
     @property
-    def width(self) -> int:
-        """Return how wide the drawing is."""
-        return _width_of(len(self.stacks))
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """Return what stands below the drawing, from one end to the other."""
-        return _labels_of([label for label, _ in self.stacks])
-
-    @property
-    def is_each_labelled(self) -> bool:
-        return len(self.stacks) == len(self.labels)
+    def names(self) -> Sequence[str]:
+        """Return what each stack is called."""
+        return [label for label, _ in self.stacks]
 
     @property
     def is_empty(self) -> bool:

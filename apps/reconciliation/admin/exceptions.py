@@ -22,9 +22,8 @@ from apps.backoffice.kit.display import (
     words,
 )
 from apps.backoffice.kit.figures import FiguresAdmin
-from apps.backoffice.kit.filters import created_filter, values_filter
+from apps.backoffice.kit.filters import created_filter
 from apps.backoffice.kit.pages import Facts, Happening, Page, Panel, Table, Text, Timeline
-from apps.gateways.registry import gateway_names
 from apps.outbox.models import Event
 from apps.reconciliation.admin.dialogs import (
     AssignDialog,
@@ -39,7 +38,7 @@ from apps.reconciliation.admin.dialogs import (
 )
 from apps.reconciliation.admin.display import age_chip, kind_text, status_chip
 from apps.reconciliation.admin.drawings import list_ages
-from apps.reconciliation.admin.filters import AgeFilter, DifferenceFilter
+from apps.reconciliation.admin.filters import AgeFilter, DifferenceFilter, GatewayFilter
 from apps.reconciliation.models import BankLine, Discrepancy, StatementLine
 from apps.reconciliation.policies import advise
 from apps.reconciliation.states import LineKind
@@ -61,7 +60,7 @@ class DiscrepancyAdmin(FiguresAdmin):
         "status",
         AgeFilter,
         DifferenceFilter,
-        values_filter("gateway", gateway_names),
+        GatewayFilter,
         "livemode",
         created_filter("rx"),
     )

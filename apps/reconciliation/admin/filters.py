@@ -7,8 +7,11 @@ from django.db.models.functions import Abs, Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 
-from apps.backoffice.kit.filters import AmountFilter, RowFilter
+from apps.backoffice.kit.filters import AmountFilter, RowFilter, values_filter
+from apps.gateways.registry import gateway_names
 from apps.reconciliation.ages import AGES, is_of_age
+
+GatewayFilter = values_filter("gateway", gateway_names)
 
 
 class AgeFilter(RowFilter):

@@ -22,11 +22,12 @@ from apps.backoffice.kit.display import (
     stacked,
 )
 from apps.backoffice.kit.figures import FiguresAdmin
-from apps.backoffice.kit.filters import RowChoices, created_filter, values_filter
+from apps.backoffice.kit.filters import RowChoices, created_filter
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
 from apps.common.origin import Origin, scope_of
 from apps.gateways.registry import gateway_names
 from apps.reconciliation.admin.drawings import draw_matched
+from apps.reconciliation.admin.filters import GatewayFilter
 from apps.reconciliation.admin.forms import ScopeForm, chosen_scope
 from apps.reconciliation.models import ReconciliationRun
 from apps.reconciliation.services import close_month, compare_day
@@ -181,7 +182,7 @@ class ReconciliationRunAdmin(FiguresAdmin):
     list_display = ("what", "report_", "rows", "matched", "opened", "open_", "difference_", "ran")
     list_filter = (
         ("report", RowChoices),
-        values_filter("gateway", gateway_names),
+        GatewayFilter,
         "livemode",
         created_filter("run"),
     )

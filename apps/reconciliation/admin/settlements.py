@@ -21,12 +21,12 @@ from apps.backoffice.kit.display import (
     stacked,
     words,
 )
-from apps.backoffice.kit.filters import AmountFilter, values_filter
+from apps.backoffice.kit.filters import AmountFilter
 from apps.backoffice.kit.objects import ObjectAdmin
 from apps.backoffice.kit.pages import Drawings, Facts, Page, Panel, Table, Text
-from apps.gateways.registry import gateway_names
 from apps.reconciliation.admin.display import settlement_chip
 from apps.reconciliation.admin.drawings import draw_payout
+from apps.reconciliation.admin.filters import GatewayFilter
 from apps.reconciliation.models import Settlement
 from apps.reconciliation.selectors import PayoutPart, list_payout_parts
 
@@ -37,7 +37,7 @@ class SettlementAdmin(ObjectAdmin):
 
     search_help_text = "Id of the settlement, or the gateway's of the payout"
     list_display = ("what", "announced", "lines", "bank", "paid", "state")
-    list_filter = ("status", values_filter("gateway", gateway_names), AmountFilter, "livemode")
+    list_filter = ("status", GatewayFilter, AmountFilter, "livemode")
     tabs = (
         ("All", ""),
         ("Do not agree", "status__exact=announced"),
