@@ -3,14 +3,12 @@
 import base64
 import hashlib
 import hmac
-import json
 import sys
 import time
-from pathlib import Path
 
+from demo.running import read_description
 from demo.screen import columns
 
-_DEMO_FILE = Path(__file__).resolve().parents[1] / ".local" / "demo.json"
 _STEP_SECONDS = 30
 _DIGITS = 6
 
@@ -27,11 +25,8 @@ def one_time_code(secret: str, *, at: float) -> str:
 
 def main() -> int:
     """Print the codes that are valid now."""
-    if not _DEMO_FILE.exists():
-        print("Nothing is running here: start it with 'make run' first.", file=sys.stderr)
-        return 1
+    staff = read_description()["staff"]
     now = time.time()
-    staff = json.loads(_DEMO_FILE.read_text())["staff"]
     rows = [
         (s["role"], s["email"], s["password"], one_time_code(s["totp_secret"], at=now))
         for s in staff

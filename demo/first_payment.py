@@ -58,14 +58,19 @@ def make_first_payment(*, base_url: str, secret_key: str) -> FirstPayment:
         raise PaymentFailed(f"{type(error).__name__}: {error}") from error
 
 
-def _pay(*, base_url: str, secret_key: str) -> str:
+def connect(*, base_url: str, secret_key: str) -> stripe.StripeClient:
+    """Return Stripe's own SDK, pointed at the platform."""
     stripe.enable_telemetry = False
-    client = stripe.StripeClient(
+    return stripe.StripeClient(
         secret_key,
         base_addresses={"api": base_url},
         http_client=stripe.RequestsClient(timeout=_REQUEST_SECONDS),
         max_network_retries=2,
     )
+
+
+def _pay(*, base_url: str, secret_key: str) -> str:
+    client = connect(base_url=base_url, secret_key=secret_key)
     customer = client.v1.customers.create({"name": "Ada Lovelace", "email": "ada@example.com"})
     intent = client.v1.payment_intents.create(
         {

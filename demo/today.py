@@ -5,19 +5,16 @@ The history that `manage.py seed_demo` writes was never at a gateway; nothing of
 or defended. `make demo` adds these, made with Stripe's own SDK as a shop would make them.
 """
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import stripe
 
+from demo.first_payment import connect
+from demo.running import read_description
 from demo.screen import columns
-
-_DEMO_FILE = Path(__file__).resolve().parents[1] / ".local" / "demo.json"
-_REQUEST_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +54,7 @@ def sell(*, base_url: str, secret_key: str) -> Iterator[tuple[Sale, Any]]:
 
     :raises stripe.StripeError: the platform refused, or did not answer; a declined card is no error
     """
-    stripe.enable_telemetry = False
-    client = stripe.StripeClient(
-        secret_key,
-        base_addresses={"api": base_url},
-        http_client=stripe.RequestsClient(timeout=_REQUEST_SECONDS),
-        max_network_retries=2,
-    )
+    client = connect(base_url=base_url, secret_key=secret_key)
     for sale in SALES:
         yield sale, _pay(client, sale)
 
@@ -101,10 +92,7 @@ def _pay(client: stripe.StripeClient, sale: Sale) -> Any:
 
 def main() -> int:
     """Sell, and print what came of it."""
-    if not _DEMO_FILE.exists():
-        print("Nothing is running here: start it with 'make run' first.", file=sys.stderr)
-        return 1
-    place = json.loads(_DEMO_FILE.read_text())
+    place = read_description()
     sold = sell(base_url=place["base_url"], secret_key=place["secret_key"])
     rows = [
         (intent.id, sale.buyer, f"{sale.amount} {sale.currency}", intent.status)
